@@ -1,0 +1,102 @@
+"""Settings: read once, from `settings.toml` in SIGNER_HOME and from SIGNER_* variables."""
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_type_hints
+
+from signer.errors import ConfigError, N_
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting with its embedded default; production changes values, never code."""
+
+    home: Path
+    """Holds all state: database, token, PIN files, document store."""
+    database_url: str = ""
+    """SQLAlchemy address; empty means SQLite in `home`. Production: postgresql+psycopg://…"""
+    pkcs11_module: Path = Path("/usr/lib/softhsm/libsofthsm2.so")
+    token_label: str = "signer-issuing"
+    token_pin_file: Path = Path("issuing.pin")
+    """Relative paths are below `home`. The file must be readable by its owner only (0600)."""
+    hsm_sessions: int = 8
+    hsm_wait_seconds: float = 5.0
+    """How long a caller waits for a free HSM session before it is told to come back later."""
+    files_url: str = ""
+    """obstore address; empty means `home`/files. Production: s3://bucket/prefix"""
+    base_url: str = "http://127.0.0.1:8080"
+    """What people type; also the base of the CRL and AIA addresses in certificates."""
+    organisation: str = "ỦY BAN NHÂN DÂN THÀNH PHỐ HÀ NỘI"
+    locality: str = "Hà Nội"
+    email_domains: tuple[str, ...] = ("hanoi.gov.vn",)
+    """Official e-mail addresses end in one of these or in a subdomain of one (R3)."""
+    upload_limit_bytes: int = 120 * 1024 * 1024
+    roster_limit_bytes: int = 60 * 1024 * 1024
+    session_idle_minutes: int = 30
+    session_absolute_hours: int = 12
+    pin_attempts: int = 5
+    issue_workers: int = 1
+    broker_url: str = ""
+    """Celery's broker; empty means a worker thread inside the serving process."""
+    secret_key_file: Path = Path("secret.key")
+    demo: bool = field(default=False)
+    """True when the data are invented: every page then wears the sample-data band."""
+
+    def below_home(self, path: Path) -> Path:
+        """The path itself when absolute, else the path below `home`."""
+        return path if path.is_absolute() else self.home / path
+
+    @property
+    def database(self) -> str:
+        """The address of the database, with the embedded default filled in."""
+        return self.database_url or f"sqlite:///{self.home / 'signer.sqlite3'}"
+
+
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of this process; `ConfigError` names the first unknown or malformed key."""
+    home = Path(environ.get("SIGNER_HOME", "instance")).absolute()
+    known = {f.name for f in dataclasses.fields(Settings)} - {"home"}
+    values: dict[str, object] = {}
+    file = home / "settings.toml"
+    if file.exists():
+        values |= _parse_toml(file)
+    values |= {
+        key.removeprefix("SIGNER_").lower(): value
+        for key, value in environ.items()
+        if key.startswith("SIGNER_") and key != "SIGNER_HOME"
+    }
+    for key in values:
+        if key not in known:
+            raise ConfigError(N_("Không có thiết lập nào tên là “%(key)s”."), key=key)
+    types = get_type_hints(Settings)
+    parsed = {key: _parse(key, value, types[key]) for key, value in values.items()}
+    return Settings(home=home, **parsed)  # type: ignore[arg-type]  # checked by _parse above
+
+
+def _parse_toml(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            N_("Tệp thiết lập %(file)s không đọc được: %(why)s."), file=file.name, why=str(error)
+        ) from error
+
+
+def _parse(key: str, value: object, wanted: object) -> object:
+    try:
+        if wanted is bool:
+            if isinstance(value, bool):
+                return value
+            return {"1": True, "true": True, "0": False, "false": False}[str(value).lower()]
+        if wanted == tuple[str, ...]:
+            items = value.split(",") if isinstance(value, str) else value
+            return tuple(str(item).strip() for item in items)  # type: ignore[attr-defined]  # a TOML array; anything else fails below
+        return wanted(str(value))  # type: ignore[operator]  # str, int, float or Path
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            N_("Thiết lập “%(key)s” có giá trị không hợp lệ: %(value)s."), key=key, value=value
+        ) from error

@@ -1,0 +1,156 @@
+"""The database: one declarative base, one commit, one way to move a state."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, Engine, MetaData, String, event, text, update
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+from signer.errors import Conflict, N_
+
+
+class Base(DeclarativeBase):
+    """The base of every table; names constraints so that migrations can find them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+# Rows stay readable after a commit: a service hands them to a door, which must not query again.
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+
+_depth: ContextVar[bool] = ContextVar("in_transaction", default=False)
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An instant: aware in Python, stored in UTC, on SQLite and PostgreSQL alike."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class PathColumn(TypeDecorator[str]):
+    """A materialised path such as `0001.0042.`, compared byte by byte so that ranges work."""
+
+    impl = String(200)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:  # SQLAlchemy's own TypeEngine[Any]
+        collation = "C" if dialect.name == "postgresql" else None
+        return dialect.type_descriptor(String(200, collation=collation))
+
+
+def in_transaction() -> bool:
+    """True while this thread (or task) is inside `transaction()`."""
+    return _depth.get()
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """Everything written inside is stored together when the block ends, or not at all.
+
+    The only commit of the code base. It does not nest, and no HSM, time-stamp, file or network
+    call may happen inside it. On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so
+    that two writers wait for each other instead of failing half-way.
+    """
+    if _depth.get():
+        raise RuntimeError("transaction() does not nest")
+    session = db.session()
+    session.rollback()  # ends the snapshot of earlier reads: what follows sees the latest rows
+    token = _depth.set(True)
+    try:
+        session.connection(execution_options={"immediate": True})
+        yield
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        _depth.reset(token)
+
+
+def release() -> None:
+    """Ends the read snapshot, so that no connection is held across a slow outside call."""
+    if _depth.get():
+        raise RuntimeError("release() inside transaction()")
+    db.session.rollback()
+
+
+def move_state(
+    model: type[Base], row_id: object, expected: str | tuple[str, ...], to: str, **values: object
+) -> None:
+    """Moves a row from an expected state to another one by compare-and-set; `Conflict` if lost."""
+    states = (expected,) if isinstance(expected, str) else expected
+    table: Any = model  # columns of a mapped class are only known at run time
+    result: Any = db.session.execute(
+        update(model)
+        .where(table.id == row_id, table.state.in_(states))
+        .values(state=to, **values)
+        .execution_options(synchronize_session="fetch")
+    )
+    if result.rowcount != 1:
+        raise Conflict(N_("Việc này vừa được người khác xử lý; hãy tải lại trang để xem kết quả."))
+
+
+def canonical_json(value: Mapping[str, object]) -> str:
+    """One text for one value: sorted keys, no spaces, UTF-8 letters kept (RFC 8785's subset)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+@event.listens_for(Engine, "connect")
+def _configure_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    connection.isolation_level = None  # we say BEGIN ourselves, below
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "busy_timeout = 10000",
+        "secure_delete = ON",  # a wrapped key that was replaced must not linger in free pages
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@event.listens_for(Engine, "begin")
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def advisory_lock(number: int) -> None:
+    """Makes this transaction the only one behind `number` until it ends.
+
+    PostgreSQL only; on SQLite the write lock that `transaction()` holds says the same.
+    """
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})

@@ -1,0 +1,55 @@
+"""The errors every floor may raise; doors alone turn them into HTTP answers or exit codes.
+
+A message is one full Vietnamese sentence that a clerk can read. It is the key of the catalogue
+(`translations/en`), so it is marked with `N_` where it is written and formatted with named
+`%(name)s` fields only when a door shows it.
+"""
+
+
+def N_(sentence: str) -> str:  # gettext's traditional name for "mark, do not translate yet"
+    """The sentence itself; marks it for the catalogue."""
+    return sentence
+
+
+class SignerError(Exception):
+    """One sentence for a person, with the values that belong in it; never a secret."""
+
+    def __init__(self, sentence: str, **values: object) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.values = values
+
+    def __str__(self) -> str:
+        return self.sentence % self.values if self.values else self.sentence
+
+
+class NotFound(SignerError):
+    """The named thing does not exist, or this actor may not know that it does."""
+
+
+class Forbidden(SignerError):
+    """The actor is known and may not do this."""
+
+
+class Conflict(SignerError):
+    """Somebody else was first, or the thing is in another state by now."""
+
+
+class Invalid(SignerError):
+    """What was given cannot be accepted; `field` names the part of the form, if there is one."""
+
+    def __init__(self, sentence: str, *, field: str | None = None, **values: object) -> None:
+        super().__init__(sentence, **values)
+        self.field = field
+
+
+class Unavailable(SignerError):
+    """Something outside the process is away; the same call works later, without a restart."""
+
+    def __init__(self, sentence: str, *, retry_after_seconds: int = 5, **values: object) -> None:
+        super().__init__(sentence, **values)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ConfigError(SignerError):
+    """A setting or a file of the installation is wrong; found at start, not at first use."""
