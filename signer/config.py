@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_type_hints
 
-from signer.errors import ConfigError, N_
+from signer.errors import N_, ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)

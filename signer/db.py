@@ -15,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
-from signer.errors import Conflict, N_
+from signer.errors import N_, Conflict
 
 
 class Base(DeclarativeBase):

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Select, and_, false, or_, true
 from sqlalchemy.orm import InstrumentedAttribute
 
-from signer.errors import Forbidden, N_
+from signer.errors import N_, Forbidden
 
 
 class Permission(StrEnum):
@@ -100,9 +100,7 @@ class Actor:
         if self.is_system:
             return ("",)
         return tuple(
-            sorted(
-                {g.scope_path for g in self.grants if permission in ROLE_PERMISSIONS[g.role]}
-            )
+            sorted({g.scope_path for g in self.grants if permission in ROLE_PERMISSIONS[g.role]})
         )
 
     def can(self, permission: Permission, path: str | None = None) -> bool:

@@ -15,7 +15,7 @@ from signer.audit import Audit
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import db, transaction
-from signer.errors import Conflict, Forbidden, Invalid, N_, NotFound
+from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
 
 PASSWORD_LENGTH = 12
 """Length over composition (NIST SP 800-63B, 3.1.1.2)."""
@@ -63,7 +63,9 @@ class Accounts:
         """
         name = name.strip().lower()
         if not name or len(name) > 100 or any(c.isspace() for c in name):
-            raise Invalid(N_("Tên đăng nhập không được để trống và không có dấu cách."), field="name")
+            raise Invalid(
+                N_("Tên đăng nhập không được để trống và không có dấu cách."), field="name"
+            )
         password = new_password()
         password_hash = self._hasher.hash(password)
         with transaction():
@@ -199,7 +201,9 @@ class Accounts:
             raise Invalid(N_("Mật khẩu hiện tại không đúng."), field="old")
         if len(new) < PASSWORD_LENGTH:
             raise Invalid(
-                N_("Mật khẩu mới cần ít nhất %(length)d ký tự."), field="new", length=PASSWORD_LENGTH
+                N_("Mật khẩu mới cần ít nhất %(length)d ký tự."),
+                field="new",
+                length=PASSWORD_LENGTH,
             )
         if new == old or account.name in new.lower() or len(set(new)) < 5:
             raise Invalid(
@@ -211,9 +215,7 @@ class Accounts:
             db.session.execute(
                 update(Account)
                 .where(Account.id == account.id)
-                .values(
-                    password_hash=password_hash, must_change_password=False, failed_attempts=0
-                )
+                .values(password_hash=password_hash, must_change_password=False, failed_attempts=0)
             )
             others = update(Session).where(
                 Session.account_id == account.id, Session.ended_at.is_(None)

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from signer.audit.models import AuditEvent
 from signer.clock import Clock
 from signer.db import advisory_lock, canonical_json, db, in_transaction
-from signer.errors import Conflict, N_
+from signer.errors import N_, Conflict
 
 GENESIS = "0" * 64
 _LOCK = 0x51A0D17  # any fixed number: the chain's place among PostgreSQL's advisory locks
@@ -53,9 +53,7 @@ class Audit:
         for happening in happenings:
             seq += 1
             details = canonical_json(happening.details)
-            digest = event_hash(
-                head, seq, at, actor, happening.action, happening.subject, details
-            )
+            digest = event_hash(head, seq, at, actor, happening.action, happening.subject, details)
             db.session.add(
                 AuditEvent(
                     seq=seq,

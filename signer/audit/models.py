@@ -25,18 +25,22 @@ class AuditEvent(Base):
     hash: Mapped[str] = mapped_column(String(64), unique=True)
 
 
+def _ddl(statement: str) -> DDL:
+    return DDL(statement)  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+
+
 def _refuse_on_sqlite(act: str) -> DDL:
-    return DDL(
+    return _ddl(
         f"CREATE TRIGGER audit_event_no_{act.lower()} BEFORE {act} ON audit_event "
         "BEGIN SELECT RAISE(ABORT, 'audit_event is append-only'); END"
     )
 
 
-_PG_FUNCTION = DDL(
+_PG_FUNCTION = _ddl(
     "CREATE OR REPLACE FUNCTION audit_event_append_only() RETURNS trigger LANGUAGE plpgsql AS "
     "$$ BEGIN RAISE EXCEPTION 'audit_event is append-only'; END $$"
 )
-_PG_TRIGGER = DDL(
+_PG_TRIGGER = _ddl(
     "CREATE TRIGGER audit_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_event "
     "FOR EACH STATEMENT EXECUTE FUNCTION audit_event_append_only()"
 )

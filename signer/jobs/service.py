@@ -1,0 +1,284 @@
+"""Running long work from its rows, so that a killed worker loses nothing and does nothing twice."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, insert, or_, select, update
+
+from signer.audit import Audit
+from signer.clock import Clock
+from signer.db import canonical_json, db, move_state, release, transaction
+from signer.errors import N_, Conflict, NotFound, SignerError, Unavailable
+from signer.jobs.models import Job, JobItem
+
+CHUNK = 50
+"""Items claimed together: few commits in bulk, little repeated work after a kill."""
+LEASE = timedelta(seconds=60)
+"""After this long without an answer another worker may take the item; handlers are idempotent."""
+
+Failures = Mapping[str, SignerError]
+Handler = Callable[[Sequence[str]], Failures]
+"""Does a chunk of items, named by their keys, and returns those that failed with the reason.
+
+Idempotent. Raises `Unavailable` when nothing can go on now: the chunk then waits, uncounted.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a job is; `waiting` includes items a worker is busy with."""
+
+    id: int
+    kind: str
+    title: str
+    state: str
+    total: int
+    done: int
+    failed: int
+    created_by: str
+    created_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def waiting(self) -> int:
+        """Items not yet tried, or being tried."""
+        return self.total - self.done - self.failed
+
+    @property
+    def percent(self) -> int:
+        """Whole percent of items finished either way, rounded down."""
+        return 100 if not self.total else (self.done + self.failed) * 100 // self.total
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """An item that failed, with the sentence to show and the values in it."""
+
+    key: str
+    sentence: str
+    values: dict[str, object]
+    attempts: int
+
+
+class Jobs:
+    """Creates, steers and runs jobs. Any number of workers may call `run` at once."""
+
+    def __init__(self, clock: Clock, audit: Audit) -> None:
+        self._clock = clock
+        self._audit = audit
+
+    def create(
+        self, kind: str, keys: Sequence[str], *, actor: str, title: str, scope_path: str = ""
+    ) -> int:
+        """The id of a new job, one waiting item per key; inside the caller's transaction."""
+        job = Job(
+            kind=kind,
+            title=title,
+            scope_path=scope_path,
+            state="running",
+            created_by=actor,
+            created_at=self._clock.now(),
+        )
+        db.session.add(job)
+        db.session.flush()
+        db.session.execute(
+            insert(JobItem), [{"job_id": job.id, "key": k, "state": "waiting"} for k in keys]
+        )
+        self._audit.record(actor, "job.created", f"job:{job.id}", kind=kind, items=len(keys))
+        return job.id
+
+    def job_of(self, job_id: int) -> Job:
+        """The job's row; raises `NotFound`."""
+        job = db.session.get(Job, job_id)
+        if job is None:
+            raise NotFound(N_("Không tìm thấy công việc số %(id)d."), id=job_id)
+        return job
+
+    def progress(self, job_id: int) -> Progress:
+        """How far the job is now."""
+        job = self.job_of(job_id)
+        by_state = (
+            select(JobItem.state, func.count())
+            .where(JobItem.job_id == job_id)
+            .group_by(JobItem.state)
+        )
+        counts: dict[str, int] = {row[0]: row[1] for row in db.session.execute(by_state)}
+        return Progress(
+            id=job.id,
+            kind=job.kind,
+            title=job.title,
+            state=job.state,
+            total=sum(counts.values()),
+            done=counts.get("done", 0),
+            failed=counts.get("failed", 0),
+            created_by=job.created_by,
+            created_at=job.created_at,
+            finished_at=job.finished_at,
+        )
+
+    def failures(self, job_id: int, *, limit: int = 200) -> list[Failure]:
+        """The items that failed, oldest first."""
+        rows = db.session.scalars(
+            select(JobItem)
+            .where(JobItem.job_id == job_id, JobItem.state == "failed")
+            .order_by(JobItem.id)
+            .limit(limit)
+        )
+        return [_failure_of(row) for row in rows]
+
+    def pause(self, job_id: int, actor: str) -> None:
+        """No further chunk is begun; the one under way is finished."""
+        self._steer(job_id, "running", "paused", actor)
+
+    def resume(self, job_id: int, actor: str) -> None:
+        """A paused job goes on."""
+        self._steer(job_id, "paused", "running", actor)
+
+    def cancel(self, job_id: int, actor: str) -> None:
+        """What is done stays done; the rest is left."""
+        self._steer(job_id, ("running", "paused"), "cancelled", actor)
+
+    def retry_failed(self, job_id: int, actor: str) -> int:
+        """How many failed items wait again; the job runs again if there are any."""
+        with transaction():
+            result = db.session.execute(
+                update(JobItem)
+                .where(JobItem.job_id == job_id, JobItem.state == "failed")
+                .values(state="waiting", error=None, finished_at=None)
+            )
+            count = int(getattr(result, "rowcount", 0))
+            if count:
+                move_state(Job, job_id, ("done", "running", "paused"), "running", finished_at=None)
+                self._audit.record(actor, "job.retried", f"job:{job_id}", items=count)
+        return count
+
+    def waiting(self) -> int:
+        """Items that a worker could take now."""
+        return (
+            db.session.scalar(
+                select(func.count())
+                .select_from(JobItem)
+                .join(Job, Job.id == JobItem.job_id)
+                .where(Job.state == "running", JobItem.state.in_(("waiting", "leased")))
+            )
+            or 0
+        )
+
+    def run(
+        self,
+        handlers: Mapping[str, Handler],
+        *,
+        job_id: int | None = None,
+        on_progress: Callable[[int], None] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> int:
+        """Works off what waits until nothing does; returns how many items were finished.
+
+        Raises `Unavailable` when a handler does; the chunk then waits again, untouched.
+        """
+        finished = 0
+        while not stop() and (claimed := self._claim(handlers, job_id)):
+            kind, items = claimed
+            release()
+            try:
+                failures = handlers[kind](list(items))
+            except Unavailable:
+                self._put_back(items.values())
+                raise
+            except SignerError as error:
+                failures = dict.fromkeys(items, error)
+            self._finish(items, failures)
+            finished += len(items)
+            if on_progress is not None:
+                on_progress(len(items))
+        return finished
+
+    def _claim(
+        self, handlers: Mapping[str, Handler], job_id: int | None
+    ) -> tuple[str, dict[str, int]] | None:
+        now = self._clock.now()
+        free = or_(
+            JobItem.state == "waiting", (JobItem.state == "leased") & (JobItem.leased_until < now)
+        )
+        with transaction():
+            oldest = (
+                select(Job.id, Job.kind)
+                .join(JobItem, JobItem.job_id == Job.id)
+                .where(Job.state == "running", Job.kind.in_(list(handlers)), free)
+                .order_by(Job.id)
+                .limit(1)
+            )
+            if job_id is not None:
+                oldest = oldest.where(Job.id == job_id)
+            job = db.session.execute(oldest).first()
+            if job is None:
+                return None
+            rows = db.session.execute(
+                select(JobItem.id, JobItem.key)
+                .where(JobItem.job_id == job.id, free)
+                .order_by(JobItem.id)
+                .limit(CHUNK)
+                .with_for_update(skip_locked=True)
+            ).all()
+            db.session.execute(
+                update(JobItem)
+                .where(JobItem.id.in_([row.id for row in rows]))
+                .values(state="leased", leased_until=now + LEASE, attempts=JobItem.attempts + 1)
+            )
+        return (job.kind, {row.key: row.id for row in rows}) if rows else None
+
+    def _put_back(self, item_ids: Iterable[int]) -> None:
+        with transaction():
+            db.session.execute(
+                update(JobItem)
+                .where(JobItem.id.in_(list(item_ids)), JobItem.state == "leased")
+                .values(state="waiting", leased_until=None, attempts=JobItem.attempts - 1)
+            )
+
+    def _finish(self, items: Mapping[str, int], failures: Failures) -> None:
+        now = self._clock.now()
+        done = [item_id for key, item_id in items.items() if key not in failures]
+        with transaction():
+            db.session.execute(
+                update(JobItem)
+                .where(JobItem.id.in_(done))
+                .values(state="done", leased_until=None, error=None, finished_at=now)
+            )
+            for key, error in failures.items():
+                text = canonical_json({"sentence": error.sentence, "values": error.values})
+                db.session.execute(
+                    update(JobItem)
+                    .where(JobItem.id == items[key])
+                    .values(state="failed", leased_until=None, error=text, finished_at=now)
+                )
+            self._close_finished_jobs(now)
+
+    def _close_finished_jobs(self, now: datetime) -> None:
+        open_items = select(JobItem.job_id).where(JobItem.state.in_(("waiting", "leased")))
+        finished = db.session.scalars(
+            select(Job.id).where(Job.state == "running", Job.id.not_in(open_items))
+        ).all()
+        for job_id in finished:
+            move_state(Job, job_id, "running", "done", finished_at=now)
+            self._audit.record("system", "job.finished", f"job:{job_id}")
+
+    def _steer(self, job_id: int, expected: str | tuple[str, ...], to: str, actor: str) -> None:
+        self.job_of(job_id)
+        with transaction():
+            try:
+                move_state(Job, job_id, expected, to)
+            except Conflict as error:
+                raise Conflict(N_("Công việc này đã kết thúc hoặc đã đổi trạng thái.")) from error
+            self._audit.record(actor, f"job.{to}", f"job:{job_id}")
+
+
+def _failure_of(row: JobItem) -> Failure:
+    error = json.loads(row.error or "{}")
+    return Failure(
+        key=row.key,
+        sentence=error.get("sentence", ""),
+        values=error.get("values", {}),
+        attempts=row.attempts,
+    )
