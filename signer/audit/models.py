@@ -48,5 +48,5 @@ for _act in ("UPDATE", "DELETE"):
     event.listen(
         AuditEvent.__table__, "after_create", _refuse_on_sqlite(_act).execute_if(dialect="sqlite")
     )
-for _ddl in (_PG_FUNCTION, _PG_TRIGGER):
-    event.listen(AuditEvent.__table__, "after_create", _ddl.execute_if(dialect="postgresql"))
+for _statement in (_PG_FUNCTION, _PG_TRIGGER):
+    event.listen(AuditEvent.__table__, "after_create", _statement.execute_if(dialect="postgresql"))
