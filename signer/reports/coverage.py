@@ -1,0 +1,169 @@
+"""What coverage is: how many of the persons counted on a day hold a valid certificate that day.
+
+Pure rules, no database. Persons are counted, never certificates (requirements R15, R54): whoever
+holds two certificates counts once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+
+_TENTH = Decimal("0.1")
+_ALL = Decimal(100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Three groups that never overlap: covered, pending, and lacking, which is the rest."""
+
+    persons: int = 0
+    covered: int = 0
+    pending: int = 0
+    """Not covered, and a request for the person was open on that day."""
+
+    @property
+    def lacking(self) -> int:
+        """Persons with neither a valid certificate nor an open request."""
+        return self.persons - self.covered - self.pending
+
+    @property
+    def gap(self) -> int:
+        """Persons still to be covered, whether requested or not."""
+        return self.persons - self.covered
+
+    @property
+    def rate(self) -> Decimal | None:
+        """Percent covered, to one decimal; None when nobody is counted."""
+        return coverage_rate(self.covered, self.persons)
+
+    def __add__(self, other: "Figures") -> "Figures":
+        return Figures(
+            persons=self.persons + other.persons,
+            covered=self.covered + other.covered,
+            pending=self.pending + other.pending,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitOnDay:
+    """A unit of the tree as it stood on the day asked about."""
+
+    code: str
+    name: str
+    path: str
+    sort_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitCoverage(Figures):
+    """The figures of one unit with everything below it."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage(Figures):
+    """The figures of one day, in all and by unit, the largest remaining gap first."""
+
+    as_of: date
+    code: str | None
+    """The unit asked about; None when the figures cover several units side by side."""
+    name: str | None
+    units: tuple[UnitCoverage, ...]
+    direct: Figures
+    """Persons that sit in the unit itself and so in none of the rows."""
+
+    def to_json(self) -> dict[str, object]:
+        """The machine-readable answer of the command line and of the API."""
+        return {
+            "as_of": self.as_of.isoformat(),
+            "unit": self.code,
+            **_figures_json(self),
+            "units": [
+                {"code": unit.code, "name": unit.name, **_figures_json(unit)} for unit in self.units
+            ],
+        }
+
+
+def coverage_rate(covered: int, persons: int) -> Decimal | None:
+    """Percent to one decimal, half-up; None for nobody.
+
+    100 means everybody: 2,499 of 2,500 are 99.96 %, which would round up and is shown as 99.9
+    (requirement R54).
+    """
+    if not 0 <= covered <= persons:
+        raise ValueError(f"{covered} of {persons} is no coverage")
+    if persons == 0:
+        return None
+    exact = Decimal(covered) * 100 / Decimal(persons)
+    rounded = exact.quantize(_TENTH, rounding=ROUND_HALF_UP)
+    if rounded >= _ALL and covered < persons:
+        return exact.quantize(_TENTH, rounding=ROUND_FLOOR)
+    return rounded
+
+
+def roll_up(
+    counted: Mapping[str, Figures], units: Iterable[UnitOnDay], root_paths: Sequence[str]
+) -> tuple[Figures, Figures, tuple[UnitCoverage, ...]]:
+    """The figures in all, those of the root itself, and one row per unit below it.
+
+    `counted` gives the figures of each unit path alone. With one root the rows are its children,
+    with several they are the roots. A path that is no unit of that day counts for the nearest
+    unit above it that is: closing a unit must not make its people disappear from the total.
+    """
+    by_path = {unit.path: unit for unit in units}
+    single = root_paths[0] if len(root_paths) == 1 else None
+    totals: dict[str, Figures] = {path: Figures() for path in _row_paths(by_path, root_paths)}
+    overall = direct = Figures()
+    for path, figures in counted.items():
+        if not any(path.startswith(root) for root in root_paths):
+            continue
+        overall += figures
+        row = next((p for p in _lineage(path) if p in totals), None)
+        if row is not None:
+            totals[row] += figures
+        elif single is not None:
+            direct += figures
+    rows = [
+        UnitCoverage(
+            code=by_path[path].code,
+            name=by_path[path].name,
+            persons=figures.persons,
+            covered=figures.covered,
+            pending=figures.pending,
+        )
+        for path, figures in totals.items()
+    ]
+    keys = {by_path[path].code: by_path[path].sort_key for path in totals}
+    rows.sort(key=lambda row: (-row.gap, keys[row.code], row.code))
+    return overall, direct, tuple(rows)
+
+
+def _row_paths(by_path: Mapping[str, UnitOnDay], root_paths: Sequence[str]) -> list[str]:
+    if len(root_paths) > 1:
+        return [path for path in root_paths if path in by_path]
+    return [path for path in by_path if _parent(path, by_path) == root_paths[0]]
+
+
+def _parent(path: str, by_path: Mapping[str, UnitOnDay]) -> str | None:
+    """The nearest unit above that existed on the day."""
+    return next((p for p in _lineage(path) if p != path and p in by_path), None)
+
+
+def _lineage(path: str) -> list[str]:
+    """The path and all above it, the nearest first: `1.2.` gives `1.2.` and `1.`."""
+    steps = path.split(".")[:-1]
+    return [".".join(steps[:count]) + "." for count in range(len(steps), 0, -1)]
+
+
+def _figures_json(figures: Figures) -> dict[str, object]:
+    # One decimal survives as a float exactly as it is printed.
+    return {
+        "persons": figures.persons,
+        "covered": figures.covered,
+        "pending": figures.pending,
+        "lacking": figures.lacking,
+        "rate": None if figures.rate is None else float(figures.rate),
+    }
