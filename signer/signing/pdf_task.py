@@ -1,0 +1,303 @@
+"""In the sandbox: the incremental update with the field, its appearance and a gap to sign.
+
+No key and no certificate is here; the parent gets a digest and the place of the gap.
+"""
+
+import shutil
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import pdf_name
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.sign.fields import FieldMDPSpec, SigFieldSpec, enumerate_sig_fields
+from pyhanko.sign.general import SigningError
+from pyhanko.sign.signers.cms_embedder import (
+    PdfCMSEmbedder,
+    SigIOSetup,
+    SigMDPSetup,
+    SigObjSetup,
+)
+from pyhanko.sign.signers.pdf_byterange import BuildProps, SignatureObject
+
+from signer.clock import HANOI
+from signer.errors import N_, Invalid
+from signer.signing.appearance import AppearanceText, Drawing, EmbeddedFont, draw
+from signer.signing.geometry import Box, PageGeometry, geometry_of
+
+IN_MEMORY_BYTES = 16 * 1024 * 1024
+"""Smaller files are worked on in memory, larger ones in place in the output file."""
+
+TREE_DEPTH = 64
+"""No honest page tree or form is deeper; a circular one is."""
+
+
+def prepare(
+    *,
+    source: str,
+    output: str,
+    field_name: str | None,
+    page: int,
+    box: list[float] | None,
+    appearance: dict[str, str],
+    at: str,
+    reason: str | None,
+    reserved_bytes: int,
+) -> dict[str, Any]:
+    """`output` is the document with an unsigned signature in it; see `pdf.prepare_pdf`."""
+    try:
+        target = Path(output)
+        small = Path(source).stat().st_size <= IN_MEMORY_BYTES
+        if not small:
+            shutil.copyfile(source, target)
+        with BytesIO(Path(source).read_bytes()) if small else target.open("r+b") as stream:
+            writer = IncrementalPdfFileWriter(stream, strict=False)
+            if writer.prev.encrypted:
+                raise Invalid(N_("Tài liệu đang được đặt mật khẩu nên không ký được."))
+            update = _Update(writer, AppearanceText(**appearance), datetime.fromisoformat(at))
+            update.choose_field(field_name, page, None if box is None else Box(**_corners(box)))
+            prepared = update.write(reason, reserved_bytes)
+            if small:
+                target.write_bytes(stream.getbuffer() if isinstance(stream, BytesIO) else b"")
+        return prepared
+    except (PdfError, SigningError, ValueError, TypeError, KeyError, AttributeError) as error:
+        # pyHanko meets malformed objects with any of these (design.md, "Measured floors")
+        raise Invalid(
+            N_("Tài liệu PDF có cấu trúc bị lỗi nên không ký được. Hãy xuất lại tệp PDF.")
+        ) from error
+
+
+def _corners(box: list[float]) -> dict[str, float]:
+    x0, y0, x1, y1 = (float(value) for value in box)
+    return {"x0": min(x0, x1), "y0": min(y0, y1), "x1": max(x0, x1), "y1": max(y0, y1)}
+
+
+class _Update:
+    """One incremental update while it is being composed."""
+
+    def __init__(
+        self, writer: IncrementalPdfFileWriter, text: AppearanceText, at: datetime
+    ) -> None:
+        self.writer = writer
+        self.text = text
+        self.at = at
+        self.name = ""
+        self.geometry: PageGeometry
+        self.page = 0
+        self.new_field: SigFieldSpec | None = None
+
+    def choose_field(self, wanted: str | None, page: int, box: Box | None) -> None:
+        """An existing empty field of that name, else a new one under a name not yet used."""
+        taken: set[str] = set()
+        for name, value, reference in enumerate_sig_fields(self.writer):
+            taken.add(name)
+            if name == wanted and not value:
+                self.name = name
+                self.page, self.geometry = self._page_showing(reference)
+                return
+        if box is None:
+            raise Invalid(N_("Hãy chọn vị trí đặt chữ ký trên trang."), field="box")
+        self.page, self.geometry = page, geometry_of_page(self._page(page))
+        size = self.geometry.size
+        if (
+            box.x0 < -0.5
+            or box.y0 < -0.5
+            or box.x1 > size.width + 0.5
+            or box.y1 > size.height + 0.5
+        ):
+            raise Invalid(N_("Khung chữ ký nằm ngoài trang %(page)s."), field="box", page=page)
+        draw(self.text, self.at, box.width, box.height)  # refuses a box that is too small
+        self.name = self._free_name(wanted or "Signature1", taken)
+        user = self.geometry.to_user(box)
+        self.new_field = SigFieldSpec(
+            self.name,
+            on_page=page - 1,
+            box=(user.x0, user.y0, user.x1, user.y1),
+            readable_field_name=f"Chữ ký số của {self.text.name}",
+        )
+
+    def write(self, reason: str | None, reserved_bytes: int) -> dict[str, Any]:
+        """The update is in the stream; answers digest, gap and field."""
+        steps = PdfCMSEmbedder(new_field_spec=self.new_field).write_cms(self.name, self.writer)
+        field = next(steps).get_object()
+        self._show(field)
+        signature = SignatureObject(
+            timestamp=self.at.astimezone(HANOI),
+            name=self.text.name,
+            reason=reason,
+            app_build_props=BuildProps(name="signer"),
+            bytes_reserved=2 * reserved_bytes,
+        )
+        signature["/SubFilter"] = pdf_name("/ETSI.CAdES.detached")
+        steps.send(SigObjSetup(sig_placeholder=signature, mdp_setup=_lock_of(field)))
+        prepared, _ = steps.send(SigIOSetup(md_algorithm="sha256", in_place=True))
+        return {
+            "digest": prepared.document_digest.hex(),
+            "start": prepared.reserved_region_start,
+            "end": prepared.reserved_region_end,
+            "field_name": self.name,
+            "page": self.page,
+        }
+
+    def _show(self, field: Any) -> None:  # pyHanko's objects are untyped dictionaries
+        annotation = _widget_of(field)
+        rectangle = [float(value) for value in entry_of(annotation, "/Rect", (0, 0, 0, 0))]
+        displayed = self.geometry.to_display(
+            Box(x0=rectangle[0], y0=rectangle[1], x1=rectangle[2], y1=rectangle[3])
+        )
+        if displayed.width < 1 or displayed.height < 1:
+            return  # the form's author made an invisible field
+        drawing = draw(self.text, self.at, displayed.width, displayed.height)
+        form = self.writer.add_object(_form(drawing, self.geometry, self._font(drawing.font)))
+        annotation["/AP"] = generic.DictionaryObject({pdf_name("/N"): form})
+        annotation.pop("/AS", None)
+        self.writer.update_container(annotation)
+
+    def _font(self, font: EmbeddedFont) -> generic.IndirectObject:
+        program = self.writer.add_object(
+            _deflated(font.program, Length1=generic.NumberObject(font.program_length))
+        )
+        to_unicode = self.writer.add_object(_deflated(font.to_unicode))
+        name = font.name.encode()
+        left, low, right, high = font.bounding_box
+        descriptor = self.writer.add_object(
+            _Raw(
+                b"<</Type/FontDescriptor/FontName/%s/Flags 4/FontBBox[%d %d %d %d]/ItalicAngle 0"
+                b"/Ascent %d/Descent %d/CapHeight 740/StemV 80/FontFile2 %d 0 R>>"
+                % (name, left, low, right, high, font.ascent, font.descent, program.idnum)
+            )
+        )
+        widths = " ".join(map(str, font.widths)).encode()
+        descendant = self.writer.add_object(
+            _Raw(
+                b"<</Type/Font/Subtype/CIDFontType2/BaseFont/%s/CIDToGIDMap/Identity"
+                b"/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"
+                b"/FontDescriptor %d 0 R/DW 1000/W[0[%s]]>>" % (name, descriptor.idnum, widths)
+            )
+        )
+        return self.writer.add_object(
+            _Raw(
+                b"<</Type/Font/Subtype/Type0/BaseFont/%s/Encoding/Identity-H"
+                b"/DescendantFonts[%d 0 R]/ToUnicode %d 0 R>>"
+                % (name, descendant.idnum, to_unicode.idnum)
+            )
+        )
+
+    def _page(self, number: int) -> Any:
+        try:
+            if number < 1:
+                raise LookupError
+            reference, _ = self.writer.find_page_for_modification(number - 1)
+            return reference.get_object()
+        except (PdfError, LookupError) as error:
+            raise Invalid(
+                N_("Tài liệu không có trang %(page)s."), field="page", page=number
+            ) from error
+
+    def _page_showing(self, field: Any) -> tuple[int, PageGeometry]:
+        """The page whose /Annots holds the field's widget (/P is optional and may lie)."""
+        widget = _widget_of(field.get_object())
+        wanted = widget.container_ref
+        pages = int(self.writer.root["/Pages"]["/Count"])
+        for number in range(1, pages + 1):
+            page = self._page(number)
+            annotations = entry_of(page, "/Annots", ())
+            if any(
+                getattr(entry, "reference", None) == wanted for entry in _raw_items(annotations)
+            ):
+                return number, geometry_of_page(page)
+        return 1, geometry_of_page(self._page(1))
+
+    def _free_name(self, wanted: str, taken: set[str]) -> str:
+        """A name no field has: a second field of the same name would replace the first."""
+        form = entry_of(self.writer.root, "/AcroForm", {})
+        for field in entry_of(form, "/Fields", ()):
+            taken.add(str(entry_of(field.get_object(), "/T", "")))
+        stem = wanted.replace(".", "-").strip() or "Signature1"  # a dot would make a hierarchy
+        name, number = stem, 2
+        while name in taken:
+            name, number = f"{stem}-{number}", number + 1
+        return name
+
+
+class _Raw(generic.PdfObject):
+    """An object whose bytes are already written."""
+
+    def __init__(self, written: bytes) -> None:
+        self._written = written
+
+    def write_to_stream(self, stream: Any, handler: Any = None, container_ref: Any = None) -> None:
+        stream.write(self._written)
+
+
+def _deflated(data: bytes, **entries: generic.PdfObject) -> generic.StreamObject:
+    dictionary = {pdf_name(f"/{key}"): value for key, value in entries.items()}
+    dictionary[pdf_name("/Filter")] = pdf_name("/FlateDecode")
+    return generic.StreamObject(dictionary, encoded_data=data)
+
+
+def _form(
+    drawing: Drawing, geometry: PageGeometry, font: generic.IndirectObject
+) -> generic.StreamObject:
+    a, b, c, d = geometry.appearance_matrix()
+    numbers = [generic.NumberObject(value) for value in (a, b, c, d, 0, 0)]
+    bounds = [generic.FloatObject(round(v, 3)) for v in (0, 0, drawing.width, drawing.height)]
+    fonts = generic.DictionaryObject({pdf_name("/F0"): font})
+    return generic.StreamObject(
+        {
+            pdf_name("/Type"): pdf_name("/XObject"),
+            pdf_name("/Subtype"): pdf_name("/Form"),
+            pdf_name("/BBox"): generic.ArrayObject(bounds),
+            pdf_name("/Matrix"): generic.ArrayObject(numbers),
+            pdf_name("/Resources"): generic.DictionaryObject({pdf_name("/Font"): fonts}),
+        },
+        stream_data=drawing.content,
+    )
+
+
+def _widget_of(field: Any) -> Any:
+    kids = entry_of(field, "/Kids", ())
+    if len(kids) > 1:
+        raise Invalid(N_("Ô chữ ký có sẵn hiện ở nhiều nơi nên không ký vào được."))
+    return kids[0] if kids else field
+
+
+def _lock_of(field: Any) -> SigMDPSetup | None:
+    """What the author of an existing field wants locked once it is signed (12.7.4.5)."""
+    seed = entry_of(field, "/SV")
+    if seed is not None and int(entry_of(seed, "/Ff", 0)):
+        raise Invalid(N_("Ô chữ ký có sẵn đòi hỏi điều kiện riêng nên chưa ký vào được."))
+    lock = entry_of(field, "/Lock")
+    if lock is None:
+        return None
+    return SigMDPSetup(md_algorithm="sha256", field_lock=FieldMDPSpec.from_pdf_object(lock))
+
+
+def entry_of(dictionary: Any, key: str, default: Any = None) -> Any:
+    """The dereferenced value; pyHanko's own `get` answers references and null objects."""
+    try:
+        return dictionary[key]
+    except KeyError:
+        return default
+
+
+def _raw_items(array: Any) -> list[Any]:
+    return [array.raw_get(index) for index in range(len(array))] if len(array) else []
+
+
+def geometry_of_page(page: Any) -> PageGeometry:
+    """The geometry of a pyHanko page object, with inherited attributes (7.7.3.4)."""
+    found: dict[str, Any] = {}
+    node, depth = page, 0
+    while node is not None and depth < TREE_DEPTH:
+        for key in ("/MediaBox", "/CropBox", "/Rotate"):
+            if key not in found and (value := entry_of(node, key)) is not None:
+                found[key] = value
+        node, depth = entry_of(node, "/Parent"), depth + 1
+    letter = (0, 0, 612, 792)  # what viewers assume when the required MediaBox is missing
+    return geometry_of(
+        found.get("/MediaBox", letter), found.get("/CropBox"), found.get("/Rotate", 0)
+    )
