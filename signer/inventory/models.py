@@ -1,0 +1,214 @@
+"""Units of the city with their history, the people who work in them, and roster imports.
+
+`person` and `org_unit` say how things stand now; `person_period` is the dated truth that
+"as of a day" is asked of. Only `Inventory` writes these tables, all of them together.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from signer.db import Base, PathColumn, UTCDateTime
+from signer.errors import N_
+from signer.inventory.states import LEFT_STATES, PersonState
+
+
+class UnitKind(StrEnum):
+    """What a unit is (R1); districts are closed since 30/06/2025."""
+
+    CITY = "city"
+    DEPARTMENT = "department"
+    DISTRICT = "district"
+    WARD = "ward"
+    COMMUNE = "commune"
+    DIVISION = "division"
+    SERVICE_UNIT = "service_unit"
+
+
+class PersonKind(StrEnum):
+    """The classes of the Law on Cadres and Civil Servants, and the Law on Public Employees."""
+
+    CADRE = "can_bo"
+    CIVIL_SERVANT = "cong_chuc"
+    PUBLIC_EMPLOYEE = "vien_chuc"
+    WORKER = "nguoi_lao_dong"
+
+
+class Sex(StrEnum):
+    """As the personal identity number encodes it."""
+
+    MALE = "male"
+    FEMALE = "female"
+
+
+class IdNumberKind(StrEnum):
+    """A personal identity number has 12 digits; the old identity card had 9."""
+
+    PERSONAL = "personal"
+    OLD_CARD = "old_card"
+
+
+class ImportState(StrEnum):
+    """Checked only; begun and to be continued; every valid row stored."""
+
+    CHECKED = "checked"
+    APPLYING = "applying"
+    APPLIED = "applied"
+
+
+UNIT_KIND_NAMES: dict[UnitKind, str] = {
+    UnitKind.CITY: N_("Thành phố"),
+    UnitKind.DEPARTMENT: N_("Sở, ban, ngành"),
+    UnitKind.DISTRICT: N_("Quận, huyện, thị xã"),
+    UnitKind.WARD: N_("Phường"),
+    UnitKind.COMMUNE: N_("Xã"),
+    UnitKind.DIVISION: N_("Phòng"),
+    UnitKind.SERVICE_UNIT: N_("Đơn vị sự nghiệp"),
+}
+PERSON_KIND_NAMES: dict[PersonKind, str] = {
+    PersonKind.CADRE: N_("Cán bộ"),
+    PersonKind.CIVIL_SERVANT: N_("Công chức"),
+    PersonKind.PUBLIC_EMPLOYEE: N_("Viên chức"),
+    PersonKind.WORKER: N_("Người lao động"),
+}
+SEX_NAMES: dict[Sex, str] = {Sex.MALE: N_("Nam"), Sex.FEMALE: N_("Nữ")}
+
+
+def _enum(values: type[StrEnum]) -> Enum:
+    """A column that holds the lower-case values and reads them back as members."""
+    return Enum(
+        values,
+        native_enum=False,
+        length=20,
+        values_callable=lambda e: [member.value for member in e],
+    )
+
+
+class OrgUnit(Base):
+    """One unit; it is never deleted, its validity ends. `valid_to` is its last day."""
+
+    __tablename__ = "org_unit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(35), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[UnitKind] = mapped_column(_enum(UnitKind))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("org_unit.id"), index=True)
+    path: Mapped[str] = mapped_column(PathColumn, unique=True)
+    """Four-digit ordinals among siblings, each followed by a dot: 0001.0042."""
+    valid_from: Mapped[date | None]
+    """None: since before anything this system knows."""
+    valid_to: Mapped[date | None]
+    search_key: Mapped[str] = mapped_column(String(200))
+
+    def is_valid_on(self, day: date) -> bool:
+        """True when the unit exists on that day."""
+        return (self.valid_from is None or self.valid_from <= day) and (
+            self.valid_to is None or day <= self.valid_to
+        )
+
+
+_LEFT = ", ".join(f"'{state}'" for state in LEFT_STATES)
+
+
+class Person(Base):
+    """One official as things stand now; all text is NFC (R7)."""
+
+    __tablename__ = "person"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(20), unique=True)
+    full_name: Mapped[str] = mapped_column(String(100))
+    search_key: Mapped[str] = mapped_column(String(100), index=True)
+    sort_key: Mapped[str] = mapped_column(PathColumn)
+    birth_date: Mapped[date | None]
+    sex: Mapped[Sex | None] = mapped_column(_enum(Sex))
+    id_number: Mapped[str | None] = mapped_column(String(12), unique=True)
+    id_number_kind: Mapped[IdNumberKind | None] = mapped_column(_enum(IdNumberKind))
+    id_issued_on: Mapped[date | None]
+    id_issued_by: Mapped[str | None] = mapped_column(String(200))
+    kind: Mapped[PersonKind | None] = mapped_column(_enum(PersonKind))
+    unit_id: Mapped[int] = mapped_column(ForeignKey("org_unit.id"), index=True)
+    unit_path: Mapped[str] = mapped_column(PathColumn)
+    """The unit's path, copied so that a subtree is one range of one index."""
+    division: Mapped[str | None] = mapped_column(String(200))
+    title: Mapped[str | None] = mapped_column(String(200))
+    email: Mapped[str | None] = mapped_column(String(254))
+    mobile: Mapped[str | None] = mapped_column(String(15))
+    state: Mapped[PersonState] = mapped_column(_enum(PersonState), default=PersonState.WORKING)
+    state_since: Mapped[date]
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    __table_args__ = (
+        Index("ix_person_list", "sort_key", "id"),
+        Index("ix_person_subtree", "unit_path", "sort_key", "id"),
+        # Unique while active (domain.md 4.1): a leaver's address may be given to a successor.
+        Index(
+            "uq_person_active_email",
+            "email",
+            unique=True,
+            sqlite_where=text(f"state NOT IN ({_LEFT})"),
+            postgresql_where=text(f"state NOT IN ({_LEFT})"),
+        ),
+        CheckConstraint("length(id_number) IN (9, 12)", name="id_number"),
+    )
+
+
+class PersonPeriod(Base):
+    """Where a person belonged and in which state, from one day to another, both included.
+
+    The periods of one person do not overlap; the open one (`valid_to` None) agrees with the
+    `person` row. Whoever counts a day D asks for `valid_from <= D` and `valid_to` None or `>= D`.
+    """
+
+    __tablename__ = "person_period"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    unit_id: Mapped[int] = mapped_column(ForeignKey("org_unit.id"), index=True)
+    unit_path: Mapped[str] = mapped_column(PathColumn)
+    """Paths of units never change, so the copy stays true."""
+    state: Mapped[PersonState] = mapped_column(_enum(PersonState))
+    counted: Mapped[bool]
+    """Belonged to the denominator, by the rule of that state when the period was written."""
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+
+    __table_args__ = (
+        Index("ix_person_period_subtree", "unit_path", "valid_from", "valid_to"),
+        Index("uq_person_period_start", "person_id", "valid_from", unique=True),
+        CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="order"),
+    )
+
+
+class RosterImport(Base):
+    """One uploaded roster: what the check found, and how far its valid rows are stored."""
+
+    __tablename__ = "roster_import"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    """The uploaded file in the document store."""
+    report_sha256: Mapped[str] = mapped_column(String(64))
+    """The findings of the check (JSON) in the document store."""
+    file_name: Mapped[str] = mapped_column(String(200))
+    actor: Mapped[str] = mapped_column(String(100), index=True)
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+    effective_on: Mapped[date]
+    """The day from which changed units and states hold."""
+    state: Mapped[ImportState] = mapped_column(_enum(ImportState))
+    rows: Mapped[int]
+    new: Mapped[int]
+    changed: Mapped[int]
+    same: Mapped[int]
+    error_rows: Mapped[int]
+    warnings: Mapped[int]
+    applied_new: Mapped[int] = mapped_column(default=0)
+    applied_changed: Mapped[int] = mapped_column(default=0)
+    applied_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    __table_args__ = (CheckConstraint("state IN ('checked', 'applying', 'applied')", name="state"),)
