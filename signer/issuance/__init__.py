@@ -1,0 +1,1 @@
+"""The issuance room: requests, decisions, personal keys and their certificates."""

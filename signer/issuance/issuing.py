@@ -1,0 +1,275 @@
+"""Working off approved requests: a key in the HSM, then its certificate, chunk by chunk.
+
+The order is design.md's: wrapped keys are stored before anything is certified, the CA stores what
+it will sign before it signs, and every step asks what is already there. A chunk that was killed
+anywhere is simply done again.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+
+from signer.audit import Audit, Happening
+from signer.ca.authority import Authority, IssueOrder, RevocationReason
+from signer.ca.models import Certificate
+from signer.ca.names import SubjectFacts
+from signer.clock import Clock
+from signer.config import Settings
+from signer.db import canonical_json, db, release, transaction
+from signer.errors import Conflict, Invalid, N_, NotFound, SignerError
+from signer.inventory.models import OrgUnit, Person
+from signer.issuance.models import CertificateRequest, RequestItem, SigningKey
+from signer.pkcs11.vault import Vault, WrappedKey
+
+PROFILE = "personal"
+
+
+class Issuing:
+    """The job handler of kind `issue`, and the replacement of a locked key."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, audit: Audit, vault: Vault, authority: Authority
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._audit = audit
+        self._vault = vault
+        self._authority = authority
+
+    def issue_items(self, keys: Sequence[str]) -> dict[str, SignerError]:
+        """Every named request item has its certificate, but for those returned with the reason.
+
+        Idempotent; raises `Unavailable` when the HSM is away, with nothing lost.
+        """
+        item_ids = [int(key) for key in keys]
+        open_items = self._open_items(item_ids)
+        failures: dict[int, SignerError] = {
+            item_id: Conflict(N_("Đề nghị này không còn hiệu lực."))
+            for item_id in item_ids
+            if item_id not in open_items and not self._is_issued(item_id)
+        }
+        for item_id, person in list(open_items.items()):
+            if not person.email:
+                failures[item_id] = Invalid(
+                    N_("Chưa có thư điện tử công vụ; hãy bổ sung rồi lập đề nghị lại.")
+                )
+                del open_items[item_id]
+        self._make_keys({item_id: person.id for item_id, person in open_items.items()})
+        failures |= self._certify(open_items)
+        self._note_failures(failures)
+        return {str(item_id): error for item_id, error in failures.items()}
+
+    def replace_key(self, person_id: int, actor: str) -> None:
+        """The person's locked key is retired and a new one certified in its place.
+
+        Raises `Conflict` unless the current key is locked.
+        """
+        old = db.session.scalar(
+            select(SigningKey).where(SigningKey.person_id == person_id, SigningKey.state == "locked")
+        )
+        if old is None:
+            raise Conflict(N_("Chỉ khóa ký đang bị khóa mới cần cấp lại."))
+        person = db.session.get_one(Person, person_id)
+        release()
+        fresh = self._vault.generate()
+        with transaction():
+            db.session.execute(
+                update(SigningKey).where(SigningKey.id == old.id).values(state="retired")
+            )
+            self._add_key(fresh, person_id, old.request_item_id, old.generation + 1)
+            self._audit.record(actor, "key.replaced", f"person:{person.code}")
+        self.finish_replacement(person_id, actor)
+
+    def finish_replacement(self, person_id: int, actor: str) -> None:
+        """The newest key of a replaced one is certified and the old certificate revoked.
+
+        Idempotent: the second half of `replace_key`, and of a `replace_key` that was killed.
+        """
+        key = db.session.scalar(
+            select(SigningKey).where(SigningKey.person_id == person_id, SigningKey.state == "new")
+        )
+        if key is not None:
+            person = db.session.get_one(Person, person_id)
+            failures = self._certify({key.request_item_id: person})
+            for error in failures.values():
+                raise error
+        for serial in self._superseded(person_id):
+            self._authority.revoke(serial, RevocationReason.SUPERSEDED, actor)
+
+    def resume(self, actor: str = "system") -> int:
+        """How many half-done issuings and replacements a crash left, all of them finished now."""
+        finished = self._authority.resume(actor)
+        half_done = select(SigningKey.person_id).where(
+            SigningKey.state == "new", SigningKey.generation > 1
+        )
+        for person_id in db.session.scalars(half_done).all():
+            self.finish_replacement(person_id, actor)
+            finished += 1
+        return finished
+
+    def take_wrapped(self, key_id: int) -> tuple[bytes, bytes]:
+        """(wrapped, public key) of a key that waits for its activation."""
+        row = db.session.execute(
+            select(SigningKey.wrapped, SigningKey.public_key_der).where(
+                SigningKey.id == key_id, SigningKey.state == "ready"
+            )
+        ).first()
+        if row is None or row.wrapped is None:
+            raise NotFound(N_("Không có khóa ký nào đang chờ kích hoạt."))
+        return row.wrapped, row.public_key_der
+
+    def _open_items(self, item_ids: Sequence[int]) -> dict[int, Person]:
+        rows = db.session.execute(
+            select(RequestItem.id, Person)
+            .join(Person, Person.id == RequestItem.person_id)
+            .join(CertificateRequest, CertificateRequest.id == RequestItem.request_id)
+            .where(
+                RequestItem.id.in_(item_ids),
+                RequestItem.state == "open",
+                CertificateRequest.state == "approved",
+            )
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def _is_issued(self, item_id: int) -> bool:
+        return db.session.scalar(
+            select(RequestItem.state == "issued").where(RequestItem.id == item_id)
+        ) or False
+
+    def _make_keys(self, person_of_item: dict[int, int]) -> None:
+        have = set(
+            db.session.scalars(
+                select(SigningKey.request_item_id).where(
+                    SigningKey.request_item_id.in_(person_of_item)
+                )
+            )
+        )
+        missing = [item_id for item_id in person_of_item if item_id not in have]
+        if not missing:
+            return
+        release()
+        fresh = self._vault.generate_many(len(missing))
+        with transaction():
+            # An expired or revoked certificate's key makes room for the new one.
+            db.session.execute(
+                update(SigningKey)
+                .where(
+                    SigningKey.person_id.in_([person_of_item[item] for item in missing]),
+                    SigningKey.state != "retired",
+                )
+                .values(state="retired", wrapped=None)
+            )
+            for item_id, key in zip(missing, fresh, strict=True):
+                self._add_key(key, person_of_item[item_id], item_id, 1)
+
+    def _add_key(self, key: WrappedKey, person_id: int, item_id: int, generation: int) -> None:
+        db.session.add(
+            SigningKey(
+                person_id=person_id,
+                request_item_id=item_id,
+                generation=generation,
+                state="new",
+                wrapped=key.wrapped,
+                kek=key.kek,
+                public_key_der=key.public_key_der,
+                created_at=self._clock.now(),
+            )
+        )
+
+    def _certify(self, people: dict[int, Person]) -> dict[int, SignerError]:
+        keys = db.session.scalars(
+            select(SigningKey).where(
+                SigningKey.request_item_id.in_(people), SigningKey.state == "new"
+            )
+        ).all()
+        units = self._unit_names([person.unit_path for person in people.values()])
+        orders = [
+            IssueOrder(
+                intent=f"signing-key-{key.id}",
+                subject=self._subject(people[key.request_item_id], units),
+                public_key_der=key.public_key_der,
+                profile=PROFILE,
+            )
+            for key in keys
+        ]
+        if not orders:
+            return {}
+        release()
+        outcomes = self._authority.issue_many(orders, actor="system")
+        failures: dict[int, SignerError] = {}
+        with transaction():
+            happenings = []
+            for key, outcome in zip(keys, outcomes, strict=True):
+                if isinstance(outcome, SignerError):
+                    failures[key.request_item_id] = outcome
+                    continue
+                self._settle(key, outcome.id)
+                happenings.append(
+                    Happening(
+                        action="person.certified",
+                        subject=f"person:{people[key.request_item_id].code}",
+                        details={"serial": f"{outcome.serial:x}"},
+                    )
+                )
+            self._audit.record_many("system", happenings)
+        return failures
+
+    def _settle(self, key: SigningKey, certificate_id: int) -> None:
+        db.session.execute(
+            update(SigningKey)
+            .where(SigningKey.id == key.id, SigningKey.state == "new")
+            .values(state="ready", certificate_id=certificate_id)
+        )
+        db.session.execute(
+            update(RequestItem)
+            .where(RequestItem.id == key.request_item_id)
+            .values(state="issued", error=None)
+        )
+
+    def _superseded(self, person_id: int) -> list[int]:
+        rows = db.session.scalars(
+            select(Certificate.serial_hex)
+            .join(SigningKey, SigningKey.certificate_id == Certificate.id)
+            .where(
+                SigningKey.person_id == person_id,
+                SigningKey.state == "retired",
+                Certificate.state == "issued",
+            )
+        )
+        return [int(serial_hex, 16) for serial_hex in rows]
+
+    def _subject(self, person: Person, units: dict[str, str]) -> SubjectFacts:
+        """The subject as official certificates write it (domain.md 2.2): units in capitals."""
+        parts = person.unit_path.rstrip(".").split(".")
+        chain = [".".join(parts[: depth + 1]) + "." for depth in range(1, len(parts))]
+        return SubjectFacts(
+            common_name=person.full_name,
+            organisation=self._settings.organisation,
+            units=tuple(units[path].upper() for path in chain),
+            locality=self._settings.locality,
+            country="VN",
+            email=person.email or "",
+        )
+
+    def _unit_names(self, paths: Sequence[str]) -> dict[str, str]:
+        wanted = {
+            ".".join(parts[:depth]) + "."
+            for parts in (path.rstrip(".").split(".") for path in paths)
+            for depth in range(1, len(parts) + 1)
+        }
+        rows = db.session.execute(
+            select(OrgUnit.path, OrgUnit.name).where(OrgUnit.path.in_(wanted))
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def _note_failures(self, failures: dict[int, SignerError]) -> None:
+        if not failures:
+            return
+        with transaction():
+            for item_id, error in failures.items():
+                note = canonical_json({"sentence": error.sentence, "values": error.values})
+                db.session.execute(
+                    update(RequestItem)
+                    .where(RequestItem.id == item_id, RequestItem.state == "open")
+                    .values(error=note)
+                )

@@ -1,0 +1,440 @@
+"""Requests for certificates: filed by one person, decided by another, worked off as a job."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from signer.accounts import Actor, Permission, visible
+from signer.audit import Audit
+from signer.ca.authority import Authority
+from signer.clock import Clock
+from signer.config import Settings
+from signer.db import db, move_state, transaction
+from signer.errors import Conflict, Forbidden, Invalid, N_, NotFound
+from signer.inventory.models import OrgUnit, Person
+from signer.inventory.service import Inventory, Page
+from signer.issuance.issuing import Issuing
+from signer.issuance.models import CertificateRequest, Decision, RequestItem
+from signer.issuance.states import PersonState, SigningState, in_state, is_covered, is_pending
+from signer.issuance.states import states_of as _states_of
+from signer.jobs import Jobs
+from signer.pkcs11.vault import Vault
+
+JOB_KIND = "issue"
+_REASON_LENGTH = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestView:
+    """A request as lists and pages show it."""
+
+    id: int
+    state: str
+    reason: str
+    unit_code: str
+    unit_name: str
+    unit_path: str
+    persons: int
+    requested_by: str
+    requester_id: int
+    requested_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    note: str | None
+    job_id: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """A person left out of a request, with the reason to show."""
+
+    code: str
+    name: str
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreatedRequest:
+    """What became of a wish: the request, unless everybody was refused (`id` is then None)."""
+
+    id: int | None
+    persons: int
+    refused: tuple[Refused, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestPerson:
+    """One person of a request, with how far this person's certificate is."""
+
+    item_id: int
+    person_id: int
+    code: str
+    full_name: str
+    unit_name: str
+    title: str
+    email: str | None
+    state: PersonState
+
+
+class Issuance:
+    """The way from "has no certificate" to "has one", with a second person's approval."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        audit: Audit,
+        jobs: Jobs,
+        inventory: Inventory,
+        vault: Vault,
+        authority: Authority,
+    ) -> None:
+        self._clock = clock
+        self._audit = audit
+        self._jobs = jobs
+        self._inventory = inventory
+        self.issuing = Issuing(settings, clock, audit, vault, authority)
+
+    def create(
+        self,
+        actor: Actor,
+        *,
+        reason: str,
+        unit_code: str | None = None,
+        lacking: bool = False,
+        person_codes: Sequence[str] = (),
+    ) -> CreatedRequest:
+        """One pending request for everybody lacking in the unit's subtree, or for named people.
+
+        People who cannot be asked for (no official e-mail, covered already, in another open
+        request, not working) are listed as refused and the others go on. Raises `Forbidden` when
+        one of the people is outside the actor's units.
+        """
+        reason = reason.strip()
+        if not reason or len(reason) > _REASON_LENGTH:
+            raise Invalid(N_("Hãy ghi lý do đề nghị, không quá 500 ký tự."), field="reason")
+        if lacking == bool(person_codes):
+            raise Invalid(N_("Hãy chọn người cần cấp, hoặc cả đơn vị, nhưng không cả hai."))
+        people = self._wanted(actor, unit_code, person_codes)
+        ready, refused = self._sift(people)
+        if not ready:
+            return CreatedRequest(id=None, persons=0, refused=tuple(refused))
+        unit_id, unit_path = self._common_unit([person.unit_path for person in ready])
+        if actor.account_id is None:
+            raise Forbidden(N_("Đề nghị phải do một tài khoản có tên lập."))
+        with transaction():
+            request_id = self._store(actor, reason, unit_id, unit_path, [p.id for p in ready])
+        return CreatedRequest(id=request_id, persons=len(ready), refused=tuple(refused))
+
+    def requests(
+        self,
+        actor: Actor,
+        *,
+        state: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[RequestView]:
+        """The newest requests of the actor's units first; `before` is the last id above."""
+        statement = _views().order_by(CertificateRequest.id.desc()).limit(limit)
+        statement = visible(
+            actor, Permission.REQUEST_VIEW, statement, CertificateRequest.unit_path
+        )
+        if state is not None:
+            statement = statement.where(CertificateRequest.state == state)
+        if before is not None:
+            statement = statement.where(CertificateRequest.id < before)
+        return [RequestView(**row) for row in db.session.execute(statement).mappings()]
+
+    def count_pending(self, actor: Actor) -> int:
+        """How many requests wait for a decision that this actor could take."""
+        statement = select(func.count(CertificateRequest.id)).where(
+            CertificateRequest.state == "pending",
+            CertificateRequest.requester_id != actor.account_id,
+        )
+        return db.session.scalar(
+            visible(actor, Permission.REQUEST_APPROVE, statement, CertificateRequest.unit_path)
+        ) or 0
+
+    def request_of(self, actor: Actor, request_id: int) -> RequestView:
+        """One request; raises `NotFound` also when it lies outside the actor's units."""
+        statement = visible(
+            actor,
+            Permission.REQUEST_VIEW,
+            _views().where(CertificateRequest.id == request_id),
+            CertificateRequest.unit_path,
+        )
+        row = db.session.execute(statement).mappings().first()
+        if row is None:
+            raise NotFound(N_("Không tìm thấy đề nghị số %(id)d."), id=request_id)
+        return RequestView(**row)
+
+    def people_of(self, actor: Actor, request_id: int) -> list[RequestPerson]:
+        """The people of the request in the order of the roster."""
+        self.request_of(actor, request_id)
+        rows = db.session.execute(
+            select(RequestItem.id, Person, OrgUnit.name)
+            .join(Person, Person.id == RequestItem.person_id)
+            .join(OrgUnit, OrgUnit.id == Person.unit_id)
+            .where(RequestItem.request_id == request_id)
+            .order_by(Person.unit_path, Person.sort_key, Person.id)
+        ).all()
+        states = self.states_of([person.id for _, person, _ in rows])
+        return [
+            RequestPerson(
+                item_id=item_id,
+                person_id=person.id,
+                code=person.code,
+                full_name=person.full_name,
+                unit_name=unit_name,
+                title=person.title or "",
+                email=person.email,
+                state=states[person.id],
+            )
+            for item_id, person, unit_name in rows
+        ]
+
+    def approve(self, actor: Actor, request_id: int, note: str = "") -> int:
+        """The request is approved and its job waits for a worker; returns the job's id.
+
+        Raises `Forbidden` for the requester, `Conflict` when somebody decided before.
+        """
+        request = self._to_decide(actor, request_id)
+        with transaction():
+            self._decide(actor, request, "approved", note)
+            items = db.session.scalars(
+                select(RequestItem.id).where(RequestItem.request_id == request_id)
+            ).all()
+            job_id = self._jobs.create(
+                JOB_KIND,
+                [str(item) for item in items],
+                actor=actor.name,
+                title=N_("Cấp chứng thư theo đề nghị đã duyệt"),
+                scope_path=request.unit_path,
+            )
+            db.session.execute(
+                update(CertificateRequest)
+                .where(CertificateRequest.id == request_id)
+                .values(job_id=job_id)
+            )
+        return job_id
+
+    def reject(self, actor: Actor, request_id: int, reason: str) -> None:
+        """The request is over; its people may be asked for again."""
+        if not reason.strip():
+            raise Invalid(N_("Hãy ghi lý do không duyệt."), field="note")
+        request = self._to_decide(actor, request_id)
+        with transaction():
+            self._decide(actor, request, "rejected", reason)
+            self._close_items(request_id)
+
+    def cancel(self, actor: Actor, request_id: int) -> None:
+        """The requester takes back a request nobody has decided on yet."""
+        request = self.request_of(actor, request_id)
+        if request.requester_id != actor.account_id:
+            raise Forbidden(N_("Chỉ người lập đề nghị được rút lại đề nghị này."))
+        with transaction():
+            move_state(CertificateRequest, request_id, "pending", "cancelled")
+            self._close_items(request_id)
+            self._audit.record(actor.name, "request.cancelled", f"request:{request_id}")
+
+    def states_of(self, person_ids: Sequence[int]) -> dict[int, PersonState]:
+        """Where each of these people stands now."""
+        return _states_of(list(person_ids), self._clock.now())
+
+    def people(
+        self,
+        actor: Actor,
+        *,
+        unit_path: str | None = None,
+        search: str | None = None,
+        state: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> tuple[Page[Person], dict[int, PersonState]]:
+        """A page of people with their states; `state` is a SigningState, covered or pending."""
+        where = [in_state(Person.id, state, self._clock.now())] if state else []
+        page = self._inventory.people(
+            actor, unit_path=unit_path, search=search, after=after, limit=limit, where=where
+        )
+        return page, self.states_of([person.id for person in page.items])
+
+    def counts(self, actor: Actor) -> dict[str, int]:
+        """How many people the actor sees: covered, pending, lacking."""
+        now = self._clock.now()
+        covered, pending = is_covered(Person.id, now), is_pending(Person.id)
+        total = visible(
+            actor,
+            Permission.PERSON_VIEW,
+            select(
+                func.count(Person.id),
+                func.count(Person.id).filter(covered),
+                func.count(Person.id).filter(~covered & pending),
+            ).where(self._inventory.counted()),
+            Person.unit_path,
+        )
+        people, with_certificate, waiting = db.session.execute(total).one()
+        return {
+            "persons": people,
+            "covered": with_certificate,
+            "pending": waiting,
+            "lacking": people - with_certificate - waiting,
+        }
+
+    def allow_reactivation(self, actor: Actor, person_code: str) -> None:
+        """A person whose key is locked has a new key and certificate, ready to be activated.
+
+        The old certificate is revoked as superseded: nobody can open its key without the PIN.
+        """
+        person = self._inventory.person_of(actor, person_code)
+        actor.require(Permission.CERTIFICATE_REVOKE, person.unit_path)
+        self.issuing.replace_key(person.id, actor.name)
+
+    def _wanted(
+        self, actor: Actor, unit_code: str | None, person_codes: Sequence[str]
+    ) -> list[Person]:
+        statement = select(Person).order_by(Person.unit_path, Person.sort_key, Person.id)
+        if unit_code is not None:
+            unit = self._inventory.unit_of(unit_code)
+            actor.require(Permission.REQUEST_CREATE, unit.path)
+            statement = statement.where(self._inventory.in_unit(unit.path))
+        if person_codes:
+            found = list(db.session.scalars(statement.where(Person.code.in_(person_codes))))
+            missing = sorted(set(person_codes) - {person.code for person in found})
+            if missing:
+                raise NotFound(N_("Không tìm thấy cán bộ có mã %(code)s."), code=missing[0])
+            for person in found:
+                actor.require(Permission.REQUEST_CREATE, person.unit_path)
+            return found
+        actor.require(Permission.REQUEST_CREATE)
+        lacking = in_state(Person.id, SigningState.LACKING, self._clock.now())
+        statement = visible(
+            actor,
+            Permission.REQUEST_CREATE,
+            statement.where(lacking, self._inventory.counted()),
+            Person.unit_path,
+        )
+        return list(db.session.scalars(statement))
+
+    def _sift(self, people: Sequence[Person]) -> tuple[list[Person], list[Refused]]:
+        states = self.states_of([person.id for person in people])
+        ready: list[Person] = []
+        refused: list[Refused] = []
+        for person in people:
+            sentence = self._why_not(person, states[person.id].state)
+            if sentence is None:
+                ready.append(person)
+            else:
+                refused.append(
+                    Refused(code=person.code, name=person.full_name, sentence=sentence)
+                )
+        return ready, refused
+
+    def _why_not(self, person: Person, state: SigningState) -> str | None:
+        if not self._inventory.may_sign(person):
+            return N_("Người này không còn ở trạng thái công tác được cấp chữ ký số.")
+        if not person.email:
+            return N_("Chưa có thư điện tử công vụ; hãy bổ sung rồi lập đề nghị lại.")
+        if state in (SigningState.READY, SigningState.ACTIVE, SigningState.LOCKED):
+            return N_("Đã có chứng thư chữ ký số còn hiệu lực.")
+        if state in (SigningState.REQUESTED, SigningState.APPROVED, SigningState.FAILED):
+            return N_("Đã có trong một đề nghị khác chưa giải quyết xong.")
+        return None
+
+    def _common_unit(self, paths: Sequence[str]) -> tuple[int, str]:
+        first, last = min(paths), max(paths)
+        common = ""
+        for part, other in zip(first.split("."), last.split("."), strict=False):
+            if part != other or not part:
+                break
+            common += part + "."
+        unit_id = db.session.scalar(select(OrgUnit.id).where(OrgUnit.path == common))
+        if unit_id is None:
+            raise NotFound(N_("Những người này không thuộc chung một đơn vị nào."))
+        return unit_id, common
+
+    def _store(
+        self, actor: Actor, reason: str, unit_id: int, unit_path: str, person_ids: Sequence[int]
+    ) -> int:
+        request = CertificateRequest(
+            state="pending",
+            reason=reason,
+            unit_id=unit_id,
+            unit_path=unit_path,
+            requester_id=actor.account_id,
+            requested_by=actor.display_name,
+            requested_at=self._clock.now(),
+            persons=len(person_ids),
+        )
+        db.session.add(request)
+        db.session.flush()
+        rows = [
+            {"request_id": request.id, "person_id": person_id, "state": "open"}
+            for person_id in person_ids
+        ]
+        try:
+            db.session.execute(insert(RequestItem), rows)
+        except IntegrityError as error:
+            raise Conflict(
+                N_("Có người vừa được đưa vào một đề nghị khác; hãy tải lại danh sách.")
+            ) from error
+        self._audit.record(
+            actor.name, "request.created", f"request:{request.id}", persons=len(person_ids)
+        )
+        return request.id
+
+    def _to_decide(self, actor: Actor, request_id: int) -> RequestView:
+        request = self.request_of(actor, request_id)
+        actor.require(Permission.REQUEST_APPROVE, request.unit_path)
+        if actor.account_id is None or actor.account_id == request.requester_id:
+            raise Forbidden(N_("Người lập đề nghị không được tự duyệt đề nghị của mình."))
+        return request
+
+    def _decide(self, actor: Actor, request: RequestView, outcome: str, note: str) -> None:
+        move_state(CertificateRequest, request.id, "pending", outcome)
+        db.session.add(
+            Decision(
+                request_id=request.id,
+                requester_id=request.requester_id,
+                approver_id=actor.account_id,
+                decided_by=actor.display_name,
+                decided_at=self._clock.now(),
+                outcome=outcome,
+                note=note.strip()[:_REASON_LENGTH],
+            )
+        )
+        self._audit.record(
+            actor.name, f"request.{outcome}", f"request:{request.id}", note=note.strip()
+        )
+
+    def _close_items(self, request_id: int) -> None:
+        db.session.execute(
+            update(RequestItem)
+            .where(RequestItem.request_id == request_id, RequestItem.state == "open")
+            .values(state="closed")
+        )
+
+
+def _views() -> Select[tuple[object, ...]]:
+    return (
+        select(
+            CertificateRequest.id,
+            CertificateRequest.state,
+            CertificateRequest.reason,
+            CertificateRequest.unit_path,
+            CertificateRequest.persons,
+            CertificateRequest.requested_by,
+            CertificateRequest.requester_id,
+            CertificateRequest.requested_at,
+            CertificateRequest.job_id,
+            OrgUnit.code.label("unit_code"),
+            OrgUnit.name.label("unit_name"),
+            Decision.decided_by,
+            Decision.decided_at,
+            Decision.note,
+        )
+        .join(OrgUnit, OrgUnit.id == CertificateRequest.unit_id)
+        .outerjoin(Decision, Decision.request_id == CertificateRequest.id)
+    )

@@ -1,0 +1,166 @@
+"""Where a person stands on the way to a signature, as one state and as SQL."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from signer.ca.models import Certificate
+from signer.db import db
+from signer.errors import N_
+from signer.issuance.models import CertificateRequest, RequestItem, SigningKey
+
+
+class SigningState(StrEnum):
+    """The one word shown beside a person's name."""
+
+    LACKING = "lacking"
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    FAILED = "failed"
+    READY = "ready"
+    ACTIVE = "active"
+    LOCKED = "locked"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+STATE_NAMES: dict[SigningState, str] = {
+    SigningState.LACKING: N_("Chưa được cấp"),
+    SigningState.REQUESTED: N_("Đang chờ duyệt"),
+    SigningState.APPROVED: N_("Đã duyệt, đang chờ cấp"),
+    SigningState.FAILED: N_("Cấp không thành công"),
+    SigningState.READY: N_("Đã cấp, chờ kích hoạt"),
+    SigningState.ACTIVE: N_("Đang hoạt động"),
+    SigningState.LOCKED: N_("Bị khóa do nhập sai mã PIN"),
+    SigningState.EXPIRED: N_("Đã hết hạn"),
+    SigningState.REVOKED: N_("Đã thu hồi"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonState:
+    """A person's signing state with the certificate behind it, if there is one."""
+
+    state: SigningState
+    serial_hex: str | None = None
+    not_after: datetime | None = None
+    sentence: str | None = None
+    """Why issuing failed; a catalogue sentence with its `values`."""
+    values: dict[str, object] | None = None
+
+
+def is_covered(person_id: InstrumentedAttribute[int], at: datetime) -> ColumnElement[bool]:
+    """SQL: the person holds a certificate that is valid at the instant."""
+    return exists(
+        select(SigningKey.id)
+        .join(Certificate, Certificate.id == SigningKey.certificate_id)
+        .where(
+            SigningKey.person_id == person_id,
+            Certificate.state == "issued",
+            Certificate.not_before <= at,
+            Certificate.not_after >= at,
+        )
+    )
+
+
+def is_pending(person_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """SQL: the person is in a request that is not finished."""
+    return exists(
+        select(RequestItem.id).where(
+            RequestItem.person_id == person_id, RequestItem.state == "open"
+        )
+    )
+
+
+def in_state(
+    person_id: InstrumentedAttribute[int], state: str, at: datetime
+) -> ColumnElement[bool]:
+    """SQL for the filters of the people list: covered, pending, lacking, or one SigningState."""
+    covered, pending = is_covered(person_id, at), is_pending(person_id)
+    if state == "covered":
+        return covered
+    if state == "pending":
+        return and_(~covered, pending)
+    if state == SigningState.LACKING:
+        return and_(~covered, ~pending)
+    if state in (SigningState.READY, SigningState.ACTIVE, SigningState.LOCKED):
+        key = select(SigningKey.id).where(
+            SigningKey.person_id == person_id, SigningKey.state == state
+        )
+        return and_(covered, exists(key))
+    item = (
+        select(RequestItem.id)
+        .join(CertificateRequest, CertificateRequest.id == RequestItem.request_id)
+        .where(RequestItem.person_id == person_id, RequestItem.state == "open")
+    )
+    if state == SigningState.REQUESTED:
+        return exists(item.where(CertificateRequest.state == "pending"))
+    if state == SigningState.APPROVED:
+        return exists(item.where(CertificateRequest.state == "approved"))
+    if state == SigningState.FAILED:
+        return exists(item.where(RequestItem.error.is_not(None)))
+    ended = (
+        select(SigningKey.id)
+        .join(Certificate, Certificate.id == SigningKey.certificate_id)
+        .where(SigningKey.person_id == person_id)
+    )
+    if state == SigningState.REVOKED:
+        return and_(~covered, exists(ended.where(Certificate.state == "revoked")))
+    return and_(~covered, exists(ended.where(Certificate.not_after < at)))
+
+
+def states_of(person_ids: list[int], at: datetime) -> dict[int, PersonState]:
+    """The state of each of these people, in two queries whatever their number."""
+    states = {person_id: PersonState(state=SigningState.LACKING) for person_id in person_ids}
+    _read_certificates(states, at)
+    _read_open_items(states)
+    return states
+
+
+def _read_certificates(states: dict[int, PersonState], at: datetime) -> None:
+    rows = db.session.execute(
+        select(
+            SigningKey.person_id,
+            SigningKey.state,
+            Certificate.state,
+            Certificate.serial_hex,
+            Certificate.not_after,
+        )
+        .join(Certificate, Certificate.id == SigningKey.certificate_id)
+        .where(SigningKey.person_id.in_(list(states)))
+        .order_by(SigningKey.id)
+    )
+    for person_id, key_state, certificate_state, serial_hex, not_after in rows:
+        if certificate_state == "revoked":
+            state = SigningState.REVOKED
+        elif not_after < at:
+            state = SigningState.EXPIRED
+        else:
+            state = SigningState(key_state)
+        states[person_id] = PersonState(state=state, serial_hex=serial_hex, not_after=not_after)
+
+
+def _read_open_items(states: dict[int, PersonState]) -> None:
+    rows = db.session.execute(
+        select(RequestItem.person_id, RequestItem.error, CertificateRequest.state)
+        .join(CertificateRequest, CertificateRequest.id == RequestItem.request_id)
+        .where(RequestItem.person_id.in_(list(states)), RequestItem.state == "open")
+    )
+    for person_id, error, request_state in rows:
+        if states[person_id].state in (
+            SigningState.READY,
+            SigningState.ACTIVE,
+            SigningState.LOCKED,
+        ):
+            continue
+        if error is not None:
+            states[person_id] = PersonState(state=SigningState.FAILED, **json.loads(error))
+        elif request_state == "approved":
+            states[person_id] = PersonState(state=SigningState.APPROVED)
+        else:
+            states[person_id] = PersonState(state=SigningState.REQUESTED)
+

@@ -1,0 +1,46 @@
+"""The public objects of the house in one frozen bundle: what every door receives."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from signer.accounts import Accounts
+from signer.audit import Audit
+from signer.ca.authority import Authority
+from signer.clock import Clock
+from signer.config import Settings
+from signer.dossiers.service import Dossiers
+from signer.files import Files
+from signer.inventory.service import Inventory
+from signer.issuance.service import Issuance
+from signer.jobs import Jobs
+from signer.pkcs11.hsm import Hsm
+from signer.pkcs11.vault import Vault
+from signer.reports.service import Reports
+from signer.signing.service import Signing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """One object per room, built once by `create_app`."""
+
+    settings: Settings
+    clock: Clock
+    audit: Audit
+    files: Files
+    jobs: Jobs
+    hsm: Hsm
+    vault: Vault
+    accounts: Accounts
+    inventory: Inventory
+    authority: Authority
+    issuance: Issuance
+    signing: Signing
+    dossiers: Dossiers
+    reports: Reports
+
+
+def services() -> Services:
+    """The bundle of the application that is running."""
+    return cast(Services, current_app.extensions["signer"])
