@@ -32,7 +32,7 @@ present() {
         python3.11) python_found >/dev/null ;;
         python3.11-venv) "$(python_found)" -c 'import ensurepip' 2>/dev/null ;;
         softhsm2) [ -e /usr/lib/softhsm/libsofthsm2.so ] ;;
-        fonts-liberation) [ -e /usr/share/fonts/truetype/liberation/LiberationSerif-Regular.ttf ] ;;
+        fonts-liberation2) [ -e /usr/share/fonts/truetype/liberation2/LiberationSerif-Regular.ttf ] ;;
         postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ;;
         gnutls-bin) command -v certtool >/dev/null ;;
         poppler-utils) command -v pdfsig >/dev/null && command -v pdftoppm >/dev/null ;;
