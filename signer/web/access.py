@@ -1,0 +1,167 @@
+"""Who may open which page: every view wears one mark, and a view without a mark is closed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, g, make_response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFProtect
+
+from signer.accounts import Actor, Permission
+from signer.errors import N_, Forbidden
+from signer.services import services
+
+csrf = CSRFProtect()
+"""Checked by `guard`, so that it covers this door and leaves the JSON door's tokens alone."""
+
+_View = TypeVar("_View", bound=Callable[..., Any])  # a view returns whatever Flask can answer
+_MARK = "signer_access"
+_WITH_OLD_PASSWORD = ("accounts.password_page", "accounts.change_password", "accounts.log_out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """What a view asks of its visitor; a permission implies being signed in."""
+
+    signed_in: bool
+    permission: Permission | None = None
+
+
+def public(view: _View) -> _View:
+    """The view is open to everybody; `g.actor` may be None in it."""
+    return _marked(view, Access(signed_in=False))
+
+
+def signed_in(view: _View) -> _View:
+    """The view is open to everybody with an account; the service decides the rest."""
+    return _marked(view, Access(signed_in=True))
+
+
+def permission(needed: Permission) -> Callable[[_View], _View]:
+    """The view is open to actors who hold the permission over some unit.
+
+    Over which unit is the service's question, because it knows the object.
+    """
+    return lambda view: _marked(view, Access(signed_in=True, permission=needed))
+
+
+def access_of(view: Callable[..., Any]) -> Access | None:
+    """The mark of a view; None when nobody decided, which means closed."""
+    found = getattr(view, _MARK, None)
+    return found if isinstance(found, Access) else None
+
+
+def register(app: Flask, blueprints: frozenset[str]) -> None:
+    """Every request to these blueprints, or to no view at all, passes `guard` first."""
+    secure = services_are_https(app)
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-signer_form" if secure else "signer_form",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_CHECK_DEFAULT=False,  # `guard` asks for the check itself
+        WTF_CSRF_TIME_LIMIT=None,  # a form is as good as the browser session it was opened in
+    )
+    csrf.init_app(app)
+
+    @app.before_request
+    def _guard() -> ResponseReturnValue | None:
+        lost = request.endpoint is None and not request.path.startswith("/api/")
+        return guard() if lost or request.blueprint in blueprints else None
+
+
+def guard() -> ResponseReturnValue | None:
+    """Sets `g.actor`, then lets the request through, sends it to log in, or raises `Forbidden`."""
+    g.actor = None
+    view = current_app.view_functions.get(request.endpoint or "")
+    if request.blueprint == "assets":
+        return None
+    g.actor = _actor_of_cookie()
+    if view is None:
+        return None  # the page that says so is about to be shown
+    access = access_of(view)
+    if access is None:
+        raise Forbidden(N_("Trang này chưa được mở cho ai."))
+    if access.signed_in:
+        if g.actor is None:
+            return _elsewhere(url_for("accounts.login_page", next=_here()))
+        if g.actor.must_change_password and request.endpoint not in _WITH_OLD_PASSWORD:
+            return _elsewhere(url_for("accounts.password_page"))
+        if access.permission is not None:
+            g.actor.require(access.permission)
+    csrf.protect()
+    return None
+
+
+def session_cookie() -> str:
+    """The cookie that carries the session's token; the prefix binds it to this very host."""
+    return "__Host-signer_session" if services_are_https(current_app) else "signer_session"
+
+
+def remember(response: Response, token: str) -> None:
+    """The browser keeps the token until it is closed; the server decides when it is too old."""
+    response.set_cookie(
+        session_cookie(),
+        token,
+        httponly=True,
+        samesite="Lax",
+        secure=services_are_https(current_app),
+        path="/",
+    )
+
+
+def forget(response: Response) -> None:
+    """The browser drops the token."""
+    response.delete_cookie(
+        session_cookie(), path="/", secure=services_are_https(current_app), httponly=True
+    )
+
+
+def services_are_https(app: Flask) -> bool:
+    """True when people reach this installation over TLS."""
+    with app.app_context():
+        return services().settings.base_url.startswith("https://")
+
+
+def safe_next(address: str | None) -> str:
+    """The address if it is a path on this host, else the start page: no open redirect."""
+    if not address or not address.startswith("/") or "\\" in address:
+        return "/"
+    parts = urlsplit(address)
+    starts_another_host = address.startswith("//") or parts.scheme or parts.netloc
+    return "/" if starts_another_host or any(ord(c) < 32 for c in address) else address
+
+
+def actor() -> Actor:
+    """The actor of a view that is not public."""
+    found: Actor | None = g.actor
+    if found is None:
+        raise Forbidden(N_("Bạn cần đăng nhập để xem trang này."))
+    return found
+
+
+def _marked(view: _View, access: Access) -> _View:
+    setattr(view, _MARK, access)
+    return view
+
+
+def _actor_of_cookie() -> Actor | None:
+    token = request.cookies.get(session_cookie())
+    return services().accounts.actor_of_session(token) if token else None
+
+
+def _here() -> str:
+    """Where to come back to after logging in; a form that was sent is not sent again."""
+    if request.method != "GET":
+        return "/"
+    return request.full_path.removesuffix("?")
+
+
+def _elsewhere(address: str) -> ResponseReturnValue:
+    if request.headers.get("HX-Request"):  # a fragment is never replaced by a whole page
+        response = make_response("", 401)
+        response.headers["HX-Redirect"] = address
+        return response
+    return redirect(address)

@@ -1,0 +1,61 @@
+"""Reading forms, and showing a refused one again with what was wrong and what was typed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec
+
+from flask import make_response, request
+from flask.typing import ResponseReturnValue
+
+from signer.errors import N_, Conflict, Forbidden, Invalid, SignerError
+from signer.web.problems import status_of
+
+_P = ParamSpec("_P")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormError:
+    """One thing wrong with a form: the part of it, if there is one, and the error itself."""
+
+    field: str | None
+    error: SignerError
+
+
+def shown_again_by(
+    page: Callable[..., ResponseReturnValue],
+) -> Callable[[Callable[_P, ResponseReturnValue]], Callable[_P, ResponseReturnValue]]:
+    """When the view refuses, `page` is shown once more, with `errors`, under the right status.
+
+    `page` takes the view's own arguments and `errors: tuple[FormError, ...]`; what was typed is
+    in `request.form`, as always.
+    """
+
+    def decorate(view: Callable[_P, ResponseReturnValue]) -> Callable[_P, ResponseReturnValue]:
+        @wraps(view)
+        def tried(*args: _P.args, **kwargs: _P.kwargs) -> ResponseReturnValue:
+            try:
+                return view(*args, **kwargs)
+            except (Invalid, Conflict, Forbidden) as error:
+                field = error.field if isinstance(error, Invalid) else None
+                errors = (FormError(field=field, error=error),)
+                answer = make_response(page(*args, **kwargs, errors=errors))
+                answer.status_code = status_of(error)
+                return answer
+
+        return tried
+
+    return decorate
+
+
+def required(name: str, sentence: str = N_("Ô này không được để trống.")) -> str:
+    """The text of a form's field, without spaces around it; `Invalid` when there is none."""
+    text = request.form.get(name, "").strip()
+    if not text:
+        raise Invalid(sentence, field=name)
+    return text
+
+
+def number_in_query(name: str) -> int | None:
+    """A whole number of the address; None when it is absent or is something else."""
+    return request.args.get(name, type=int)

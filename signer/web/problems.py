@@ -1,0 +1,81 @@
+"""Errors as pages: one sentence, what to do next, and the right status."""
+
+from flask import Flask, Response, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from signer.errors import Conflict, Forbidden, Invalid, NotFound, SignerError, Unavailable
+from signer.web.formats import say
+
+_STATUS: dict[type[SignerError], int] = {
+    Invalid: 400,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Unavailable: 503,
+}
+
+
+def register(app: Flask) -> None:
+    """Every error outside the JSON door is answered with a page."""
+    app.register_error_handler(SignerError, _refused)
+    app.register_error_handler(CSRFError, _stale_form)
+    earlier = app.error_handler_spec[None][None].get(HTTPException)
+
+    def http_error(error: HTTPException) -> ResponseReturnValue:
+        if request.path.startswith("/api/"):
+            return earlier(error) if earlier is not None else error
+        return _page(error.code or 500, _sentence_of(error.code or 500), error)
+
+    app.register_error_handler(HTTPException, http_error)
+
+
+def status_of(error: SignerError) -> int:
+    """The HTTP status that says the same as the error."""
+    return next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+
+
+def _refused(error: SignerError) -> ResponseReturnValue:
+    answer = _page(status_of(error), say(error))
+    if isinstance(error, Unavailable):
+        answer.headers["Retry-After"] = str(error.retry_after_seconds)
+    return answer
+
+
+def _stale_form(_error: CSRFError) -> ResponseReturnValue:
+    return _page(400, _("Biểu mẫu này đã quá hạn. Hãy tải lại trang rồi gửi lại."))
+
+
+def _page(status: int, sentence: str, error: HTTPException | None = None) -> Response:
+    answer = make_response(
+        render_template("error.html", status=status, title=_title_of(status), sentence=sentence)
+    )
+    answer.status_code = status
+    if error is not None:
+        for name, value in error.get_headers():
+            if name in ("Allow", "Retry-After"):
+                answer.headers[name] = value
+    return answer
+
+
+def _title_of(status: int) -> str:
+    return {
+        400: _("Chưa thực hiện được"),
+        403: _("Bạn không có quyền xem trang này"),
+        404: _("Không tìm thấy"),
+        409: _("Dữ liệu vừa thay đổi"),
+        413: _("Tệp quá lớn"),
+        503: _("Hệ thống tạm thời bận"),
+    }.get(status, _("Có lỗi xảy ra"))
+
+
+def _sentence_of(status: int) -> str:
+    return {
+        404: _("Trang này không tồn tại hoặc đã được chuyển đi nơi khác."),
+        405: _("Trang này không nhận thao tác vừa gửi."),
+        413: _("Tệp gửi lên vượt quá dung lượng cho phép."),
+        429: _("Bạn thao tác quá nhanh. Hãy chờ một lát rồi thử lại."),
+        500: _("Hệ thống gặp lỗi ngoài dự kiến. Không có dữ liệu nào bị mất; hãy thử lại sau."),
+    }.get(status, _("Yêu cầu vừa gửi không thực hiện được."))
