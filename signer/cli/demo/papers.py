@@ -17,6 +17,7 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     Flowable,
     HRFlowable,
+    KeepTogether,
     Paragraph,
     SimpleDocTemplate,
     Spacer,
@@ -84,7 +85,7 @@ def paper_pdf(paper: Paper) -> bytes:
     if paper.kind:  # an official letter has none: its subject stands below the number
         story += [_centred(paper.kind.upper(), 14), _centred(paper.subject, 14), Spacer(1, 4 * mm)]
     story += [Paragraph(text, _style("Serif", 13.5, body=True)) for text in paper.body]
-    story += [Spacer(1, 5 * mm), *_closing(paper)]
+    story += [Spacer(1, 5 * mm), KeepTogether(_closing(paper))]
     document.build(story, onFirstPage=_mark, onLaterPages=_mark)
     return buffer.getvalue()
 
@@ -148,7 +149,13 @@ def _signing_places(blocks: tuple[NameBlock, ...], widths: tuple[float, ...]) ->
 
 def _columns(left: list[Flowable], right: list[Flowable], widths: tuple[float, float]) -> Table:
     table = Table([[left, right]], colWidths=widths)
-    table.setStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)])
+    table.setStyle(
+        [
+            ("VALIGN", (0, 0), (-1, -1), "TOP"),
+            ("ALIGN", (0, 0), (-1, -1), "CENTER"),
+            ("LEFTPADDING", (0, 0), (-1, -1), 0),
+        ]
+    )
     return table
 
 
