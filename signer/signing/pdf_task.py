@@ -31,6 +31,9 @@ from signer.signing.geometry import Box, PageGeometry, geometry_of
 IN_MEMORY_BYTES = 16 * 1024 * 1024
 """Smaller files are worked on in memory, larger ones in place in the output file."""
 
+objects: Any = generic
+"""pyHanko's constructors carry no types."""
+
 TREE_DEPTH = 64
 """No honest page tree or form is deeper; a circular one is."""
 
@@ -81,7 +84,7 @@ class _Update:
     def __init__(
         self, writer: IncrementalPdfFileWriter, text: AppearanceText, at: datetime
     ) -> None:
-        self.writer = writer
+        self.writer: Any = writer  # its methods carry no types
         self.text = text
         self.at = at
         self.name = ""
@@ -115,7 +118,7 @@ class _Update:
         self.new_field = SigFieldSpec(
             self.name,
             on_page=page - 1,
-            box=(user.x0, user.y0, user.x1, user.y1),
+            box=(user.x0, user.y0, user.x1, user.y1),  # type: ignore[arg-type]  # reals work
             readable_field_name=f"Chữ ký số của {self.text.name}",
         )
 
@@ -143,7 +146,7 @@ class _Update:
         }
 
     def _show(self, field: Any) -> None:  # pyHanko's objects are untyped dictionaries
-        annotation = _widget_of(field)
+        annotation = widget_of(field)
         rectangle = [float(value) for value in entry_of(annotation, "/Rect", (0, 0, 0, 0))]
         displayed = self.geometry.to_display(
             Box(x0=rectangle[0], y0=rectangle[1], x1=rectangle[2], y1=rectangle[3])
@@ -152,13 +155,13 @@ class _Update:
             return  # the form's author made an invisible field
         drawing = draw(self.text, self.at, displayed.width, displayed.height)
         form = self.writer.add_object(_form(drawing, self.geometry, self._font(drawing.font)))
-        annotation["/AP"] = generic.DictionaryObject({pdf_name("/N"): form})
+        annotation["/AP"] = objects.DictionaryObject({pdf_name("/N"): form})
         annotation.pop("/AS", None)
         self.writer.update_container(annotation)
 
-    def _font(self, font: EmbeddedFont) -> generic.IndirectObject:
+    def _font(self, font: EmbeddedFont) -> Any:
         program = self.writer.add_object(
-            _deflated(font.program, Length1=generic.NumberObject(font.program_length))
+            _deflated(font.program, Length1=objects.NumberObject(font.program_length))
         )
         to_unicode = self.writer.add_object(_deflated(font.to_unicode))
         name = font.name.encode()
@@ -199,15 +202,13 @@ class _Update:
 
     def _page_showing(self, field: Any) -> tuple[int, PageGeometry]:
         """The page whose /Annots holds the field's widget (/P is optional and may lie)."""
-        widget = _widget_of(field.get_object())
+        widget = widget_of(field.get_object())
         wanted = widget.container_ref
         pages = int(self.writer.root["/Pages"]["/Count"])
         for number in range(1, pages + 1):
             page = self._page(number)
             annotations = entry_of(page, "/Annots", ())
-            if any(
-                getattr(entry, "reference", None) == wanted for entry in _raw_items(annotations)
-            ):
+            if any(getattr(entry, "reference", None) == wanted for entry in raw_items(annotations)):
                 return number, geometry_of_page(page)
         return 1, geometry_of_page(self._page(1))
 
@@ -239,26 +240,24 @@ def _deflated(data: bytes, **entries: generic.PdfObject) -> generic.StreamObject
     return generic.StreamObject(dictionary, encoded_data=data)
 
 
-def _form(
-    drawing: Drawing, geometry: PageGeometry, font: generic.IndirectObject
-) -> generic.StreamObject:
+def _form(drawing: Drawing, geometry: PageGeometry, font: Any) -> generic.StreamObject:
     a, b, c, d = geometry.appearance_matrix()
-    numbers = [generic.NumberObject(value) for value in (a, b, c, d, 0, 0)]
-    bounds = [generic.FloatObject(round(v, 3)) for v in (0, 0, drawing.width, drawing.height)]
-    fonts = generic.DictionaryObject({pdf_name("/F0"): font})
+    numbers = [objects.NumberObject(value) for value in (a, b, c, d, 0, 0)]
+    bounds = [objects.FloatObject(round(v, 3)) for v in (0, 0, drawing.width, drawing.height)]
+    fonts = objects.DictionaryObject({pdf_name("/F0"): font})
     return generic.StreamObject(
         {
             pdf_name("/Type"): pdf_name("/XObject"),
             pdf_name("/Subtype"): pdf_name("/Form"),
-            pdf_name("/BBox"): generic.ArrayObject(bounds),
-            pdf_name("/Matrix"): generic.ArrayObject(numbers),
-            pdf_name("/Resources"): generic.DictionaryObject({pdf_name("/Font"): fonts}),
+            pdf_name("/BBox"): objects.ArrayObject(bounds),
+            pdf_name("/Matrix"): objects.ArrayObject(numbers),
+            pdf_name("/Resources"): objects.DictionaryObject({pdf_name("/Font"): fonts}),
         },
         stream_data=drawing.content,
     )
 
 
-def _widget_of(field: Any) -> Any:
+def widget_of(field: Any) -> Any:
     kids = entry_of(field, "/Kids", ())
     if len(kids) > 1:
         raise Invalid(N_("Ô chữ ký có sẵn hiện ở nhiều nơi nên không ký vào được."))
@@ -284,7 +283,7 @@ def entry_of(dictionary: Any, key: str, default: Any = None) -> Any:
         return default
 
 
-def _raw_items(array: Any) -> list[Any]:
+def raw_items(array: Any) -> list[Any]:
     return [array.raw_get(index) for index in range(len(array))] if len(array) else []
 
 

@@ -1,0 +1,351 @@
+"""Where a signature belongs: between the signer's title and name, and never over text.
+
+Pure geometry over the words of the pages (Decree 30/2020, Appendix I: cell 7c stands between the
+title, 7a, and the full name, 7b; R38: the signature never hides these two).
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+from signer.errors import N_
+from signer.signing.geometry import Box, PageSize
+from signer.signing.pages import Word
+
+WIDTH, HEIGHT = 170.0, 56.0
+"""The size looked for first, in points: what tools in the field draw, with room for four lines."""
+
+LEAST_WIDTH, LEAST_HEIGHT = 92.0, 26.0
+"""A smaller box would hold name and time only in the smallest print."""
+
+CLEARANCE = 2.0
+"""Points left free between the box and any word."""
+
+MARGIN = 28.0
+"""Points at the edge of the page where nothing is proposed: printers cut there."""
+
+SEARCH_ABOVE = 200.0
+"""The title stands at most so many points above the name."""
+
+STEP = 6.0
+"""How far the search for a free place moves at a time, in points."""
+
+
+class PlacementReason(StrEnum):
+    """Why this place."""
+
+    EXISTING_FIELD = "existing_field"
+    NEAR_NAME = "near_name"
+    NEAR_TITLE = "near_title"
+    FREE_AREA = "free_area"
+    BOTTOM_MARGIN = "bottom_margin"
+
+
+SENTENCES = {
+    PlacementReason.EXISTING_FIELD: N_("Ô chữ ký có sẵn trong tài liệu."),
+    PlacementReason.NEAR_NAME: N_("Khung chữ ký đặt giữa chức vụ và họ tên người ký."),
+    PlacementReason.NEAR_TITLE: N_("Khung chữ ký đặt dưới chức vụ người ký."),
+    PlacementReason.FREE_AREA: N_(
+        "Không tìm thấy họ tên người ký; khung chữ ký đặt ở chỗ trống của trang cuối."
+    ),
+    PlacementReason.BOTTOM_MARGIN: N_(
+        "Không tìm thấy chỗ trống; khung chữ ký đặt ở lề dưới của trang cuối, hãy kiểm tra lại."
+    ),
+}
+"""What the signer is told about the proposal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignatureField:
+    """A signature field that is already in the document; `box` is `None` when it is invisible."""
+
+    name: str
+    page: int
+    box: Box | None
+    signed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """A proposal; the signer may move it. `field_name` is set for an existing field only."""
+
+    page: int
+    box: Box
+    reason: PlacementReason
+    field_name: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The reason as the signer reads it."""
+        return SENTENCES[self.reason]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Segment:
+    """Words that belong together on one line."""
+
+    words: tuple[Word, ...]
+
+    @property
+    def box(self) -> Box:
+        return Box(
+            x0=min(word.x0 for word in self.words),
+            y0=min(word.y0 for word in self.words),
+            x1=max(word.x1 for word in self.words),
+            y1=max(word.y1 for word in self.words),
+        )
+
+    @property
+    def folded(self) -> str:
+        return fold("".join(word.text for word in self.words))
+
+
+def propose(
+    words_by_page: Mapping[int, Sequence[Word]],
+    page_sizes: Sequence[PageSize],
+    name: str,
+    title: str = "",
+    existing_fields: Sequence[SignatureField] = (),
+) -> Placement:
+    """The best place for this person's signature.
+
+    `words_by_page` may hold only some pages (from 1); `page_sizes` is the whole document, first
+    page first. An empty signature field of the document is offered before anything else: one
+    whose name or neighbouring words name the signer first, then the only one or the first.
+    """
+    if placement := _in_existing_field(words_by_page, name, existing_fields):
+        return placement
+    taken = {page: _obstacles(words_by_page, existing_fields, page) for page in words_by_page}
+    sheets = {page: _Sheet(page_sizes[page - 1], taken[page]) for page in words_by_page}
+    pages = sorted(words_by_page, reverse=True)
+    for page in pages:
+        segments = segments_of(words_by_page[page])
+        for segment in reversed(_standing_alone(segments, name, HONOURS)):
+            above = _title_above(segments, segment)
+            if box := sheets[page].box_at_name(segment.box, above.box if above else None):
+                return Placement(page=page, box=box, reason=PlacementReason.NEAR_NAME)
+    for page in pages if title else ():
+        segments = segments_of(words_by_page[page])
+        for segment in reversed(_standing_alone(segments, title, AUTHORITY)):
+            if box := sheets[page].box_below(segment.box):
+                return Placement(page=page, box=box, reason=PlacementReason.NEAR_TITLE)
+    return _somewhere(words_by_page, page_sizes, existing_fields)
+
+
+HONOURS = r"(?:(?:pgs|gs|ts|ths|bs|ks|cn|ong|ba|dongchi)[.:]*)*"
+"""What may stand before a name in the signature block, folded."""
+
+AUTHORITY = r"(?:(?:tm|kt|tl|tuq|q)\.?)?"
+"""The prefixes of Decree 30/2020, article 13, folded."""
+
+
+def fold(text: str) -> str:
+    """Only letters, digits and dots: no case, no tone, no blank, the same for NFC and NFD."""
+    flat = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
+    return "".join(letter for letter in flat if letter.isalnum() or letter == ".")
+
+
+def exact(text: str) -> str:
+    """As `fold` but with the tones: Hà is not Hạ."""
+    flat = unicodedata.normalize("NFC", text).casefold()
+    return "".join(letter for letter in flat if not letter.isspace())
+
+
+def segments_of(words: Sequence[Word]) -> list[_Segment]:
+    """Runs of words on one line without a wide gap, from the top of the page down."""
+    lines: list[list[Word]] = []
+    for word in sorted(words, key=lambda w: (-(w.y0 + w.y1), w.x0)):
+        middle = (word.y0 + word.y1) / 2
+        for line in lines[-4:]:
+            if line[0].y0 < middle < line[0].y1 or word.y0 < _middle(line[0]) < word.y1:
+                line.append(word)
+                break
+        else:
+            lines.append([word])
+    return [segment for line in lines for segment in _parted(line)]
+
+
+def _middle(word: Word) -> float:
+    return (word.y0 + word.y1) / 2
+
+
+def _parted(line: list[Word]) -> Iterator[_Segment]:
+    line.sort(key=lambda word: word.x0)
+    run = [line[0]]
+    for before, word in pairwise(line):
+        if word.x0 - before.x1 > 1.2 * (word.y1 - word.y0):
+            yield _Segment(words=tuple(run))
+            run = []
+        run.append(word)
+    yield _Segment(words=tuple(run))
+
+
+def _standing_alone(segments: Iterable[_Segment], wanted: str, prefix: str) -> list[_Segment]:
+    """The segments that say this and nothing else, exact tones before folded ones.
+
+    A name inside a sentence is somebody being mentioned, not the place to sign.
+    """
+    pattern = re.compile(prefix + re.escape(fold(wanted)) + r"\.?")
+    if not fold(wanted):
+        return []
+    found = [segment for segment in segments if pattern.fullmatch(segment.folded)]
+    same = [s for s in found if exact("".join(w.text for w in s.words)).endswith(exact(wanted))]
+    return same or found
+
+
+def _title_above(segments: Sequence[_Segment], name: _Segment) -> _Segment | None:
+    """The nearest text above the name that shares its column."""
+    box = name.box
+    middle = (box.x0 + box.x1) / 2
+    above = [
+        segment
+        for segment in segments
+        if segment.box.y0 >= box.y1 - CLEARANCE
+        and segment.box.y0 - box.y1 <= SEARCH_ABOVE
+        and segment.box.x0 - 10 <= middle <= segment.box.x1 + 10
+    ]
+    return min(above, key=lambda segment: segment.box.y0, default=None)
+
+
+class _Sheet:
+    """One page with what already stands on it."""
+
+    def __init__(self, size: PageSize, obstacles: Sequence[Box]) -> None:
+        self._size = size
+        self._obstacles = obstacles
+
+    def box_at_name(self, name: Box, title: Box | None) -> Box | None:
+        """Between title and name, else below the name, else beside it."""
+        middle = (name.x0 + name.x1) / 2
+        low = name.y1 + CLEARANCE
+        high = title.y0 - CLEARANCE if title else low + HEIGHT
+        between = self._band(middle, low, min(high, self._size.height - MARGIN))
+        return between or self.box_below(name) or self._beside(name)
+
+    def box_below(self, anchor: Box) -> Box | None:
+        """Right under the anchor, centred on it."""
+        high = anchor.y0 - CLEARANCE
+        return self._band((anchor.x0 + anchor.x1) / 2, max(MARGIN, high - HEIGHT - 8), high)
+
+    def _band(self, middle: float, low: float, high: float) -> Box | None:
+        """The largest box centred on `middle` in the band, first high, then wide enough."""
+        height = min(HEIGHT, high - low)
+        while height >= LEAST_HEIGHT:
+            y0 = (low + high - height) / 2
+            if box := self._widest(middle, y0, y0 + height):
+                return box
+            height -= STEP
+        return None
+
+    def _widest(self, middle: float, y0: float, y1: float) -> Box | None:
+        """The box moved and narrowed until it clears its neighbours to the left and right."""
+        left, right = MARGIN, self._size.width - MARGIN
+        for other in self._obstacles:
+            if other.y0 - CLEARANCE < y1 and y0 < other.y1 + CLEARANCE:
+                if other.x0 - CLEARANCE <= middle <= other.x1 + CLEARANCE:
+                    return None
+                if other.x1 < middle:
+                    left = max(left, other.x1 + CLEARANCE)
+                else:
+                    right = min(right, other.x0 - CLEARANCE)
+        width = min(WIDTH, right - left)
+        if width < LEAST_WIDTH:
+            return None
+        x0 = min(max(middle - width / 2, left), right - width)
+        return Box(x0=x0, y0=y0, x1=x0 + width, y1=y1)
+
+    def _beside(self, name: Box) -> Box | None:
+        y0 = max(MARGIN, (name.y0 + name.y1 - HEIGHT) / 2)
+        for x0 in (name.x0 - WIDTH - 6, name.x1 + 6):
+            box = Box(x0=x0, y0=y0, x1=x0 + WIDTH, y1=y0 + HEIGHT)
+            if self.is_free(box):
+                return box
+        return None
+
+    def is_free(self, box: Box) -> bool:
+        """Inside the margins and clear of everything."""
+        inside = (
+            box.x0 >= MARGIN
+            and box.y0 >= MARGIN
+            and box.x1 <= self._size.width - MARGIN
+            and box.y1 <= self._size.height - MARGIN
+        )
+        return inside and not any(box.overlaps(other, CLEARANCE) for other in self._obstacles)
+
+    def free_area(self) -> Box | None:
+        """The nearest free box below the text, on the right as signatures are; else anywhere."""
+        lowest = min((o.y0 for o in self._obstacles if o.y0 > 1.5 * MARGIN), default=None)
+        start = self._size.height / 2 if lowest is None else lowest - 3 * CLEARANCE
+        for width, height in ((WIDTH, HEIGHT), (WIDTH, 36.0), (LEAST_WIDTH + 28, LEAST_HEIGHT)):
+            columns = (
+                self._size.width - 2 * MARGIN - width,
+                (self._size.width - width) / 2,
+                2 * MARGIN,
+            )
+            below = _steps(start - height, MARGIN)
+            above = _steps(self._size.height - MARGIN - height, start)
+            for y0 in (*below, *reversed(above)):
+                for x0 in columns:
+                    box = Box(x0=x0, y0=y0, x1=x0 + width, y1=y0 + height)
+                    if self.is_free(box):
+                        return box
+        return None
+
+    def bottom(self) -> Box:
+        """A flat box in the bottom margin, for pages that are full."""
+        width = min(WIDTH, self._size.width - 4)
+        height = min(LEAST_HEIGHT, self._size.height - 4)
+        x0 = max(2.0, self._size.width - MARGIN - width)
+        return Box(x0=x0, y0=2.0, x1=min(x0 + width, self._size.width - 2), y1=2.0 + height)
+
+
+def _steps(high: float, low: float) -> list[float]:
+    count = int((high - low) / STEP) + 1
+    return [high - index * STEP for index in range(max(0, count))]
+
+
+def _somewhere(
+    words_by_page: Mapping[int, Sequence[Word]],
+    page_sizes: Sequence[PageSize],
+    existing_fields: Sequence[SignatureField],
+) -> Placement:
+    """A free place of the last page; its bottom margin when there is none."""
+    page = len(page_sizes)
+    sheet = _Sheet(page_sizes[-1], _obstacles(words_by_page, existing_fields, page))
+    # A scan has no words, so nothing is known about what is free on it but its margin.
+    if words_by_page.get(page) and (box := sheet.free_area()):
+        return Placement(page=page, box=box, reason=PlacementReason.FREE_AREA)
+    return Placement(page=page, box=sheet.bottom(), reason=PlacementReason.BOTTOM_MARGIN)
+
+
+def _obstacles(
+    words_by_page: Mapping[int, Sequence[Word]],
+    existing_fields: Sequence[SignatureField],
+    page: int,
+) -> list[Box]:
+    fields = [f.box for f in existing_fields if f.page == page and f.box is not None]
+    return [word.box for word in words_by_page.get(page, ())] + fields
+
+
+def _in_existing_field(
+    words_by_page: Mapping[int, Sequence[Word]], name: str, fields: Sequence[SignatureField]
+) -> Placement | None:
+    empty = [field for field in fields if not field.signed]
+    visible = [(field, field.box) for field in empty if field.box is not None]
+    if not visible:
+        return None
+
+    def fits(entry: tuple[SignatureField, Box]) -> tuple[bool, bool]:
+        field, box = entry
+        near = Box(x0=box.x0 - 20, y0=box.y0 - 40, x1=box.x1 + 20, y1=box.y1 + 40)
+        words = [w for w in words_by_page.get(field.page, ()) if near.overlaps(w.box)]
+        told = any(fold(name) in segment.folded for segment in segments_of(words))
+        return fold(name) in fold(field.name), told
+
+    field, box = max(visible, key=fits)
+    return Placement(
+        page=field.page, box=box, reason=PlacementReason.EXISTING_FIELD, field_name=field.name
+    )

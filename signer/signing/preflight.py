@@ -1,0 +1,149 @@
+"""Whether a PDF may be taken in and signed, said in one sentence, before anything else reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from signer.errors import N_, Invalid
+from signer.signing.geometry import Box, PageSize
+from signer.signing.placement import SignatureField
+from signer.signing.sandbox import Sandbox, SandboxFailure, Trouble, shared_sandbox
+
+INSPECT_SECONDS = 60.0
+"""A 100 MB scan takes about two seconds."""
+
+
+class PreflightVerdict(StrEnum):
+    """What the document is."""
+
+    OK = "ok"
+    SIGNED = "signed"
+    """It carries signatures and may be signed again."""
+    ENCRYPTED = "encrypted"
+    DAMAGED = "damaged"
+    NOT_PDF = "not_pdf"
+    TOO_LARGE = "too_large"
+    """In bytes, in pages, or in what it unpacks to."""
+    FORBIDDEN_CONTENT = "forbidden_content"
+    LOCKED = "locked"
+    """An earlier signer forbade every further change."""
+
+
+SENTENCES = {
+    PreflightVerdict.OK: N_("Tài liệu sẵn sàng để ký."),
+    PreflightVerdict.SIGNED: N_("Tài liệu đã có chữ ký số và có thể ký thêm."),
+    PreflightVerdict.ENCRYPTED: N_(
+        "Tài liệu đang được đặt mật khẩu. Hãy bỏ mật khẩu rồi tải lên lại."
+    ),
+    PreflightVerdict.DAMAGED: N_(
+        "Tệp PDF bị hỏng hoặc tải lên chưa đủ. Hãy xuất lại tệp PDF rồi tải lên lại."
+    ),
+    PreflightVerdict.NOT_PDF: N_("Đây không phải là tệp PDF."),
+    PreflightVerdict.TOO_LARGE: N_("Tệp PDF quá lớn: tối đa %(limit)s MB."),
+    PreflightVerdict.FORBIDDEN_CONTENT: N_(
+        "Tệp PDF có nội dung không được phép (mã lệnh, lệnh mở chương trình hoặc biểu mẫu động)."
+    ),
+    PreflightVerdict.LOCKED: N_("Tài liệu đã được người ký trước khóa lại, không ký thêm được."),
+}
+
+FINDINGS = {
+    "javascript": N_("Tệp PDF có chứa mã JavaScript nên không được nhận."),
+    "launch": N_("Tệp PDF có lệnh mở chương trình hoặc tệp khác nên không được nhận."),
+    "xfa": N_("Tệp PDF là biểu mẫu động (XFA) nên không được nhận. Hãy in ra PDF thường."),
+    "media": N_("Tệp PDF có nhúng nội dung đa phương tiện chạy được nên không được nhận."),
+    "unpacked": N_("Tệp PDF bung ra quá lớn so với giới hạn cho phép."),
+    "pages": N_("Tệp PDF có quá nhiều trang: tối đa %(limit)s trang."),
+    "complex": N_("Tệp PDF quá phức tạp, vượt quá giới hạn xử lý."),
+    "no_pages": N_("Tệp PDF không có trang nào."),
+}
+"""What exactly was found, where the verdict alone says too little."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preflight:
+    """What is known about the document without trusting it.
+
+    `pages`, `signatures` and `fields` are filled when the verdict is `ok`, `signed` or `locked`.
+    """
+
+    verdict: PreflightVerdict
+    sentence: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    pages: tuple[PageSize, ...] = ()
+    signatures: int = 0
+    fields: tuple[SignatureField, ...] = ()
+
+    @property
+    def may_sign(self) -> bool:
+        """The document can be taken in and signed."""
+        return self.verdict in (PreflightVerdict.OK, PreflightVerdict.SIGNED)
+
+    @property
+    def is_readable(self) -> bool:
+        """The document can be shown and verified."""
+        return self.may_sign or self.verdict is PreflightVerdict.LOCKED
+
+    def require_signable(self) -> None:
+        """`Invalid` with the sentence unless the document may be signed."""
+        if not self.may_sign:
+            raise Invalid(self.sentence, field="file", **self.values)
+
+
+def inspect(path: Path, limit_bytes: int, *, sandbox: Sandbox | None = None) -> Preflight:
+    """The verdict on the file, whatever it is; size is checked before a byte is parsed.
+
+    Raises only `Invalid` when there is no such file, and `Unavailable` when the machine is busy.
+    """
+    try:
+        size_bytes = path.stat().st_size
+    except OSError as error:
+        raise Invalid(N_("Không tìm thấy tệp PDF."), field="file") from error
+    if size_bytes > limit_bytes:
+        return _verdict(PreflightVerdict.TOO_LARGE, limit=limit_bytes // (1024 * 1024))
+    try:
+        reply = (sandbox or shared_sandbox()).call(
+            "preflight_task:inspect", {"path": str(path.absolute())}, seconds=INSPECT_SECONDS
+        )
+    except SandboxFailure as failure:
+        if failure.trouble is Trouble.CRASH:
+            return _verdict(PreflightVerdict.DAMAGED)
+        return _verdict(PreflightVerdict.TOO_LARGE, finding="complex")
+    return _read(reply.value)
+
+
+def _verdict(verdict: PreflightVerdict, finding: str | None = None, **values: object) -> Preflight:
+    sentence = FINDINGS[finding] if finding else SENTENCES[verdict]
+    return Preflight(verdict=verdict, sentence=sentence, values=values)
+
+
+def _read(told: Mapping[str, Any]) -> Preflight:
+    verdict = PreflightVerdict(told["verdict"])
+    blank = _verdict(verdict, told.get("finding"))
+    return Preflight(
+        verdict=verdict,
+        sentence=blank.sentence,
+        values=told.get("values", {}),
+        pages=tuple(
+            PageSize(width=width, height=height, rotation=rotation)
+            for width, height, rotation in told.get("pages", ())
+        ),
+        signatures=int(told.get("signatures", 0)),
+        fields=tuple(
+            SignatureField(
+                name=entry["name"],
+                page=entry["page"],
+                box=_box(entry["box"]),
+                signed=entry["signed"],
+            )
+            for entry in told.get("fields", ())
+        ),
+    )
+
+
+def _box(corners: list[float] | None) -> Box | None:
+    if corners is None:
+        return None
+    x0, y0, x1, y1 = corners
+    return Box(x0=x0, y0=y0, x1=x1, y1=y1)
