@@ -42,6 +42,8 @@ class Settings:
     issue_workers: int = 1
     broker_url: str = ""
     """Celery's broker; empty means a worker thread inside the serving process."""
+    issuing_key_label: str = "issuing-ca"
+    """The label of the issuing CA's private key on the token."""
     secret_key_file: Path = Path("secret.key")
     demo: bool = field(default=False)
     """True when the data are invented: every page then wears the sample-data band."""
@@ -54,6 +56,27 @@ class Settings:
     def database(self) -> str:
         """The address of the database, with the embedded default filled in."""
         return self.database_url or f"sqlite:///{self.home / 'signer.sqlite3'}"
+
+    @property
+    def pki(self) -> Path:
+        """The folder of public certificates: root.pem and issuing.pem."""
+        return self.home / "pki"
+
+
+def read_secret(file: Path) -> str:
+    """The secret in the file; `ConfigError` unless only its owner may read it."""
+    try:
+        mode = file.stat().st_mode
+        secret = file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(N_("Không đọc được tệp bí mật %(file)s."), file=file.name) from error
+    if mode & 0o077:
+        raise ConfigError(
+            N_("Tệp bí mật %(file)s phải chỉ cho chủ sở hữu đọc (quyền 0600)."), file=file.name
+        )
+    if len(secret) < 32:
+        raise ConfigError(N_("Tệp bí mật %(file)s quá ngắn."), file=file.name)
+    return secret
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:

@@ -120,15 +120,15 @@ SYSTEM = Actor(account_id=None, name="system", display_name="Hệ thống", is_s
 """The server itself: commands given on its own machine and its worker."""
 
 
-_Row = TypeVar("_Row", bound=tuple[Any, ...])
+_Statement = TypeVar("_Statement", bound="Select[*tuple[Any, ...]]")
 
 
 def visible(
     actor: Actor,
     permission: Permission,
-    statement: Select[_Row],
+    statement: _Statement,
     path: InstrumentedAttribute[str],
-) -> Select[_Row]:
+) -> _Statement:
     """The statement, limited to rows whose unit path lies in a subtree the actor may see.
 
     Paths are compared as ranges, so that an index on the path column serves them.

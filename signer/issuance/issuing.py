@@ -10,18 +10,19 @@ from collections.abc import Sequence
 from sqlalchemy import select, update
 
 from signer.audit import Audit, Happening
-from signer.ca.authority import Authority, IssueOrder, RevocationReason
+from signer.ca.authority import Authority, IssueOrder
+from signer.ca.crl import RevocationReason
 from signer.ca.models import Certificate
 from signer.ca.names import SubjectFacts
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import canonical_json, db, release, transaction
-from signer.errors import Conflict, Invalid, N_, NotFound, SignerError
+from signer.errors import N_, Conflict, Invalid, SignerError, Unavailable
 from signer.inventory.models import OrgUnit, Person
 from signer.issuance.models import CertificateRequest, RequestItem, SigningKey
 from signer.pkcs11.vault import Vault, WrappedKey
 
-PROFILE = "personal"
+PROFILE = "personal-signature"
 
 
 class Issuing:
@@ -65,7 +66,9 @@ class Issuing:
         Raises `Conflict` unless the current key is locked.
         """
         old = db.session.scalar(
-            select(SigningKey).where(SigningKey.person_id == person_id, SigningKey.state == "locked")
+            select(SigningKey).where(
+                SigningKey.person_id == person_id, SigningKey.state == "locked"
+            )
         )
         if old is None:
             raise Conflict(N_("Chỉ khóa ký đang bị khóa mới cần cấp lại."))
@@ -107,17 +110,6 @@ class Issuing:
             finished += 1
         return finished
 
-    def take_wrapped(self, key_id: int) -> tuple[bytes, bytes]:
-        """(wrapped, public key) of a key that waits for its activation."""
-        row = db.session.execute(
-            select(SigningKey.wrapped, SigningKey.public_key_der).where(
-                SigningKey.id == key_id, SigningKey.state == "ready"
-            )
-        ).first()
-        if row is None or row.wrapped is None:
-            raise NotFound(N_("Không có khóa ký nào đang chờ kích hoạt."))
-        return row.wrapped, row.public_key_der
-
     def _open_items(self, item_ids: Sequence[int]) -> dict[int, Person]:
         rows = db.session.execute(
             select(RequestItem.id, Person)
@@ -132,9 +124,12 @@ class Issuing:
         return {row[0]: row[1] for row in rows}
 
     def _is_issued(self, item_id: int) -> bool:
-        return db.session.scalar(
-            select(RequestItem.state == "issued").where(RequestItem.id == item_id)
-        ) or False
+        return (
+            db.session.scalar(
+                select(RequestItem.state == "issued").where(RequestItem.id == item_id)
+            )
+            or False
+        )
 
     def _make_keys(self, person_of_item: dict[int, int]) -> None:
         have = set(
@@ -208,10 +203,13 @@ class Issuing:
                     Happening(
                         action="person.certified",
                         subject=f"person:{people[key.request_item_id].code}",
-                        details={"serial": f"{outcome.serial:x}"},
+                        details={"serial": outcome.serial_hex},
                     )
                 )
             self._audit.record_many("system", happenings)
+        for failure in failures.values():
+            if isinstance(failure, Unavailable):  # what was signed is stored; the rest waits
+                raise failure
         return failures
 
     def _settle(self, key: SigningKey, certificate_id: int) -> None:

@@ -3,28 +3,31 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from signer.accounts import Actor, Permission, visible
+from signer.accounts import Actor, Permission, in_subtree, visible
 from signer.audit import Audit
 from signer.ca.authority import Authority
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import db, move_state, transaction
-from signer.errors import Conflict, Forbidden, Invalid, N_, NotFound
+from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from signer.inventory.models import OrgUnit, Person
 from signer.inventory.service import Inventory, Page
+from signer.inventory.states import STATE_RULES
 from signer.issuance.issuing import Issuing
 from signer.issuance.models import CertificateRequest, Decision, RequestItem
-from signer.issuance.states import PersonState, SigningState, in_state, is_covered, is_pending
+from signer.issuance.states import SigningState, Standing, in_state, is_covered, is_pending
 from signer.issuance.states import states_of as _states_of
 from signer.jobs import Jobs
 from signer.pkcs11.vault import Vault
 
 JOB_KIND = "issue"
 _REASON_LENGTH = 500
+COUNTED_STATES = tuple(state for state, rule in STATE_RULES.items() if rule.counted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +79,7 @@ class RequestPerson:
     unit_name: str
     title: str
     email: str | None
-    state: PersonState
+    state: Standing
 
 
 class Issuance:
@@ -139,9 +142,7 @@ class Issuance:
     ) -> list[RequestView]:
         """The newest requests of the actor's units first; `before` is the last id above."""
         statement = _views().order_by(CertificateRequest.id.desc()).limit(limit)
-        statement = visible(
-            actor, Permission.REQUEST_VIEW, statement, CertificateRequest.unit_path
-        )
+        statement = visible(actor, Permission.REQUEST_VIEW, statement, CertificateRequest.unit_path)
         if state is not None:
             statement = statement.where(CertificateRequest.state == state)
         if before is not None:
@@ -154,9 +155,12 @@ class Issuance:
             CertificateRequest.state == "pending",
             CertificateRequest.requester_id != actor.account_id,
         )
-        return db.session.scalar(
-            visible(actor, Permission.REQUEST_APPROVE, statement, CertificateRequest.unit_path)
-        ) or 0
+        return (
+            db.session.scalar(
+                visible(actor, Permission.REQUEST_APPROVE, statement, CertificateRequest.unit_path)
+            )
+            or 0
+        )
 
     def request_of(self, actor: Actor, request_id: int) -> RequestView:
         """One request; raises `NotFound` also when it lies outside the actor's units."""
@@ -240,7 +244,7 @@ class Issuance:
             self._close_items(request_id)
             self._audit.record(actor.name, "request.cancelled", f"request:{request_id}")
 
-    def states_of(self, person_ids: Sequence[int]) -> dict[int, PersonState]:
+    def states_of(self, person_ids: Sequence[int]) -> dict[int, Standing]:
         """Where each of these people stands now."""
         return _states_of(list(person_ids), self._clock.now())
 
@@ -253,7 +257,7 @@ class Issuance:
         state: str | None = None,
         after: str | None = None,
         limit: int = 50,
-    ) -> tuple[Page[Person], dict[int, PersonState]]:
+    ) -> tuple[Page[Person], dict[int, Standing]]:
         """A page of people with their states; `state` is a SigningState, covered or pending."""
         where = [in_state(Person.id, state, self._clock.now())] if state else []
         page = self._inventory.people(
@@ -272,7 +276,7 @@ class Issuance:
                 func.count(Person.id),
                 func.count(Person.id).filter(covered),
                 func.count(Person.id).filter(~covered & pending),
-            ).where(self._inventory.counted()),
+            ).where(Person.state.in_(COUNTED_STATES)),
             Person.unit_path,
         )
         people, with_certificate, waiting = db.session.execute(total).one()
@@ -299,7 +303,7 @@ class Issuance:
         if unit_code is not None:
             unit = self._inventory.unit_of(unit_code)
             actor.require(Permission.REQUEST_CREATE, unit.path)
-            statement = statement.where(self._inventory.in_unit(unit.path))
+            statement = statement.where(in_subtree(Person.unit_path, unit.path))
         if person_codes:
             found = list(db.session.scalars(statement.where(Person.code.in_(person_codes))))
             missing = sorted(set(person_codes) - {person.code for person in found})
@@ -313,7 +317,7 @@ class Issuance:
         statement = visible(
             actor,
             Permission.REQUEST_CREATE,
-            statement.where(lacking, self._inventory.counted()),
+            statement.where(lacking, Person.state.in_(COUNTED_STATES)),
             Person.unit_path,
         )
         return list(db.session.scalars(statement))
@@ -327,13 +331,11 @@ class Issuance:
             if sentence is None:
                 ready.append(person)
             else:
-                refused.append(
-                    Refused(code=person.code, name=person.full_name, sentence=sentence)
-                )
+                refused.append(Refused(code=person.code, name=person.full_name, sentence=sentence))
         return ready, refused
 
     def _why_not(self, person: Person, state: SigningState) -> str | None:
-        if not self._inventory.may_sign(person):
+        if not STATE_RULES[person.state].may_sign:
             return N_("Người này không còn ở trạng thái công tác được cấp chữ ký số.")
         if not person.email:
             return N_("Chưa có thư điện tử công vụ; hãy bổ sung rồi lập đề nghị lại.")
@@ -417,7 +419,7 @@ class Issuance:
         )
 
 
-def _views() -> Select[tuple[object, ...]]:
+def _views() -> Select[*tuple[Any, ...]]:
     return (
         select(
             CertificateRequest.id,

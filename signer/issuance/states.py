@@ -42,8 +42,8 @@ STATE_NAMES: dict[SigningState, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class PersonState:
-    """A person's signing state with the certificate behind it, if there is one."""
+class Standing:
+    """Where a person stands, with the certificate behind it, if there is one."""
 
     state: SigningState
     serial_hex: str | None = None
@@ -113,15 +113,15 @@ def in_state(
     return and_(~covered, exists(ended.where(Certificate.not_after < at)))
 
 
-def states_of(person_ids: list[int], at: datetime) -> dict[int, PersonState]:
+def states_of(person_ids: list[int], at: datetime) -> dict[int, Standing]:
     """The state of each of these people, in two queries whatever their number."""
-    states = {person_id: PersonState(state=SigningState.LACKING) for person_id in person_ids}
+    states = {person_id: Standing(state=SigningState.LACKING) for person_id in person_ids}
     _read_certificates(states, at)
     _read_open_items(states)
     return states
 
 
-def _read_certificates(states: dict[int, PersonState], at: datetime) -> None:
+def _read_certificates(states: dict[int, Standing], at: datetime) -> None:
     rows = db.session.execute(
         select(
             SigningKey.person_id,
@@ -141,10 +141,10 @@ def _read_certificates(states: dict[int, PersonState], at: datetime) -> None:
             state = SigningState.EXPIRED
         else:
             state = SigningState(key_state)
-        states[person_id] = PersonState(state=state, serial_hex=serial_hex, not_after=not_after)
+        states[person_id] = Standing(state=state, serial_hex=serial_hex, not_after=not_after)
 
 
-def _read_open_items(states: dict[int, PersonState]) -> None:
+def _read_open_items(states: dict[int, Standing]) -> None:
     rows = db.session.execute(
         select(RequestItem.person_id, RequestItem.error, CertificateRequest.state)
         .join(CertificateRequest, CertificateRequest.id == RequestItem.request_id)
@@ -158,9 +158,8 @@ def _read_open_items(states: dict[int, PersonState]) -> None:
         ):
             continue
         if error is not None:
-            states[person_id] = PersonState(state=SigningState.FAILED, **json.loads(error))
+            states[person_id] = Standing(state=SigningState.FAILED, **json.loads(error))
         elif request_state == "approved":
-            states[person_id] = PersonState(state=SigningState.APPROVED)
+            states[person_id] = Standing(state=SigningState.APPROVED)
         else:
-            states[person_id] = PersonState(state=SigningState.REQUESTED)
-
+            states[person_id] = Standing(state=SigningState.REQUESTED)

@@ -18,7 +18,7 @@ from signer.audit import Audit
 from signer.clock import Clock
 from signer.db import db, release, transaction
 from signer.errors import N_, Conflict, Invalid, Unavailable
-from signer.issuance.models import SigningKey
+from signer.issuance import keys
 from signer.pkcs11.vault import Vault
 from signer.signing.models import Activation
 
@@ -107,13 +107,7 @@ class Activations:
 
     def _lock(self, key_id: int, actor: str) -> None:
         with transaction():
-            locked_now = db.session.execute(
-                update(SigningKey)
-                .where(SigningKey.id == key_id, SigningKey.state == "active")
-                .values(state="locked")
-                .execution_options(synchronize_session="fetch")
-            )
-            if getattr(locked_now, "rowcount", 0):
+            if keys.mark_locked(key_id):
                 self._audit.record(actor, "key.locked", f"key:{key_id}")
 
     def _set_tries(self, key_id: int, value: object) -> None:
@@ -128,7 +122,12 @@ class Activations:
     def _envelope_key(self, pin: str, salt: bytes) -> bytes:
         # The HSM hardens every guess, so argon2 only has to slow one down a little (RFC 9106).
         stretched = hash_secret_raw(
-            pin.encode(), salt, time_cost=2, memory_cost=19456, parallelism=1, hash_len=32,
+            pin.encode(),
+            salt,
+            time_cost=2,
+            memory_cost=19456,
+            parallelism=1,
+            hash_len=32,
             type=Type.ID,
         )
         hardened = self._vault.harden(stretched)

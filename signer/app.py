@@ -1,0 +1,103 @@
+"""The composition root: reads top to bottom, builds every room once, and nobody imports it."""
+
+from pathlib import Path
+
+from cryptography import x509
+from flask import Flask
+
+from signer import api, web
+from signer.accounts import Accounts
+from signer.audit import Audit
+from signer.ca.authority import Authority
+from signer.ca.profiles import load_profiles
+from signer.clock import Clock
+from signer.config import Settings, read_secret
+from signer.db import db
+from signer.dossiers.service import Dossiers
+from signer.errors import N_, ConfigError
+from signer.files import Files
+from signer.inventory.service import Inventory
+from signer.issuance.service import Issuance
+from signer.jobs import Jobs
+from signer.pkcs11.hsm import Hsm
+from signer.pkcs11.keys import key_for
+from signer.pkcs11.vault import Vault
+from signer.reports.service import Reports
+from signer.services import Services
+from signer.signing.service import Signing
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
+    """The application with all its services; touches neither the database nor the HSM yet.
+
+    Raises `ConfigError` when the installation lacks something that `signer setup` makes.
+    """
+    app = Flask("signer")
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database
+    app.config["SECRET_KEY"] = read_secret(settings.below_home(settings.secret_key_file))
+    app.config["MAX_CONTENT_LENGTH"] = settings.upload_limit_bytes + 1024 * 1024
+    db.init_app(app)
+    app.extensions["signer"] = build_services(settings, clock or Clock())
+    web.register(app)
+    api.register(app)
+    return app
+
+
+def build_services(settings: Settings, clock: Clock) -> Services:
+    """Every public object, each given only what it needs."""
+    audit = Audit(clock)
+    files = Files(settings.files_url or settings.home / "files")
+    jobs = Jobs(clock, audit)
+    hsm = Hsm(
+        settings.pkcs11_module,
+        settings.token_label,
+        settings.below_home(settings.token_pin_file),
+        sessions=settings.hsm_sessions,
+        wait_seconds=settings.hsm_wait_seconds,
+    )
+    vault = Vault(hsm)
+    accounts = Accounts(settings, clock, audit)
+    inventory = Inventory(clock, audit, files, settings)
+    authority = _authority(hsm, settings, clock, audit)
+    issuance = Issuance(settings, clock, audit, jobs, inventory, vault, authority)
+    signing = Signing(settings, clock, audit, files, inventory, vault, authority)
+    return Services(
+        settings=settings,
+        clock=clock,
+        audit=audit,
+        files=files,
+        jobs=jobs,
+        hsm=hsm,
+        vault=vault,
+        accounts=accounts,
+        inventory=inventory,
+        authority=authority,
+        issuance=issuance,
+        signing=signing,
+        dossiers=Dossiers(clock, audit, files, inventory, signing),
+        reports=Reports(clock),
+    )
+
+
+def _authority(hsm: Hsm, settings: Settings, clock: Clock, audit: Audit) -> Authority:
+    """The issuing CA as its certificate describes it; the HSM is not touched yet."""
+    root = _certificate(settings.pki / "root.pem")
+    issuing = _certificate(settings.pki / "issuing.pem")
+    return Authority(
+        key=key_for(hsm, settings.issuing_key_label, issuing.public_key()),
+        certificate=issuing,
+        chain=[root],
+        profiles=load_profiles(),
+        clock=clock,
+        audit=audit,
+        base_url=settings.base_url,
+    )
+
+
+def _certificate(file: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            N_("Chưa có chứng thư CA %(file)s. Hãy chạy lệnh “signer setup” trước."), file=file.name
+        ) from error

@@ -1,0 +1,440 @@
+"""A dossier's way from drafted to signed by everybody whose signature it needs."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Select, func, or_, select
+
+from signer.accounts import Actor, Permission, in_subtree
+from signer.audit import Audit
+from signer.clock import HANOI, Clock
+from signer.db import db, move_state, transaction
+from signer.dossiers.models import Document, DocumentVersion, Dossier, Step
+from signer.dossiers.views import DocumentView, DossierView, StepView, VersionView
+from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
+from signer.files import Files
+from signer.inventory.models import OrgUnit, Person
+from signer.inventory.service import Inventory
+from signer.signing.geometry import Box
+from signer.signing.pdf import SignedPdf
+from signer.signing.preflight import PreflightVerdict
+from signer.signing.service import Place, Signing
+
+_FILES = 20
+_SIGNERS = 10
+
+
+class Dossiers:
+    """Keeps dossiers, decides whose turn it is, and stores each signed version."""
+
+    def __init__(
+        self, clock: Clock, audit: Audit, files: Files, inventory: Inventory, signing: Signing
+    ) -> None:
+        self._clock = clock
+        self._audit = audit
+        self._files = files
+        self._inventory = inventory
+        self._signing = signing
+
+    def create(
+        self,
+        actor: Actor,
+        *,
+        title: str,
+        unit_code: str,
+        due_on: date | None,
+        files: Sequence[tuple[str, Path]],
+        signers: Sequence[str],
+    ) -> int:
+        """The id of a new dossier; every signer signs every document, in the order given.
+
+        Each PDF passes the preflight first; one that does not is named and nothing is stored.
+        """
+        title = title.strip()
+        if not title or len(title) > 300:
+            raise Invalid(N_("Hãy ghi trích yếu của hồ sơ, không quá 300 ký tự."), field="title")
+        if not files or len(files) > _FILES:
+            raise Invalid(N_("Hãy chọn từ 1 đến 20 tệp PDF."), field="files")
+        if not signers or len(signers) > _SIGNERS or len(set(signers)) != len(signers):
+            raise Invalid(N_("Hãy chọn từ 1 đến 10 người ký, mỗi người một lần."), field="signers")
+        unit = self._inventory.unit_of(unit_code)
+        actor.require(Permission.DOSSIER_CREATE, unit.path)
+        people = self._people(signers)
+        stored = [
+            (_file_name(name), path.stat().st_size, *self._take(name, path)) for name, path in files
+        ]
+        with transaction():
+            dossier = Dossier(
+                code=self._next_code(unit.code),
+                title=title,
+                unit_id=unit.id,
+                unit_path=unit.path,
+                state="open",
+                due_on=due_on,
+                creator_id=actor.account_id,
+                created_by=actor.display_name,
+                created_at=self._clock.now(),
+            )
+            db.session.add(dossier)
+            db.session.flush()
+            for name, size_bytes, sha256, pages in stored:
+                self._add_document(dossier.id, name, size_bytes, sha256, pages, people, actor)
+            self._audit.record(
+                actor.name,
+                "dossier.created",
+                f"dossier:{dossier.code}",
+                documents=[sha256 for _, _, sha256, _ in stored],
+                signers=list(signers),
+            )
+        return dossier.id
+
+    def dossiers(
+        self,
+        actor: Actor,
+        *,
+        state: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[DossierView]:
+        """The newest dossiers this actor may see first; `before` is the last id above."""
+        statement = self._visible(actor, _dossier_rows()).order_by(Dossier.id.desc()).limit(limit)
+        if state is not None:
+            statement = statement.where(Dossier.state == state)
+        if before is not None:
+            statement = statement.where(Dossier.id < before)
+        return [DossierView(**row) for row in db.session.execute(statement).mappings()]
+
+    def dossier_of(self, actor: Actor, dossier_id: int) -> DossierView:
+        """One dossier with its documents; `NotFound` also when the actor may not see it."""
+        statement = self._visible(actor, _dossier_rows().where(Dossier.id == dossier_id))
+        row = db.session.execute(statement).mappings().first()
+        if row is None:
+            raise NotFound(N_("Không tìm thấy hồ sơ này."))
+        ids = db.session.scalars(
+            select(Document.id).where(Document.dossier_id == dossier_id).order_by(Document.id)
+        ).all()
+        return DossierView(**row, documents=tuple(self._documents(actor, ids)))
+
+    def document_of(self, actor: Actor, document_id: int) -> DocumentView:
+        """One document; `NotFound` also when the actor may not see it."""
+        statement = self._visible(
+            actor,
+            select(Document.id)
+            .join(Dossier, Dossier.id == Document.dossier_id)
+            .where(Document.id == document_id),
+        )
+        if db.session.scalar(statement) is None:
+            raise NotFound(N_("Không tìm thấy tài liệu này."))
+        return self._documents(actor, [document_id])[0]
+
+    def inbox(self, actor: Actor, *, limit: int = 100) -> list[DocumentView]:
+        """The documents that wait for this actor's signature now, the most urgent first."""
+        person_id = self._person_id(actor)
+        if person_id is None:
+            return []
+        ids = db.session.scalars(
+            select(Step.document_id)
+            .join(Document, Document.id == Step.document_id)
+            .join(Dossier, Dossier.id == Document.dossier_id)
+            .where(Step.person_id == person_id, Step.state == "waiting")
+            .order_by(Dossier.due_on.is_(None), Dossier.due_on, Step.document_id)
+            .limit(limit)
+        ).all()
+        return self._documents(actor, ids)
+
+    def sign(
+        self,
+        actor: Actor,
+        document_id: int,
+        *,
+        pin: str,
+        page: int,
+        box: Box | None,
+        shown_sha256: str,
+        field_name: str | None = None,
+    ) -> DocumentView:
+        """The document has the actor's signature, stored as a new version.
+
+        `Conflict` when the document is no longer the one shown, `Forbidden` when it is not this
+        actor's turn. A retry after a lost answer returns the document already signed.
+        """
+        document = self.document_of(actor, document_id)
+        step = self._own_step(actor, document)
+        if step.state == "signed":
+            return document
+        if step.state != "waiting":
+            raise Forbidden(N_("Chưa đến lượt bạn ký tài liệu này, hoặc tài liệu đã bị trả lại."))
+        if document.sha256 != shown_sha256:
+            raise Conflict(N_("Tài liệu đã thay đổi so với lúc bạn xem; hãy mở lại tài liệu."))
+
+        def store(signed: SignedPdf) -> None:
+            self._advance(actor, document, step, signed)
+
+        self._signing.sign(
+            actor,
+            intent=f"step-{step.id}-{document.sha256}",
+            input_sha256=document.sha256,
+            pin=pin,
+            place=Place(page=page, box=box, field_name=field_name),
+            in_same_commit=store,
+        )
+        return self._documents(actor, [document_id])[0]
+
+    def send_back(self, actor: Actor, document_id: int, reason: str) -> None:
+        """The signer refuses with a reason; the dossier goes back to whoever drafted it."""
+        reason = reason.strip()
+        if not reason or len(reason) > 500:
+            raise Invalid(N_("Hãy ghi lý do trả lại, không quá 500 ký tự."), field="reason")
+        document = self.document_of(actor, document_id)
+        step = self._own_step(actor, document)
+        with transaction():
+            move_state(
+                Step, step.id, "waiting", "returned", note=reason, acted_at=self._clock.now()
+            )
+            move_state(Document, document_id, "waiting", "returned")
+            move_state(Dossier, document.dossier_id, ("open", "returned"), "returned")
+            self._audit.record(
+                actor.name, "document.returned", f"document:{document_id}", reason=reason
+            )
+
+    def file_of(
+        self, actor: Actor, document_id: int, version: int | None = None
+    ) -> tuple[str, str]:
+        """(file name, SHA-256) of a version, the newest when None."""
+        document = self.document_of(actor, document_id)
+        for candidate in reversed(document.versions):
+            if version is None or candidate.number == version:
+                return candidate.file_name, candidate.sha256
+        raise NotFound(N_("Không tìm thấy phiên bản này của tài liệu."))
+
+    def _take(self, name: str, path: Path) -> tuple[str, int]:
+        report = self._signing.preflight(path)
+        if report.verdict not in (PreflightVerdict.OK, PreflightVerdict.SIGNED):
+            raise Invalid(
+                N_("Tệp “%(name)s” không nhận được: %(why)s"),
+                field="files",
+                name=name,
+                why=report.sentence,
+            )
+        return self._files.put(path), len(report.pages)
+
+    def _people(self, codes: Sequence[str]) -> list[Person]:
+        found = {
+            person.code: person
+            for person in db.session.scalars(select(Person).where(Person.code.in_(codes)))
+        }
+        for code in codes:
+            if code not in found:
+                raise Invalid(
+                    N_("Không tìm thấy cán bộ có mã %(code)s."), field="signers", code=code
+                )
+        return [found[code] for code in codes]
+
+    def _next_code(self, unit_code: str) -> str:
+        """H26.unit-yymmdd-nnnn; the counter restarts each day for each unit (R49)."""
+        day = self._clock.today().strftime("%y%m%d")
+        prefix = f"H26.{unit_code.upper()}-{day}-"
+        last = db.session.scalar(
+            select(func.max(Dossier.code)).where(Dossier.code.startswith(prefix, autoescape=True))
+        )
+        return f"{prefix}{int(last[-4:]) + 1 if last else 1:04d}"
+
+    def _add_document(
+        self,
+        dossier_id: int,
+        name: str,
+        size_bytes: int,
+        sha256: str,
+        pages: int,
+        people: Sequence[Person],
+        actor: Actor,
+    ) -> None:
+        document = Document(dossier_id=dossier_id, file_name=name, pages=pages, state="waiting")
+        db.session.add(document)
+        db.session.flush()
+        db.session.add(
+            DocumentVersion(
+                document_id=document.id,
+                number=0,
+                sha256=sha256,
+                size_bytes=size_bytes,
+                file_name=name,
+                created_by=actor.display_name,
+                created_at=self._clock.now(),
+            )
+        )
+        for position, person in enumerate(people, start=1):
+            db.session.add(
+                Step(
+                    document_id=document.id,
+                    position=position,
+                    person_id=person.id,
+                    state="waiting" if position == 1 else "blocked",
+                )
+            )
+
+    def _advance(
+        self, actor: Actor, document: DocumentView, step: StepView, signed: SignedPdf
+    ) -> None:
+        now = self._clock.now()
+        move_state(Step, step.id, "waiting", "signed", acted_at=now)
+        stamp = now.astimezone(HANOI).strftime("%Y%m%d_%H%M%S")
+        stem = document.file_name.removesuffix(".pdf")
+        db.session.add(
+            DocumentVersion(
+                document_id=document.id,
+                number=document.versions[-1].number + 1,
+                sha256=signed.sha256,
+                size_bytes=signed.size_bytes,
+                file_name=f"{stem}_daky_{stamp}.pdf",
+                created_by=actor.display_name,
+                created_at=now,
+            )
+        )
+        following = [other for other in document.steps if other.position == step.position + 1]
+        if following:
+            move_state(Step, following[0].id, "blocked", "waiting")
+            return
+        move_state(Document, document.id, "waiting", "signed")
+        db.session.flush()
+        unsigned = db.session.scalar(
+            select(func.count(Document.id)).where(
+                Document.dossier_id == document.dossier_id, Document.state != "signed"
+            )
+        )
+        if not unsigned:
+            move_state(Dossier, document.dossier_id, "open", "done")
+
+    def _own_step(self, actor: Actor, document: DocumentView) -> StepView:
+        person_id = self._person_id(actor)
+        for step in document.steps:
+            if step.person_id == person_id:
+                return step
+        raise Forbidden(N_("Tài liệu này không chờ chữ ký của bạn."))
+
+    def _person_id(self, actor: Actor) -> int | None:
+        if actor.account_id is None:
+            return None
+        person = self._inventory.person_of_account(actor.account_id)
+        return person.id if person else None
+
+    def _visible(
+        self, actor: Actor, statement: Select[*tuple[Any, ...]]
+    ) -> Select[*tuple[Any, ...]]:
+        """A unit's people see its dossiers; a signer only those the own signature is wanted on."""
+        if actor.is_system:
+            return statement
+        scopes = [
+            grant.scope_path
+            for grant in actor.grants
+            if grant.role != "signer" and actor.can(Permission.DOSSIER_VIEW, grant.scope_path)
+        ]
+        mine = (
+            select(Step.id)
+            .join(Document, Document.id == Step.document_id)
+            .where(
+                Document.dossier_id == Dossier.id, Step.person_id == (self._person_id(actor) or -1)
+            )
+        )
+        return statement.where(
+            or_(mine.exists(), *(in_subtree(Dossier.unit_path, scope) for scope in scopes))
+        )
+
+    def _documents(self, actor: Actor, ids: Sequence[int]) -> list[DocumentView]:
+        rows = db.session.execute(
+            select(Document, Dossier)
+            .join(Dossier, Dossier.id == Document.dossier_id)
+            .where(Document.id.in_(ids))
+            .execution_options(populate_existing=True)
+        ).all()
+        versions: dict[int, list[VersionView]] = {document_id: [] for document_id in ids}
+        for version in db.session.scalars(
+            select(DocumentVersion)
+            .where(DocumentVersion.document_id.in_(ids))
+            .order_by(DocumentVersion.number)
+        ):
+            versions[version.document_id].append(_version_view(version))
+        steps: dict[int, list[StepView]] = {document_id: [] for document_id in ids}
+        for step, person in db.session.execute(
+            select(Step, Person)
+            .join(Person, Person.id == Step.person_id)
+            .where(Step.document_id.in_(ids))
+            .order_by(Step.position)
+            .execution_options(populate_existing=True)
+        ):
+            steps[step.document_id].append(_step_view(step, person))
+        person_id = self._person_id(actor)
+        views = {
+            document.id: DocumentView(
+                id=document.id,
+                dossier_id=dossier.id,
+                dossier_code=dossier.code,
+                dossier_title=dossier.title,
+                file_name=document.file_name,
+                sha256=versions[document.id][-1].sha256,
+                size_bytes=versions[document.id][-1].size_bytes,
+                pages=document.pages,
+                state=document.state,
+                due_on=dossier.due_on,
+                versions=tuple(versions[document.id]),
+                steps=tuple(steps[document.id]),
+                my_turn=any(
+                    step.state == "waiting" and step.person_id == person_id
+                    for step in steps[document.id]
+                ),
+            )
+            for document, dossier in rows
+        }
+        return [views[document_id] for document_id in ids]
+
+
+def _dossier_rows() -> Select[*tuple[Any, ...]]:
+    documents = select(func.count(Document.id)).where(Document.dossier_id == Dossier.id)
+    return select(
+        Dossier.id,
+        Dossier.code,
+        Dossier.title,
+        Dossier.state,
+        Dossier.due_on,
+        Dossier.created_by,
+        Dossier.created_at,
+        OrgUnit.code.label("unit_code"),
+        OrgUnit.name.label("unit_name"),
+        documents.scalar_subquery().label("documents_count"),
+        documents.where(Document.state == "signed").scalar_subquery().label("documents_signed"),
+    ).join(OrgUnit, OrgUnit.id == Dossier.unit_id)
+
+
+def _version_view(row: DocumentVersion) -> VersionView:
+    return VersionView(
+        number=row.number,
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+        file_name=row.file_name,
+        created_at=row.created_at,
+        created_by=row.created_by,
+    )
+
+
+def _step_view(step: Step, person: Person) -> StepView:
+    return StepView(
+        id=step.id,
+        position=step.position,
+        person_id=person.id,
+        person_code=person.code,
+        person_name=person.full_name,
+        state=step.state,
+        signed_at=step.acted_at if step.state == "signed" else None,
+        note=step.note,
+    )
+
+
+def _file_name(name: str) -> str:
+    """A harmless name for a download: no path, no control characters, ends in .pdf."""
+    name = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
+    stem = re.sub(r"[^\w .()-]", "_", name.removesuffix(".pdf").removesuffix(".PDF")).strip(" .")
+    return f"{(stem or 'tai-lieu')[:150]}.pdf"

@@ -1,0 +1,75 @@
+"""The life of a signing key, for the room above: ready, then active, then perhaps locked."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import CursorResult, select, update
+
+from signer.ca.models import Certificate
+from signer.db import db, move_state
+from signer.errors import N_, NotFound
+from signer.issuance.models import SigningKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurrentKey:
+    """A person's present key with its certificate; `state` is ready, active or locked."""
+
+    id: int
+    person_id: int
+    state: str
+    public_key_der: bytes
+    serial_hex: str
+    not_before: datetime
+    not_after: datetime
+    certificate_state: str
+
+
+def find_current_key(person_id: int) -> CurrentKey | None:
+    """The person's certified key that is not retired, or None."""
+    row = (
+        db.session.execute(
+            select(
+                SigningKey.id,
+                SigningKey.person_id,
+                SigningKey.state,
+                SigningKey.public_key_der,
+                Certificate.serial_hex,
+                Certificate.not_before,
+                Certificate.not_after,
+                Certificate.state.label("certificate_state"),
+            )
+            .join(Certificate, Certificate.id == SigningKey.certificate_id)
+            .where(SigningKey.person_id == person_id, SigningKey.state != "retired")
+        )
+        .mappings()
+        .first()
+    )
+    return CurrentKey(**row) if row else None
+
+
+def wrapped_of(key_id: int) -> bytes:
+    """The wrapped key that waits for its activation; `NotFound` when it is sealed already."""
+    wrapped = db.session.scalar(
+        select(SigningKey.wrapped).where(SigningKey.id == key_id, SigningKey.state == "ready")
+    )
+    if wrapped is None:
+        raise NotFound(N_("Không có khóa ký nào đang chờ kích hoạt."))
+    return wrapped
+
+
+def mark_active(key_id: int) -> None:
+    """The key is sealed and no longer kept here; in the caller's transaction, `Conflict` if lost."""
+    move_state(SigningKey, key_id, "ready", "active", wrapped=None)
+
+
+def mark_locked(key_id: int) -> bool:
+    """True when this call locked the key; in the caller's transaction."""
+    result = db.session.execute(
+        update(SigningKey)
+        .where(SigningKey.id == key_id, SigningKey.state == "active")
+        .values(state="locked")
+        .execution_options(synchronize_session="fetch")
+    )
+    return bool(cast(CursorResult[object], result).rowcount)

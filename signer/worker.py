@@ -1,0 +1,62 @@
+"""Works off jobs: as a thread beside the embedded server, or as a process of its own."""
+
+import threading
+from collections.abc import Callable, Mapping
+
+import structlog
+from flask import Flask
+
+from signer.db import db
+from signer.errors import Unavailable
+from signer.issuance.service import JOB_KIND
+from signer.jobs.service import Handler
+from signer.services import Services, services
+
+IDLE_SECONDS = 1.0
+AWAY_SECONDS = 3.0
+
+_log = structlog.get_logger(__name__)
+
+
+def handlers(rooms: Services) -> Mapping[str, Handler]:
+    """What does which kind of job."""
+    return {JOB_KIND: rooms.issuance.issuing.issue_items}
+
+
+def work(app: Flask, stop: threading.Event) -> None:
+    """Runs until `stop`: finishes what a crash left, then whatever waits.
+
+    While the HSM is away the queue waits; no fault of one round ends the worker.
+    """
+    resumed = False
+    while not stop.is_set():
+        pause = IDLE_SECONDS
+        try:
+            with app.app_context():
+                rooms = services()
+                if not resumed:
+                    rooms.issuance.issuing.resume()
+                    resumed = True
+                rooms.jobs.run(handlers(rooms), stop=stop.is_set)
+        except Unavailable as error:
+            _log.warning("jobs wait", reason=error.sentence)
+            pause = AWAY_SECONDS
+        except Exception:  # noqa: BLE001  # the loop outlives any fault; the rows keep the work
+            _log.exception("a round of work failed")
+            pause = AWAY_SECONDS
+        stop.wait(pause)
+
+
+def start_thread(app: Flask) -> Callable[[], None]:
+    """A daemon thread works beside the server; call what is returned to stop and join it."""
+    stop = threading.Event()
+    thread = threading.Thread(target=work, args=(app, stop), name="signer-worker", daemon=True)
+    thread.start()
+
+    def end() -> None:
+        stop.set()
+        thread.join()
+        with app.app_context():
+            db.engine.dispose()
+
+    return end
