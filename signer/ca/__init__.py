@@ -1,0 +1,26 @@
+"""The authority's room: subject facts and a key in, certificates and revocation lists out."""
+
+from signer.ca.authority import Authority, CertificateStatus
+from signer.ca.crl import RevocationReason
+from signer.ca.hierarchy import Hierarchy, build_hierarchy
+from signer.ca.issuing import IssueOrder
+from signer.ca.ledger import IssuedCertificate
+from signer.ca.models import Certificate, CertificateState
+from signer.ca.names import SubjectFacts
+from signer.ca.profiles import Profile, ProfileSet, load_profiles
+
+__all__ = [
+    "Authority",
+    "Certificate",
+    "CertificateState",
+    "CertificateStatus",
+    "Hierarchy",
+    "IssueOrder",
+    "IssuedCertificate",
+    "Profile",
+    "ProfileSet",
+    "RevocationReason",
+    "SubjectFacts",
+    "build_hierarchy",
+    "load_profiles",
+]

@@ -46,33 +46,20 @@ class _InitializeArgs(ctypes.Structure):  # CK_C_INITIALIZE_ARGS, PKCS#11 v2.40 
     )
 
 
+# fmt: off
+_FUNCTION_NAMES = (
+    "Initialize", "Finalize", "GetInfo", "GetFunctionList", "GetSlotList", "GetSlotInfo",
+    "GetTokenInfo", "GetMechanismList", "GetMechanismInfo", "InitToken", "InitPIN", "SetPIN",
+    "OpenSession", "CloseSession", "CloseAllSessions", "GetSessionInfo", "GetOperationState",
+    "SetOperationState", "Login",
+)
+# fmt: on
+
+
 class _FunctionList(ctypes.Structure):  # the head of CK_FUNCTION_LIST, PKCS#11 v2.40 section 3.6
     _fields_ = (
         ("version", ctypes.c_ubyte * 2),
-        *(
-            (f"C_{name}", ctypes.c_void_p)
-            for name in [
-                "Initialize",
-                "Finalize",
-                "GetInfo",
-                "GetFunctionList",
-                "GetSlotList",
-                "GetSlotInfo",
-                "GetTokenInfo",
-                "GetMechanismList",
-                "GetMechanismInfo",
-                "InitToken",
-                "InitPIN",
-                "SetPIN",
-                "OpenSession",
-                "CloseSession",
-                "CloseAllSessions",
-                "GetSessionInfo",
-                "GetOperationState",
-                "SetOperationState",
-                "Login",
-            ]
-        ),
+        *((f"C_{name}", ctypes.c_void_p) for name in _FUNCTION_NAMES),
     )
 
 

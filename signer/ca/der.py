@@ -1,0 +1,70 @@
+"""The few DER rules (X.690) that let us put certificates and CRLs together byte by byte."""
+
+from datetime import UTC, datetime
+
+SEQUENCE, INTEGER, BIT_STRING, OCTET_STRING = 0x30, 0x02, 0x03, 0x04
+ENUMERATED, UTF8_STRING, PRINTABLE_STRING, IA5_STRING = 0x0A, 0x0C, 0x13, 0x16
+UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
+
+
+def tlv(tag: int, *contents: bytes) -> bytes:
+    """One element: tag, shortest length, the contents joined."""
+    body = b"".join(contents)
+    size = len(body)
+    if size < 0x80:
+        return bytes((tag, size)) + body
+    length = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes((tag, 0x80 | len(length))) + length + body
+
+
+def integer(value: int) -> bytes:
+    """A non-negative INTEGER."""
+    return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
+
+
+def time(at: datetime) -> bytes:
+    """UTCTime until 2049, GeneralizedTime from 2050 (RFC 5280 section 4.1.2.5); whole seconds."""
+    utc = at.astimezone(UTC)
+    if utc.year < 2050:
+        return tlv(UTC_TIME, utc.strftime("%y%m%d%H%M%SZ").encode())
+    return tlv(GENERALIZED_TIME, utc.strftime("%Y%m%d%H%M%SZ").encode())
+
+
+def children(element: bytes) -> list[tuple[int, bytes]]:
+    """The elements inside a constructed one: (tag, whole element), in their order.
+
+    `ValueError` when the lengths do not add up.
+    """
+    start, end = _content(element, 0)
+    if end != len(element):
+        raise ValueError("bytes after the end of a DER element")
+    found = []
+    while start < end:
+        _, stop = _content(element, start)
+        found.append((element[start], element[start:stop]))
+        start = stop
+    if start != end:
+        raise ValueError("a DER element is longer than the one around it")
+    return found
+
+
+def content(element: bytes) -> bytes:
+    """The contents of one element, without tag and length."""
+    start, end = _content(element, 0)
+    return element[start:end]
+
+
+def _content(data: bytes, at: int) -> tuple[int, int]:
+    """Where the contents of the element at this offset start and end."""
+    try:
+        first = data[at + 1]
+        if first < 0x80:
+            start, size = at + 2, first
+        else:
+            start = at + 2 + (first & 0x7F)
+            size = int.from_bytes(data[at + 2 : start])
+    except IndexError as error:
+        raise ValueError("a DER element is cut short") from error
+    if start + size > len(data):
+        raise ValueError("a DER element is cut short")
+    return start, start + size

@@ -1,0 +1,317 @@
+"""What a certificate must pass before its serial is reserved: our own rules on every one,
+pkilint on every distinct shape."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from signer.ca import der
+from signer.ca.certificate import (
+    key_algorithm_of,
+    key_identifier,
+    raw_subject,
+    signature_algorithm_der,
+)
+from signer.ca.names import ID_NUMBER, UPPER_BOUNDS
+from signer.ca.profiles import MAX_PERSONAL_VALIDITY_DAYS, Profile
+from signer.errors import N_, Invalid
+
+log = logging.getLogger(__name__)
+
+ALLOWED: dict[str, str] = {}
+"""pkilint's codes above NOTICE that we accept, each with the reason."""
+
+_NAME_ORDER = (
+    NameOID.COUNTRY_NAME,
+    NameOID.LOCALITY_NAME,
+    NameOID.ORGANIZATION_NAME,
+    NameOID.ORGANIZATIONAL_UNIT_NAME,
+    NameOID.COMMON_NAME,
+)
+
+
+_USAGE_BITS = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One rule that a certificate breaks."""
+
+    rule: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """What a rule looks at."""
+
+    certificate: x509.Certificate
+    issuer: x509.Certificate
+    profile: Profile
+    tbs: list[tuple[int, bytes]]
+    """The fields of the TBSCertificate (RFC 5280 section 4.1)."""
+
+    def extension(self, kind: type[Any]) -> Any:
+        return self.certificate.extensions.get_extension_for_class(kind)
+
+
+Rule = Callable[[_Case], bool]
+_RULES: list[tuple[str, str, Rule]] = []
+
+
+def rule(source: str) -> Callable[[Rule], Rule]:
+    """Adds a rule; it returns whether the certificate keeps it, and may raise when it cannot."""
+
+    def register(function: Rule) -> Rule:
+        _RULES.append((function.__name__, source, function))
+        return function
+
+    return register
+
+
+def require_clean(specimen_der: bytes, issuer: x509.Certificate, profile: Profile) -> None:
+    """The certificate keeps every rule of ours, and its shape passes pkilint.
+
+    `Invalid` names the first rule broken; all of them go to the log.
+    """
+    found = findings(specimen_der, issuer, profile)
+    if not found:
+        shape = _shape(specimen_der, issuer, profile)
+        if shape not in _clean_shapes:
+            found = pkilint_findings(specimen_der)
+            if not found:
+                _clean_shapes.add(shape)
+    if found:
+        log.error("certificate refused by lint: %s", "; ".join(f.rule for f in found))
+        raise Invalid(
+            N_("Chứng thư dự kiến cấp không đạt quy tắc “%(rule)s” (%(source)s)."),
+            rule=found[0].rule,
+            source=found[0].source,
+        )
+
+
+_clean_shapes: set[tuple[object, ...]] = set()
+
+
+def findings(
+    specimen_der: bytes, issuer: x509.Certificate, profile: Profile
+) -> tuple[Finding, ...]:
+    """Every rule of ours that the certificate breaks."""
+    try:
+        certificate = x509.load_der_x509_certificate(specimen_der)
+        tbs = der.children(certificate.tbs_certificate_bytes)
+        certificate.extensions  # noqa: B018  # parses them, or raises
+    except ValueError:
+        return (Finding(rule="parses", source="RFC 5280 section 4.1"),)
+    case = _Case(certificate=certificate, issuer=issuer, profile=profile, tbs=tbs)
+    return tuple(_broken(case))
+
+
+def _broken(case: _Case) -> Iterator[Finding]:
+    for name, source, keeps in _RULES:
+        try:
+            kept = keeps(case)
+        except (x509.ExtensionNotFound, ValueError, IndexError, TypeError, AttributeError):
+            kept = False
+        if not kept:
+            yield Finding(rule=name, source=source)
+
+
+def pkilint_findings(certificate_der: bytes) -> tuple[Finding, ...]:
+    """What pkilint's RFC 5280 linter finds above NOTICE, less what `ALLOWED` explains."""
+    from pkilint.pkix.certificate import RFC5280Certificate
+    from pkilint.validation import ValidationFindingSeverity
+
+    document = RFC5280Certificate("certificate", certificate_der)
+    document.decode()
+    return tuple(
+        Finding(rule=found.finding.code, source="pkilint")
+        for result in _pkilint().validate(document.root)
+        for found in result.finding_descriptions
+        if found.finding.severity < ValidationFindingSeverity.NOTICE
+        and found.finding.code not in ALLOWED
+    )
+
+
+@cache
+def _pkilint() -> Any:  # pkilint has no types
+    # Imported on first use: half a second that most processes never need.
+    from pkilint.pkix import certificate, extension, name
+
+    return certificate.create_pkix_certificate_validator_container(
+        certificate.create_decoding_validators(
+            name.ATTRIBUTE_TYPE_MAPPINGS, extension.EXTENSION_MAPPINGS
+        ),
+        [
+            certificate.create_issuer_validator_container([]),
+            certificate.create_validity_validator_container(),
+            certificate.create_subject_validator_container([]),
+            certificate.create_extensions_validator_container([]),
+            certificate.create_spki_validator_container([]),
+        ],
+    )
+
+
+def _shape(specimen_der: bytes, issuer: x509.Certificate, profile: Profile) -> tuple[object, ...]:
+    """All that pkilint can judge and our rules do not: kinds and order of parts, not values."""
+    certificate = x509.load_der_x509_certificate(specimen_der)
+    tbs = der.children(certificate.tbs_certificate_bytes)
+    return (
+        profile,
+        key_identifier(issuer),
+        key_algorithm_of(certificate.public_key()),
+        tuple(tag for tag, _ in der.children(tbs[4][1])),  # UTCTime or GeneralizedTime
+        tuple((oid, tag) for oid, tag, _ in _attributes(tbs[5][1])),
+        tuple((e.oid.dotted_string, e.critical) for e in certificate.extensions),
+    )
+
+
+def _attributes(name_der: bytes) -> Iterable[tuple[bytes, int, bytes]]:
+    """(type, string tag, value) of each attribute of a Name."""
+    for _, relative in der.children(name_der):
+        for _, pair in der.children(relative):
+            (_, oid), (tag, value) = der.children(pair)
+            yield oid, tag, der.content(value)
+
+
+# The rules -----------------------------------------------------------------------------------
+
+
+@rule("RFC 5280 section 4.1.2.1")
+def version_is_3(case: _Case) -> bool:
+    return case.certificate.version is x509.Version.v3
+
+
+@rule("RFC 5280 section 4.1.2.2")
+def serial_is_positive_random_and_at_most_20_octets(case: _Case) -> bool:
+    # 64 bits of output of a CSPRNG at least, so a shorter number is as good as guessed.
+    return 64 <= case.certificate.serial_number.bit_length() <= 159
+
+
+@rule("RFC 5280 sections 4.1.1.2 and 4.1.2.3")
+def signature_algorithm_is_the_issuers(case: _Case) -> bool:
+    return case.tbs[2][1] == signature_algorithm_der(case.issuer.public_key())
+
+
+@rule("RFC 5280 section 4.1.2.4")
+def issuer_is_the_ca_byte_for_byte(case: _Case) -> bool:
+    return case.tbs[3][1] == raw_subject(case.issuer)
+
+
+@rule("RFC 5280 section 4.1.2.5; Decree 68/2024/NĐ-CP article 9")
+def validity_fits_the_profile_and_the_issuer(case: _Case) -> bool:
+    start, end = case.certificate.not_valid_before_utc, case.certificate.not_valid_after_utc
+    inclusive_seconds = (end - start).total_seconds() + 1  # the last second counts
+    longest_days = min(case.profile.validity_days, MAX_PERSONAL_VALIDITY_DAYS)
+    return (
+        0 < inclusive_seconds <= longest_days * 86400
+        and case.issuer.not_valid_before_utc <= start
+        and end <= case.issuer.not_valid_after_utc
+    )
+
+
+@rule("RFC 5280 section 4.1.2.4 and appendix A.1")
+def subject_strings_are_utf8_and_within_bounds(case: _Case) -> bool:
+    country_tag, *tags = [tag for _, tag, _ in _attributes(case.tbs[5][1])]
+    return (
+        country_tag == der.PRINTABLE_STRING
+        and set(tags) == {der.UTF8_STRING}
+        and all(0 < len(a.value) <= UPPER_BOUNDS[a.oid] for a in case.certificate.subject)
+    )
+
+
+@rule("domain.md D4")
+def subject_has_only_c_l_o_ou_cn_in_order(case: _Case) -> bool:
+    oids = [attribute.oid for attribute in case.certificate.subject]
+    units = NameOID.ORGANIZATIONAL_UNIT_NAME
+    return [o for o in oids if o != units] == [o for o in _NAME_ORDER if o != units] and (
+        [_NAME_ORDER.index(o) for o in oids] == sorted(_NAME_ORDER.index(o) for o in oids)
+    )
+
+
+@rule("domain.md D4 and R2")
+def no_id_number_in_the_subject(case: _Case) -> bool:
+    return not any(ID_NUMBER.search(str(a.value)) for a in case.certificate.subject)
+
+
+@rule("RFC 5280 section 4.2.1.3")
+def key_usage_is_critical_and_the_profiles(case: _Case) -> bool:
+    usage = case.extension(x509.KeyUsage)
+    set_bits = {bit for bit in _USAGE_BITS if getattr(usage.value, bit)}
+    return bool(usage.critical) and set_bits == set(case.profile.key_usage)
+
+
+@rule("RFC 9336 section 3; RFC 5280 section 4.2.1.12")
+def extended_key_usage_is_the_profiles(case: _Case) -> bool:
+    usage = case.extension(x509.ExtendedKeyUsage).value
+    return tuple(oid.dotted_string for oid in usage) == case.profile.extended_key_usage
+
+
+@rule("RFC 5280 section 4.2.1.9")
+def it_is_no_ca(case: _Case) -> bool:
+    return not any(isinstance(e.value, x509.BasicConstraints) for e in case.certificate.extensions)
+
+
+@rule("RFC 5280 section 4.2.1.2")
+def subject_key_identifier_is_the_keys(case: _Case) -> bool:
+    found = case.extension(x509.SubjectKeyIdentifier)
+    expected = x509.SubjectKeyIdentifier.from_public_key(case.certificate.public_key())
+    return not found.critical and bool(found.value == expected)
+
+
+@rule("RFC 5280 section 4.2.1.1")
+def authority_key_identifier_is_the_issuers(case: _Case) -> bool:
+    found = case.extension(x509.AuthorityKeyIdentifier)
+    return not found.critical and found.value.key_identifier == key_identifier(case.issuer)
+
+
+@rule("RFC 5280 section 4.2.1.6")
+def alternative_name_is_one_mailbox(case: _Case) -> bool:
+    names = list(case.extension(x509.SubjectAlternativeName).value)
+    return len(names) == 1 and isinstance(names[0], x509.RFC822Name)
+
+
+@rule("RFC 5280 section 4.2.1.4")
+def policy_is_the_profiles(case: _Case) -> bool:
+    policies = case.extension(x509.CertificatePolicies).value
+    return [p.policy_identifier.dotted_string for p in policies] == [case.profile.policy]
+
+
+@rule("RFC 5280 section 4.2.2.1")
+def issuer_certificate_has_an_address(case: _Case) -> bool:
+    return len(list(case.extension(x509.AuthorityInformationAccess).value)) >= 1
+
+
+@rule("RFC 5280 section 4.2.1.13")
+def crl_has_an_address(case: _Case) -> bool:
+    points = list(case.extension(x509.CRLDistributionPoints).value)
+    return len(points) == 1 and len(points[0].full_name) == 1
+
+
+@rule("RFC 5280 section 4.2")
+def no_other_extension(case: _Case) -> bool:
+    return len(list(case.certificate.extensions)) == 8
+
+
+@rule("TS 119 312 section 6; certs/profiles.toml")
+def key_is_of_an_allowed_kind(case: _Case) -> bool:
+    return key_algorithm_of(case.certificate.public_key()) in case.profile.key_algorithms
+
+
+@rule("RFC 5280 section 6: a subscriber must not hold its issuer's key")
+def key_is_not_the_issuers(case: _Case) -> bool:
+    found = x509.SubjectKeyIdentifier.from_public_key(case.certificate.public_key())
+    return found.digest != key_identifier(case.issuer)
