@@ -1,0 +1,65 @@
+"""Who is covered, unit by unit, on any day: chart, table, drill-down and workbook."""
+
+from datetime import date
+
+from flask import Blueprint, Response, render_template, request
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from signer.accounts import Permission
+from signer.errors import N_, Invalid
+from signer.reports.charts import coverage_chart
+from signer.reports.coverage import Coverage
+from signer.reports.export import coverage_xlsx
+from signer.services import services
+from signer.web.access import actor, permission
+from signer.web.formats import language, say
+from signer.web.forms import FormError
+
+blueprint = Blueprint("coverage", __name__)
+
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@blueprint.get("/coverage")
+@permission(Permission.REPORT_VIEW)
+def coverage_page() -> ResponseReturnValue:
+    """The figures of the day asked for; a day that is none shows today and says so."""
+    try:
+        found, errors = _coverage(_day()), ()
+    except Invalid as error:
+        found, errors = _coverage(None), (FormError(field=error.field, error=error),)
+    return render_template(
+        "coverage/index.html",
+        coverage=found,
+        # The chart is built from escaped text by signer.reports.charts.
+        chart=Markup(coverage_chart(found, say=say, locale=language())),  # noqa: S704
+        today=services().clock.today(),
+        errors=errors,
+    ), 400 if errors else 200
+
+
+@blueprint.get("/coverage.xlsx")
+@permission(Permission.REPORT_VIEW)
+def workbook() -> ResponseReturnValue:
+    """The same figures as a workbook."""
+    found = _coverage(_day())
+    response = Response(coverage_xlsx(found, say=say), mimetype=_XLSX)
+    name = "-".join(filter(None, ("bao-phu", found.code, found.as_of.isoformat())))
+    response.headers.set("Content-Disposition", "attachment", filename=f"{name}.xlsx")
+    return response
+
+
+def _coverage(day: date | None) -> Coverage:
+    unit_code = request.args.get("unit", "").strip() or None
+    return services().reports.coverage(actor(), as_of=day, unit_code=unit_code)
+
+
+def _day() -> date | None:
+    text = request.args.get("as_of", "").strip()
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Invalid(N_("“%(text)s” không phải là một ngày."), field="as_of", text=text) from error

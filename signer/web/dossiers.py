@@ -1,0 +1,143 @@
+"""Dossiers: what is in them, how far each document is, and submitting new ones for signature."""
+
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    g,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from signer.accounts import Permission
+from signer.errors import N_, Invalid
+from signer.services import services
+from signer.web.access import actor, permission
+from signer.web.forms import FormError, number_in_query, required, shown_again_by
+from signer.web.uploads import FILES_AT_ONCE, KeptFile, keep, kept_files, kept_token
+
+blueprint = Blueprint("dossiers", __name__)
+
+STATES = {"open": N_("Đang ký"), "done": N_("Đã ký xong"), "returned": N_("Bị trả lại")}
+_PAGE = 50
+_FOUND = 12
+
+
+@blueprint.get("/dossiers")
+@permission(Permission.DOSSIER_VIEW)
+def index() -> ResponseReturnValue:
+    """The dossiers this visitor may see, the newest first, a page at a time."""
+    state = request.args.get("state", "")
+    found = services().dossiers.dossiers(
+        actor(),
+        state=state if state in STATES else None,
+        before=number_in_query("before"),
+        limit=_PAGE,
+    )
+    return render_template(
+        "dossiers/index.html", dossiers=found, state=state, states=STATES, full=len(found) == _PAGE
+    )
+
+
+@blueprint.get("/dossiers/<int:dossier_id>")
+@permission(Permission.DOSSIER_VIEW)
+def show(dossier_id: int) -> ResponseReturnValue:
+    """One dossier with its documents, their steps and versions."""
+    dossier = services().dossiers.dossier_of(actor(), dossier_id)
+    return render_template("dossiers/show.html", dossier=dossier, states=STATES)
+
+
+@blueprint.get("/dossiers/new")
+@permission(Permission.DOSSIER_CREATE)
+def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """The form; files that were already sent stay chosen when something else was wrong."""
+    kept: tuple[KeptFile, ...] = g.get("kept_files", ())
+    return render_template(
+        "dossiers/new.html",
+        errors=errors,
+        choices=_own_units(),
+        files_at_once=FILES_AT_ONCE,
+        signers=_signer_codes(),
+        kept=kept,
+        kept_token=kept_token(kept) if kept else "",
+    )
+
+
+@blueprint.post("/dossiers/new")
+@permission(Permission.DOSSIER_CREATE)
+@shown_again_by(new_page)
+def create() -> ResponseReturnValue:
+    """A new dossier goes to its first signer."""
+    g.kept_files = files = (*kept_files("kept"), *keep("files"))
+    if not files:
+        raise Invalid(N_("Hãy chọn ít nhất một tệp PDF."), field="files")
+    with ExitStack() as stack:
+        dossier_id = services().dossiers.create(
+            actor(),
+            title=required("title", N_("Hãy ghi tên hồ sơ.")),
+            unit_code=required("unit_code", N_("Hãy chọn đơn vị.")),
+            due_on=_due_on(),
+            files=[(f.name, stack.enter_context(services().files.path(f.sha256))) for f in files],
+            signers=_signer_codes(),
+        )
+    flash(_("Đã lập hồ sơ và trình ký."))
+    return redirect(url_for("dossiers.show", dossier_id=dossier_id))
+
+
+@blueprint.get("/dossiers/people")
+@permission(Permission.DOSSIER_CREATE)
+def people() -> ResponseReturnValue:
+    """A fragment: the people whose name or code matches what is being typed."""
+    wanted = request.args.get("q", "").strip()
+    found = services().inventory.people(actor(), search=wanted, limit=_FOUND).rows if wanted else ()
+    states = services().issuance.states_of([person.id for person in found])
+    return render_template("dossiers/_people.html", people=found, states=states, wanted=wanted)
+
+
+@blueprint.get("/documents/<int:document_id>/file")
+@blueprint.get("/documents/<int:document_id>/versions/<int:version>/file")
+@permission(Permission.DOSSIER_VIEW)
+def download(document_id: int, version: int | None = None) -> ResponseReturnValue:
+    """A version of the document, the newest unless its number is given, byte for byte."""
+    name, sha256 = services().dossiers.file_of(actor(), document_id, version)
+    with services().files.path(sha256) as path:
+        return _attachment(path, name)
+
+
+def _attachment(path: Path, name: str) -> Response:
+    # The file is opened here and read later, so it may lose its name meanwhile.
+    return send_file(path.open("rb"), "application/pdf", as_attachment=True, download_name=name)
+
+
+def _own_units() -> list[tuple[str, str]]:
+    visitor = actor()
+    units = services().inventory.units()
+    own = [unit for unit in units if visitor.can(Permission.DOSSIER_CREATE, unit.path)]
+    return [(unit.code, unit.name) for unit in own]
+
+
+def _signer_codes() -> list[str]:
+    """One code per line, as the plain form sends them; each once, in the order of signing."""
+    typed = request.form.get("signers", "").replace(",", "\n").splitlines()
+    return list(dict.fromkeys(code.strip().upper() for code in typed if code.strip()))
+
+
+def _due_on() -> date | None:
+    text = request.form.get("due_on", "").strip()
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Invalid(
+            N_("“%(text)s” không phải là một ngày."), field="due_on", text=text
+        ) from error

@@ -1,0 +1,217 @@
+"""The official's pages: a PIN for the own key, what waits for a signature, looking and signing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import wraps
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from signer.accounts import Permission
+from signer.dossiers.views import DocumentView
+from signer.errors import N_, Conflict, Invalid, NotFound
+from signer.services import services
+from signer.signing.geometry import PageSize
+from signer.signing.service import KeyState
+from signer.web.access import actor, permission, safe_next
+from signer.web.forms import FormError, required, shown_again_by
+from signer.web.page_text import lines_of
+from signer.web.signature_box import BoxFields, box_of, fields_of, parse_fields, text_of
+
+blueprint = Blueprint("sign", __name__)
+
+PLAIN_DPI, SHARP_DPI = 96, 192
+"""What fills the viewer, and what is fetched when somebody zooms in."""
+_A_DAY = 24 * 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownPage:
+    """One page of the viewer: points as displayed, and its words for those who listen."""
+
+    number: int
+    size: PageSize
+    lines: tuple[str, ...]
+
+
+def explains_conflicts(
+    view: Callable[[int], ResponseReturnValue],
+) -> Callable[[int], ResponseReturnValue]:
+    """A lost race or a locked key gets a page of its own: nothing was signed, and what to do."""
+
+    @wraps(view)
+    def tried(document_id: int) -> ResponseReturnValue:
+        try:
+            return view(document_id)
+        except Conflict as error:
+            document = services().dossiers.document_of(actor(), document_id)
+            page = render_template(
+                "sign/conflict.html", document=document, key=_own_key(), error=error
+            )
+            return page, 409
+
+    return tried
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownPlace:
+    """Where the box stands when the form opens, and why there.
+
+    `field_name` is the document's own empty field, used as long as the box stays at
+    `field_place`.
+    """
+
+    fields: BoxFields
+    sentence: str = ""
+    field_name: str = ""
+    field_place: str = ""
+
+
+@blueprint.get("/activate")
+@permission(Permission.DOCUMENT_SIGN)
+def activate_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """The state of the own key; when it waits for its PIN, the form that sets one."""
+    return render_template("sign/activate.html", key=_own_key(), errors=errors, next=_next())
+
+
+@blueprint.post("/activate")
+@permission(Permission.DOCUMENT_SIGN)
+@shown_again_by(activate_page)
+def activate() -> ResponseReturnValue:
+    """The key is bound to the PIN that was typed twice."""
+    pin = required("pin", N_("Hãy nhập mã PIN."))
+    if request.form.get("pin_again", "") != pin:
+        raise Invalid(N_("Hai lần nhập mã PIN không giống nhau."), field="pin_again")
+    services().signing.activate(actor(), pin)
+    flash(_("Đã đặt mã PIN. Từ bây giờ bạn ký số được."))
+    return redirect(_next() or url_for("sign.inbox"))
+
+
+@blueprint.get("/inbox")
+@permission(Permission.DOCUMENT_SIGN)
+def inbox() -> ResponseReturnValue:
+    """The documents that wait for this official's signature."""
+    return render_template(
+        "sign/inbox.html",
+        documents=services().dossiers.inbox(actor()),
+        key=_own_key(),
+    )
+
+
+@blueprint.get("/documents/<int:document_id>/sign")
+@permission(Permission.DOSSIER_VIEW)
+def signing_page(document_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """The pages of the newest version; with the signing form when it is this official's turn."""
+    document = services().dossiers.document_of(actor(), document_id)
+    sizes = services().signing.pages_of(document.sha256)
+    return render_template(
+        "sign/document.html",
+        document=document,
+        pages=list(_shown_pages(document.sha256, sizes)),
+        place=_place(document, sizes) if document.my_turn else None,
+        key=_own_key() if document.my_turn else None,
+        errors=errors,
+        dpi=(PLAIN_DPI, SHARP_DPI),
+    )
+
+
+@blueprint.post("/documents/<int:document_id>/sign")
+@permission(Permission.DOCUMENT_SIGN)
+@shown_again_by(signing_page)
+@explains_conflicts
+def sign(document_id: int) -> ResponseReturnValue:
+    """The document is signed in the box, provided that it is still the one that was shown."""
+    shown = required("shown_sha256")
+    fields = parse_fields(request.form)
+    services().dossiers.sign(
+        actor(),
+        document_id,
+        pin=required("pin", N_("Hãy nhập mã PIN.")),
+        page=fields.page,
+        box=box_of(fields, services().signing.pages_of(shown)),
+        shown_sha256=shown,
+        field_name=_untouched_field(fields),
+    )
+    return redirect(url_for("sign.signed_page", document_id=document_id))
+
+
+@blueprint.get("/documents/<int:document_id>/signed")
+@permission(Permission.DOSSIER_VIEW)
+def signed_page(document_id: int) -> ResponseReturnValue:
+    """It is signed: the download, and the next document that waits."""
+    waiting = services().dossiers.inbox(actor())
+    return render_template(
+        "sign/signed.html",
+        document=services().dossiers.document_of(actor(), document_id),
+        waiting=[document for document in waiting if document.id != document_id],
+    )
+
+
+@blueprint.post("/documents/<int:document_id>/send-back")
+@permission(Permission.DOCUMENT_SIGN)
+@shown_again_by(signing_page)
+def send_back(document_id: int) -> ResponseReturnValue:
+    """The document goes back to whoever submitted it, with the reason."""
+    reason = required("reason", N_("Hãy ghi lý do trả lại để người trình biết cần sửa gì."))
+    services().dossiers.send_back(actor(), document_id, reason)
+    flash(_("Đã trả lại tài liệu kèm lý do."))
+    return redirect(url_for("sign.inbox"))
+
+
+@blueprint.get("/documents/<int:document_id>/pages/<int:number>.png")
+@permission(Permission.DOSSIER_VIEW)
+def page_image(document_id: int, number: int) -> ResponseReturnValue:
+    """One page as an image; `v` is the hash of the version, so that an image never changes."""
+    document = services().dossiers.document_of(actor(), document_id)
+    shown = request.args.get("v", document.sha256)
+    if shown not in {version.sha256 for version in document.versions}:
+        raise NotFound(N_("Tài liệu này không có phiên bản được hỏi."))
+    dpi = SHARP_DPI if request.args.get("dpi", type=int) == SHARP_DPI else PLAIN_DPI
+    response = Response(services().signing.page_image(shown, number, dpi), mimetype="image/png")
+    response.cache_control.private = True
+    response.cache_control.max_age = _A_DAY
+    return response
+
+
+def _shown_pages(sha256: str, sizes: tuple[PageSize, ...]) -> Iterator[ShownPage]:
+    for number, size in enumerate(sizes, start=1):
+        words = services().signing.page_words(sha256, number)
+        yield ShownPage(number=number, size=size, lines=tuple(lines_of(words)))
+
+
+def _place(document: DocumentView, sizes: tuple[PageSize, ...]) -> ShownPlace:
+    """As typed when the form was refused and the numbers are numbers, else as proposed."""
+    if request.method == "POST":
+        try:
+            return ShownPlace(fields=parse_fields(request.form))
+        except Invalid:
+            pass  # the error summary names the field; the proposal stands in for it
+    proposed = services().signing.propose(actor(), document.sha256)
+    fields = fields_of(proposed.page, proposed.box, sizes[proposed.page - 1])
+    return ShownPlace(
+        fields=fields,
+        sentence=proposed.sentence,
+        field_name=proposed.field_name or "",
+        field_place=text_of(fields) if proposed.field_name else "",
+    )
+
+
+def _untouched_field(fields: BoxFields) -> str | None:
+    """The document's own field that was proposed, unless the box was moved away from it."""
+    stayed = request.form.get("field_place") == text_of(fields)
+    return request.form.get("field_name") or None if stayed else None
+
+
+def _own_key() -> KeyState | None:
+    """None when the account belongs to nobody on the list, so that no key can exist."""
+    try:
+        return services().signing.key_of(actor())
+    except NotFound:
+        return None
+
+
+def _next() -> str:
+    """Where the visitor wanted to go before the PIN came between; empty when nowhere."""
+    wanted = request.values.get("next", "")
+    return safe_next(wanted) if wanted else ""

@@ -1,0 +1,35 @@
+"""The public check: anybody's PDF, one sentence with a colour, then the details."""
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+
+from signer.services import services
+from signer.web.access import public
+from signer.web.forms import FormError, shown_again_by
+from signer.web.uploads import uploaded_pdf
+
+blueprint = Blueprint("verify", __name__)
+
+
+@blueprint.get("/verify")
+@public
+def verify_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """The form; nobody needs to log in to check a document."""
+    return render_template("verify/index.html", errors=errors)
+
+
+@blueprint.post("/verify")
+@public
+@shown_again_by(verify_page)
+def verify() -> ResponseReturnValue:
+    """The verdict on the uploaded file; the file itself is not kept."""
+    with uploaded_pdf("document") as upload:
+        verdict = services().signing.verify(upload.path)
+        return render_template(
+            "verify/verdict.html",
+            verdict=verdict,
+            file_name=upload.name,
+            size_bytes=upload.size_bytes,
+            sha256=upload.sha256,
+            checked_at=services().clock.now(),
+        )
