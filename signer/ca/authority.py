@@ -257,6 +257,10 @@ class Authority:
         """The issuing CA's certificate."""
         return self._certificate.public_bytes(Encoding.DER)
 
+    def chain_der(self) -> list[bytes]:
+        """What a signature carries beside the subscriber's own: from the issuing CA to the root."""
+        return [c.public_bytes(Encoding.DER) for c in (self._certificate, *self._chain)]
+
     def root_der(self) -> bytes:
         """The trust anchor."""
         return self._chain[-1].public_bytes(Encoding.DER)

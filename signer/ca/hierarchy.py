@@ -1,9 +1,14 @@
-"""The root and the issuing CA, made once at set-up: pure functions over keys."""
+"""The root and the issuing CA, made once at set-up from two keys, and the files they leave."""
 
+import hashlib
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from signer.ca.certificate import (
     Addresses,
@@ -20,6 +25,7 @@ from signer.ca.certificate import (
 from signer.ca.crl import crl_tbs
 from signer.ca.names import ca_name
 from signer.ca.profiles import ProfileSet
+from signer.errors import N_, ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +110,91 @@ def build_issuing(
         profile=profiles.issuing,
     )
     return x509.load_der_x509_certificate(sign_tbs(root_key, draft.tbs_der, root.public_key()))
+
+
+def ensure_hierarchy(
+    folder: Path,
+    *,
+    root_key: CaKey,
+    issuing_key: CaKey,
+    organisation: str,
+    base_url: str,
+    profiles: ProfileSet,
+    at: datetime,
+    witnesses: Mapping[str, str],
+) -> list[Path]:
+    """`root.pem`, `issuing.pem` and a fresh `root.crl` are in the folder; returns what was made.
+
+    What is there already is kept, so a ceremony that was cut short is simply held again.
+    Everything made is entered in `transcript.txt` with its SHA-256 and the `witnesses` (facts
+    such as the tokens' serial numbers). `ConfigError` when a certificate there is another key's.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    made: dict[Path, bytes] = {}
+    root_file, issuing_file, crl_file = (
+        folder / name for name in ("root.pem", "issuing.pem", "root.crl")
+    )
+    root = _kept(root_file, root_key)
+    if root is None:
+        root = build_root(root_key, organisation=organisation, profiles=profiles, at=at)
+        made[root_file] = root.public_bytes(Encoding.PEM)
+    issuing = _kept(issuing_file, issuing_key)
+    if issuing is None or root_file in made:
+        issuing = build_issuing(
+            root_key,
+            root,
+            issuing_key.public_key(),
+            organisation=organisation,
+            base_url=base_url,
+            profiles=profiles,
+            at=at,
+        )
+        made[issuing_file] = issuing.public_bytes(Encoding.PEM)
+    last = None if root_file in made or not crl_file.exists() else crl_file.read_bytes()
+    if last is None or root_crl_is_due(last, at):
+        number = 1 if last is None else _crl_number(last) + 1
+        made[crl_file] = build_root_crl(root_key, root, profiles=profiles, number=number, at=at)
+    for file, data in made.items():
+        _write(file, data)
+    if made:
+        _enter(folder / "transcript.txt", made, witnesses, at)
+    return list(made)
+
+
+def _kept(file: Path, key: CaKey) -> x509.Certificate | None:
+    if not file.exists():
+        return None
+    certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    if certificate.public_key() != key.public_key():
+        raise ConfigError(
+            N_("Chứng thư %(file)s không thuộc khóa đang có trong HSM."), file=file.name
+        )
+    return certificate
+
+
+def _crl_number(crl_der: bytes) -> int:
+    crl = x509.load_der_x509_crl(crl_der)
+    return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+
+
+def _write(file: Path, data: bytes) -> None:
+    """The file holds the data, whole or not at all."""
+    part = file.with_suffix(".part")
+    with part.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(file)
+
+
+def _enter(
+    transcript: Path, made: Mapping[Path, bytes], witnesses: Mapping[str, str], at: datetime
+) -> None:
+    lines = [f"Ceremony of {at.isoformat(timespec='seconds')}"]
+    lines += [f"  {name}: {value}" for name, value in witnesses.items()]
+    lines += [f"  {hashlib.sha256(data).hexdigest()}  {file.name}" for file, data in made.items()]
+    with transcript.open("a", encoding="utf-8") as stream:
+        stream.write("\n".join(lines) + "\n\n")
 
 
 def build_root_crl(

@@ -87,9 +87,10 @@ def require_clean(specimen_der: bytes, issuer: x509.Certificate, profile: Profil
 
     `Invalid` names the first rule broken; all of them go to the log.
     """
-    found = findings(specimen_der, issuer, profile)
-    if not found:
-        shape = _shape(specimen_der, issuer, profile)
+    case = _case(specimen_der, issuer, profile)
+    found = _NO_CERTIFICATE if case is None else tuple(_broken(case))
+    if case is not None and not found:
+        shape = _shape(case)
         if shape not in _clean_shapes:
             found = pkilint_findings(specimen_der)
             if not found:
@@ -110,14 +111,22 @@ def findings(
     specimen_der: bytes, issuer: x509.Certificate, profile: Profile
 ) -> tuple[Finding, ...]:
     """Every rule of ours that the certificate breaks."""
+    case = _case(specimen_der, issuer, profile)
+    return _NO_CERTIFICATE if case is None else tuple(_broken(case))
+
+
+_NO_CERTIFICATE = (Finding(rule="it_parses", source="RFC 5280 section 4.1"),)
+
+
+def _case(specimen_der: bytes, issuer: x509.Certificate, profile: Profile) -> _Case | None:
+    """The certificate taken apart; None when it cannot be."""
     try:
         certificate = x509.load_der_x509_certificate(specimen_der)
         tbs = der.children(certificate.tbs_certificate_bytes)
         certificate.extensions  # noqa: B018  # parses them, or raises
     except ValueError:
-        return (Finding(rule="parses", source="RFC 5280 section 4.1"),)
-    case = _Case(certificate=certificate, issuer=issuer, profile=profile, tbs=tbs)
-    return tuple(_broken(case))
+        return None
+    return _Case(certificate=certificate, issuer=issuer, profile=profile, tbs=tbs)
 
 
 def _broken(case: _Case) -> Iterator[Finding]:
@@ -165,17 +174,15 @@ def _pkilint() -> Any:  # pkilint has no types
     )
 
 
-def _shape(specimen_der: bytes, issuer: x509.Certificate, profile: Profile) -> tuple[object, ...]:
+def _shape(case: _Case) -> tuple[object, ...]:
     """All that pkilint can judge and our rules do not: kinds and order of parts, not values."""
-    certificate = x509.load_der_x509_certificate(specimen_der)
-    tbs = der.children(certificate.tbs_certificate_bytes)
     return (
-        profile,
-        key_identifier(issuer),
-        key_algorithm_of(certificate.public_key()),
-        tuple(tag for tag, _ in der.children(tbs[4][1])),  # UTCTime or GeneralizedTime
-        tuple((oid, tag) for oid, tag, _ in _attributes(tbs[5][1])),
-        tuple((e.oid.dotted_string, e.critical) for e in certificate.extensions),
+        case.profile.name,
+        key_identifier(case.issuer),
+        key_algorithm_of(case.certificate.public_key()),
+        tuple(tag for tag, _ in der.children(case.tbs[4][1])),  # UTCTime or GeneralizedTime
+        tuple((oid, tag) for oid, tag, _ in _attributes(case.tbs[5][1])),
+        tuple((e.oid.dotted_string, e.critical) for e in case.certificate.extensions),
     )
 
 

@@ -4,6 +4,7 @@ from signer.pkcs11.hsm import Hsm, HsmStatus
 from signer.pkcs11.keys import (
     HsmEcPrivateKey,
     HsmRsaPrivateKey,
+    ensure_ca_key,
     generate_ca_key,
     key_for,
     private_key_of,
@@ -20,6 +21,7 @@ __all__ = [
     "WrappedKey",
     "configure_softhsm",
     "create_token",
+    "ensure_ca_key",
     "ensure_token",
     "generate_ca_key",
     "key_for",

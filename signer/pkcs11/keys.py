@@ -175,6 +175,14 @@ def generate_ca_key(hsm: Hsm, label: str, algorithm: str = "p256") -> CaPrivateK
     return private_key_of(hsm, label)
 
 
+def ensure_ca_key(hsm: Hsm, label: str, algorithm: str = "p256") -> CaPrivateKey:
+    """The token's key of this label, generated now if there was none."""
+    try:
+        return private_key_of(hsm, label)
+    except NotFound:
+        return generate_ca_key(hsm, label, algorithm)
+
+
 def private_key_of(hsm: Hsm, label: str) -> CaPrivateKey:
     """The token's signing key of this label; `NotFound` when there is none."""
 
