@@ -7,9 +7,43 @@ from flask_babel import Babel
 
 import signer
 from signer.services import services
-from signer.web import access, accounts, assets, formats, home, navigation, problems
+from signer.web import (
+    access,
+    accounts,
+    assets,
+    audit,
+    coverage,
+    dossiers,
+    formats,
+    home,
+    jobs,
+    labels,
+    navigation,
+    people,
+    problems,
+    requests,
+    roster,
+    sign,
+    verify,
+)
 
-BLUEPRINTS = (assets.blueprint, home.blueprint, accounts.blueprint)
+BLUEPRINTS = tuple(
+    feature.blueprint
+    for feature in (
+        assets,
+        home,
+        accounts,
+        people,
+        roster,
+        requests,
+        jobs,
+        dossiers,
+        sign,
+        verify,
+        coverage,
+        audit,
+    )
+)
 LANGUAGES = ("vi", "en")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -41,6 +75,7 @@ def register(app: Flask) -> None:
     access.register(app, frozenset(blueprint.name for blueprint in BLUEPRINTS))
     assets.register(app)
     formats.register(app)
+    labels.register(app)
     problems.register(app)
     app.context_processor(_words_of_every_page)
     app.after_request(_protect)

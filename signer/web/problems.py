@@ -1,10 +1,11 @@
 """Errors as pages: one sentence, what to do next, and the right status."""
 
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, make_response, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
 
 from signer.errors import Conflict, Forbidden, Invalid, NotFound, SignerError, Unavailable
 from signer.web.formats import say
@@ -19,17 +20,10 @@ _STATUS: dict[type[SignerError], int] = {
 
 
 def register(app: Flask) -> None:
-    """Every error outside the JSON door is answered with a page."""
+    """Errors are answered with a page; the JSON door's blueprints have handlers of their own."""
     app.register_error_handler(SignerError, _refused)
     app.register_error_handler(CSRFError, _stale_form)
-    earlier = app.error_handler_spec[None][None].get(HTTPException)
-
-    def http_error(error: HTTPException) -> ResponseReturnValue:
-        if request.path.startswith("/api/"):
-            return earlier(error) if earlier is not None else error
-        return _page(error.code or 500, _sentence_of(error.code or 500), error)
-
-    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(HTTPException, _http_error)
 
 
 def status_of(error: SignerError) -> int:
@@ -42,6 +36,13 @@ def _refused(error: SignerError) -> ResponseReturnValue:
     if isinstance(error, Unavailable):
         answer.headers["Retry-After"] = str(error.retry_after_seconds)
     return answer
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if isinstance(error, RequestRedirect):  # a missing slash at the end is no error
+        return error.get_response()
+    status = error.code or 500
+    return _page(status, _sentence_of(status), error)
 
 
 def _stale_form(_error: CSRFError) -> ResponseReturnValue:

@@ -1,0 +1,59 @@
+"""The record of what happened, for those who watch over it."""
+
+import json
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+
+from signer.accounts import Permission
+from signer.errors import N_
+from signer.services import services
+from signer.web.access import permission
+from signer.web.forms import number_in_query
+
+blueprint = Blueprint("audit", __name__)
+
+PAGE_SIZE = 50
+ACTION_NAMES = {
+    "account.created": N_("Lập tài khoản"),
+    "account.locked": N_("Tạm khóa tài khoản"),
+    "account.password_changed": N_("Đổi mật khẩu"),
+    "session.started": N_("Đăng nhập"),
+    "session.ended": N_("Đăng xuất"),
+    "request.created": N_("Lập đề nghị"),
+    "request.approved": N_("Duyệt đề nghị"),
+    "request.rejected": N_("Không duyệt đề nghị"),
+    "request.cancelled": N_("Rút lại đề nghị"),
+    "job.created": N_("Bắt đầu công việc"),
+    "job.finished": N_("Hoàn thành công việc"),
+    "job.paused": N_("Tạm dừng công việc"),
+    "job.running": N_("Tiếp tục công việc"),
+    "job.cancelled": N_("Hủy công việc"),
+    "job.retried": N_("Làm lại phần chưa thành công"),
+    "person.certified": N_("Cấp chứng thư cho cán bộ"),
+    "key.activated": N_("Kích hoạt khóa ký"),
+    "key.locked": N_("Khóa ký bị khóa"),
+    "key.replaced": N_("Cấp lại khóa ký"),
+    "pin.wrong": N_("Nhập sai mã PIN"),
+    "document.returned": N_("Trả lại văn bản"),
+}
+"""What the record's codes mean; a code that is not here is shown as it is."""
+
+
+@blueprint.get("/audit")
+@permission(Permission.AUDIT_VIEW)
+def index() -> ResponseReturnValue:
+    """The newest events first, a page at a time; `subject` narrows them to one thing."""
+    subject = request.args.get("subject", "").strip()
+    events = services().audit.events(
+        subject=subject or None, before=number_in_query("before"), limit=PAGE_SIZE
+    )
+    return render_template(
+        "audit/index.html",
+        events=events,
+        details={event.seq: json.loads(event.details) for event in events},
+        names=ACTION_NAMES,
+        subject=subject,
+        total=services().audit.count(),
+        oldest=events[-1].seq if len(events) == PAGE_SIZE else None,
+    )

@@ -1,0 +1,63 @@
+"""A long piece of work: how far it is, what failed, and the switches that steer it."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from signer.accounts import Permission
+from signer.jobs import Jobs
+from signer.services import services
+from signer.web.access import actor, permission
+from signer.web.forms import FormError, shown_again_by
+
+blueprint = Blueprint("jobs", __name__)
+
+_ACTS: dict[str, Callable[[Jobs, int, str], object]] = {
+    "pause": Jobs.pause,
+    "resume": Jobs.resume,
+    "cancel": Jobs.cancel,
+    "retry": Jobs.retry_failed,
+}
+
+
+@blueprint.get("/jobs/<int:job_id>")
+@permission(Permission.JOB_VIEW)
+def show(job_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """Progress, switches and failures; the script renews the first part, a link all of it."""
+    return _rendered("jobs/show.html", job_id, errors)
+
+
+@blueprint.get("/jobs/<int:job_id>/progress")
+@permission(Permission.JOB_VIEW)
+def progress(job_id: int) -> ResponseReturnValue:
+    """Only the part of the page that changes while the job runs."""
+    return _rendered("jobs/_progress.html", job_id, ())
+
+
+@blueprint.post("/jobs/<int:job_id>/<any(pause, resume, cancel, retry):act>")
+@permission(Permission.CERTIFICATE_ISSUE)
+@shown_again_by(lambda job_id, act, errors: show(job_id, errors=errors))
+def steer(job_id: int, act: str) -> ResponseReturnValue:
+    """The job goes on, rests, ends, or tries its failures again."""
+    job = services().jobs.job_of(job_id)
+    actor().require(Permission.CERTIFICATE_ISSUE, job.scope_path)
+    _ACTS[act](services().jobs, job_id, actor().name)
+    return redirect(url_for("jobs.show", job_id=job_id))
+
+
+def _rendered(template: str, job_id: int, errors: tuple[FormError, ...]) -> ResponseReturnValue:
+    jobs = services().jobs
+    job = jobs.job_of(job_id)
+    actor().require(Permission.JOB_VIEW, job.scope_path)
+    source = services().issuance.find_request_of_job(actor(), job_id)
+    people = services().issuance.people_of(actor(), source.id) if source else []
+    return render_template(
+        template,
+        job=jobs.progress(job_id),
+        failures=jobs.failures(job_id),
+        person_of={str(person.item_id): person for person in people},
+        source=source,
+        may_steer=actor().can(Permission.CERTIFICATE_ISSUE, job.scope_path),
+        errors=errors,
+    )

@@ -1,0 +1,130 @@
+"""Requests for certificates: filing one, looking at it, deciding on it."""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from signer.accounts import Permission
+from signer.errors import N_, Invalid
+from signer.issuance.service import RequestView
+from signer.services import services
+from signer.web.access import actor, permission
+from signer.web.forms import FormError, number_in_query, shown_again_by
+from signer.web.people import find_unit
+
+blueprint = Blueprint("requests", __name__)
+
+STATES = {
+    "pending": N_("Chờ duyệt"),
+    "approved": N_("Đã duyệt"),
+    "rejected": N_("Không duyệt"),
+    "cancelled": N_("Đã rút lại"),
+}
+PAGE_SIZE = 50
+
+
+@blueprint.get("/requests")
+@permission(Permission.REQUEST_VIEW)
+def index() -> ResponseReturnValue:
+    """The newest requests first, a page at a time."""
+    state = request.args.get("state", "")
+    found = services().issuance.requests(
+        actor(),
+        state=state if state in STATES else None,
+        before=number_in_query("before"),
+        limit=PAGE_SIZE,
+    )
+    return render_template(
+        "requests/index.html",
+        requests=found,
+        states=STATES,
+        state=state,
+        oldest=found[-1].id if len(found) == PAGE_SIZE else None,
+    )
+
+
+@blueprint.get("/requests/new")
+@permission(Permission.REQUEST_CREATE)
+def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """Who it is for, and the reason; chosen people come as `person`, a unit as `unit`."""
+    unit = find_unit(request.values.get("unit", ""))
+    codes = request.values.getlist("person")
+    people = [services().inventory.person_of(actor(), code) for code in codes]
+    unit_code = unit.code if unit else None
+    lacking = 0 if codes else services().reports.coverage(actor(), unit_code=unit_code).lacking
+    return render_template(
+        "requests/new.html", people=people, unit=unit, lacking=lacking, errors=errors
+    )
+
+
+@blueprint.post("/requests")
+@permission(Permission.REQUEST_CREATE)
+@shown_again_by(new_page)
+def create() -> ResponseReturnValue:
+    """One pending request; people left out of it are listed with the reason."""
+    codes = request.form.getlist("person")
+    created = services().issuance.create(
+        actor(),
+        unit_code=None if codes else request.form.get("unit") or None,
+        lacking=not codes,
+        person_codes=codes,
+        reason=request.form.get("reason", ""),
+    )
+    if created.refused or created.id is None:
+        return render_template("requests/created.html", created=created)
+    flash(_("Đã lập đề nghị cho %(persons)s người.", persons=created.persons), "ok")
+    return redirect(url_for("requests.show", request_id=created.id))
+
+
+@blueprint.get("/requests/<int:request_id>")
+@permission(Permission.REQUEST_VIEW)
+def show(request_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """The request with its people and, for somebody who may decide, the decision form."""
+    found = services().issuance.request_of(actor(), request_id)
+    job_id = found.job_id
+    return render_template(
+        "requests/show.html",
+        item=found,
+        people=services().issuance.people_of(actor(), request_id),
+        states=STATES,
+        job=services().jobs.progress(job_id) if job_id is not None else None,
+        is_own=found.requester_id == actor().account_id,
+        may_decide=_may_decide(found),
+        errors=errors,
+    )
+
+
+@blueprint.post("/requests/<int:request_id>/decision")
+@permission(Permission.REQUEST_APPROVE)
+@shown_again_by(show)
+def decide(request_id: int) -> ResponseReturnValue:
+    """Approved, and its job waits for the worker; or rejected with a reason."""
+    note = request.form.get("note", "")
+    outcome = request.form.get("outcome")
+    if outcome == "approve":
+        job_id = services().issuance.approve(actor(), request_id, note)
+        flash(_("Đã duyệt. Việc cấp chứng thư đang được thực hiện."), "ok")
+        return redirect(url_for("jobs.show", job_id=job_id))
+    if outcome != "reject":
+        raise Invalid(N_("Hãy chọn duyệt hoặc không duyệt."))
+    services().issuance.reject(actor(), request_id, note)
+    flash(_("Đã ghi nhận không duyệt đề nghị này."), "ok")
+    return redirect(url_for("requests.show", request_id=request_id))
+
+
+@blueprint.post("/requests/<int:request_id>/cancel")
+@permission(Permission.REQUEST_CREATE)
+@shown_again_by(show)
+def cancel(request_id: int) -> ResponseReturnValue:
+    """The requester took the request back."""
+    services().issuance.cancel(actor(), request_id)
+    flash(_("Đã rút lại đề nghị."), "ok")
+    return redirect(url_for("requests.show", request_id=request_id))
+
+
+def _may_decide(found: RequestView) -> bool:
+    return (
+        found.state == "pending"
+        and found.requester_id != actor().account_id
+        and actor().can(Permission.REQUEST_APPROVE, found.unit_path)
+    )
