@@ -5,6 +5,8 @@ A message is one full Vietnamese sentence that a clerk can read. It is the key o
 `%(name)s` fields only when a door shows it.
 """
 
+from collections.abc import Callable, Mapping
+
 
 def N_(sentence: str) -> str:  # gettext's traditional name for "mark, do not translate yet"
     """The sentence itself; marks it for the catalogue."""
@@ -20,7 +22,7 @@ class SignerError(Exception):
         self.values = values
 
     def __str__(self) -> str:
-        return self.sentence % self.values if self.values else self.sentence
+        return worded(str, self.sentence, self.values)
 
 
 class NotFound(SignerError):
@@ -53,3 +55,21 @@ class Unavailable(SignerError):
 
 class ConfigError(SignerError):
     """A setting or a file of the installation is wrong; found at start, not at first use."""
+
+
+def worded(
+    translate: Callable[[str], str], sentence: str, values: Mapping[str, object] | None = None
+) -> str:
+    """The sentence in the reader's language with its values filled in; all doors speak so.
+
+    A value that is an error itself is worded in the same language.
+    """
+    if not values:
+        return translate(sentence)
+    said = {
+        key: worded(translate, value.sentence, value.values)
+        if isinstance(value, SignerError)
+        else value
+        for key, value in values.items()
+    }
+    return translate(sentence) % said

@@ -21,7 +21,6 @@ from signer.inventory.models import OrgUnit, Person
 from signer.inventory.service import Inventory
 from signer.signing.geometry import Box
 from signer.signing.pdf import SignedPdf
-from signer.signing.preflight import PreflightVerdict
 from signer.signing.service import Place, Signing
 
 _FILES = 20
@@ -213,12 +212,12 @@ class Dossiers:
 
     def _take(self, name: str, path: Path) -> tuple[str, int]:
         report = self._signing.preflight(path)
-        if report.verdict not in (PreflightVerdict.OK, PreflightVerdict.SIGNED):
+        if not report.may_sign:
             raise Invalid(
                 N_("Tệp “%(name)s” không nhận được: %(why)s"),
                 field="files",
                 name=name,
-                why=report.sentence,
+                why=Invalid(report.sentence, **report.values),
             )
         return self._files.put(path), len(report.pages)
 

@@ -162,6 +162,13 @@ class Issuance:
             or 0
         )
 
+    def count_failed(self) -> int:
+        """How many people of approved requests could not be issued for at the last try."""
+        statement = select(func.count(RequestItem.id)).where(
+            RequestItem.state == "open", RequestItem.error.is_not(None)
+        )
+        return db.session.scalar(statement) or 0
+
     def request_of(self, actor: Actor, request_id: int) -> RequestView:
         """One request; raises `NotFound` also when it lies outside the actor's units."""
         statement = visible(

@@ -6,6 +6,7 @@ without the PIN. Nobody, no administrator either, can open an envelope for its o
 """
 
 import secrets
+from itertools import pairwise
 
 from argon2.low_level import Type, hash_secret_raw
 from cryptography.exceptions import InvalidTag
@@ -140,7 +141,7 @@ def check_pin(pin: str) -> None:
     """Raises `Invalid` for a PIN of the wrong length or one that everybody tries first."""
     if len(pin) not in PIN_LENGTHS:
         raise Invalid(N_("Mã PIN phải có từ 6 đến 32 ký tự."), field="pin")
-    steps = {ord(b) - ord(a) for a, b in zip(pin, pin[1:], strict=False)}
+    steps = {ord(b) - ord(a) for a, b in pairwise(pin)}
     if steps in ({0}, {1}, {-1}):
         raise Invalid(
             N_("Mã PIN quá dễ đoán; đừng dùng một ký tự lặp lại hoặc dãy liên tiếp."), field="pin"

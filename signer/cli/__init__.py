@@ -1,0 +1,63 @@
+"""The command-line door: the server's own commands, Vietnamese first, with honest exit codes."""
+
+import sys
+
+import click
+
+from signer import __version__
+from signer.cli import accounts, issuing, people, server, signing
+from signer.cli.console import _, sentence
+from signer.cli.setup import setup
+from signer.errors import SignerError
+
+EX_USAGE = 64
+"""sysexits.h; click's own 2 would look like `signer verify` saying "indeterminate"."""
+
+
+@click.group(
+    help=_("Chữ ký số cá nhân cho cán bộ, công chức, viên chức của thành phố."),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, message="%(version)s")
+def cli() -> None:
+    """The root of all commands."""
+
+
+for _command in (
+    accounts.account,
+    issuing.request,
+    issuing.issue,
+    people.person,
+    people.roster,
+    people.coverage,
+    server.doctor,
+    server.serve,
+    server.worker,
+    setup,
+    signing.activate,
+    signing.sign,
+    signing.verify,
+):
+    cli.add_command(_command)
+
+
+def main() -> int:
+    """Runs the command of this process; 0 only when it did what was asked."""
+    try:
+        result = cli.main(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return EX_USAGE
+    except click.ClickException as error:
+        error.show()
+        return 1
+    except click.Abort:
+        click.echo(_("Đã dừng theo yêu cầu."), err=True)
+        return 130
+    except SignerError as error:
+        click.echo(sentence(error), err=True)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,98 @@
+"""What every command shares: the language, the installation, errors and progress on the terminal."""
+
+import functools
+import gettext
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from signer.config import Settings, load_settings
+from signer.errors import N_, ConfigError, SignerError, worded
+
+if TYPE_CHECKING:
+    from signer.services import Services
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def language() -> str:
+    """`en` when the terminal's locale asks for English, else `vi`."""
+    wanted = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG")
+    return "en" if (wanted or "").startswith("en") else "vi"
+
+
+_catalogue = gettext.translation(
+    "messages",
+    Path(__file__).parent.parent / "translations",
+    languages=[language()],
+    fallback=True,  # the sentences themselves are Vietnamese
+)
+_ = _catalogue.gettext
+
+
+def sentence(error: SignerError) -> str:
+    """The error's sentence in the terminal's language."""
+    return worded(_, error.sentence, error.values)
+
+
+def settings_of_this_machine() -> Settings:
+    """The settings, with SoftHSM told where this installation keeps its tokens."""
+    from signer.pkcs11.token import configure_softhsm  # loads the PKCS#11 library: 0.1 s
+
+    settings = load_settings()
+    if (settings.home / "tokens").is_dir():
+        configure_softhsm(settings.home)
+    return settings
+
+
+def with_services(command: Callable[Concatenate["Services", _P], _T]) -> Callable[_P, _T]:
+    """The command gets the services of this installation as its first argument."""
+
+    @functools.wraps(command)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        from signer.app import create_app  # everything is loaded only for commands that need it
+
+        app = create_app(settings_of_this_machine())
+        with app.app_context():
+            try:
+                return command(app.extensions["signer"], *args, **kwargs)
+            finally:
+                app.extensions["signer"].hsm.close()
+
+    return run
+
+
+def show_json(value: object) -> None:
+    """One JSON document on standard output, for a machine to read."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+@contextmanager
+def progress(total: int, label: str) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error; call what is yielded with each number finished.
+
+    Nothing is drawn where nobody watches (a pipe, a log).
+    """
+    with click.progressbar(
+        length=total, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
+        yield bar.update
+
+
+def secret_from(file: Path) -> str:
+    """The first line of a file that only its owner may read."""
+    if file.stat().st_mode & 0o077:
+        raise ConfigError(
+            N_("Tệp bí mật %(file)s phải chỉ cho chủ sở hữu đọc (quyền 0600)."), file=file.name
+        )
+    lines = file.read_text(encoding="utf-8").splitlines()
+    if not lines or not lines[0].strip():
+        raise ConfigError(N_("Tệp bí mật %(file)s trống."), file=file.name)
+    return lines[0].strip()

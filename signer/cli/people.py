@@ -1,0 +1,135 @@
+"""`signer person`, `signer roster`, `signer coverage`: who there is, and who lacks what."""
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from signer.accounts import SYSTEM
+from signer.cli.console import _, progress, show_json, with_services
+from signer.inventory.roster import RosterPlan
+from signer.issuance.states import STATE_NAMES
+from signer.services import Services
+
+
+@click.group(help=_("Cán bộ, công chức, viên chức."))
+def person() -> None:
+    """Commands about people."""
+
+
+@person.command("list", help=_("Liệt kê người của một đơn vị và các đơn vị trực thuộc."))
+@click.option("--unit", help=_("Mã đơn vị; bỏ trống là toàn thành phố."))
+@click.option("--lacking", "state", flag_value="lacking", help=_("Chỉ người chưa được cấp."))
+@click.option("--covered", "state", flag_value="covered", help=_("Chỉ người đã được cấp."))
+@click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
+@with_services
+def list_people(services: Services, unit: str | None, state: str | None, as_json: bool) -> None:
+    """Every person of the subtree with the state of the certificate."""
+    path = services.inventory.unit_of(unit).path if unit else None
+    names = {u.id: u for u in services.inventory.units()}
+    rows = []
+    after = None
+    while True:
+        page, states = services.issuance.people(
+            SYSTEM, unit_path=path, state=state, after=after, limit=1000
+        )
+        for found in page.rows:
+            standing = states[found.id]
+            rows.append(
+                {
+                    "code": found.code,
+                    "name": found.full_name,
+                    "unit": names[found.unit_id].code,
+                    "state": standing.state.value,
+                    "certificate": standing.serial_hex,
+                }
+            )
+            if not as_json:
+                click.echo(
+                    f"{found.code:<12} {found.full_name:<28} {names[found.unit_id].name:<45} "
+                    f"{_(STATE_NAMES[standing.state])}"
+                )
+        after = page.next_after
+        if after is None:
+            break
+    if as_json:
+        show_json(rows)
+    else:
+        click.echo(_("Tổng cộng: %(count)d người.") % {"count": len(rows)})
+
+
+@click.group(help=_("Danh sách cán bộ, công chức, viên chức do đơn vị gửi."))
+def roster() -> None:
+    """Commands about rosters."""
+
+
+@roster.command("import", help=_("Nạp danh sách từ tệp .xlsx, .xls, .ods hoặc .csv."))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help=_("Chỉ kiểm tra, không ghi gì."))
+@click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
+@with_services
+def import_roster(services: Services, file: Path, dry_run: bool, as_json: bool) -> int:
+    """The valid rows are stored; rows with errors are listed and change nothing."""
+    checked = services.inventory.dry_run(SYSTEM, file, file.name)
+    plan = checked.plan
+    if not dry_run:
+        with progress(plan.new + plan.changed, _("Đang nạp")) as advance:
+            services.inventory.apply(SYSTEM, checked.import_id, on_progress=advance)
+    if as_json:
+        show_json(plan.to_json())
+    else:
+        _show_plan(plan, dry_run)
+    return 0
+
+
+def _show_plan(plan: RosterPlan, dry_run: bool) -> None:
+    for finding in (*plan.errors, *plan.warnings):
+        kind = _("Lỗi") if finding in plan.errors else _("Lưu ý")
+        message = _(finding.sentence) % finding.values if finding.values else _(finding.sentence)
+        click.echo(
+            _("%(kind)s, dòng %(row)d, cột %(column)s: %(message)s (%(value)s)")
+            % {
+                "kind": kind,
+                "row": finding.row,
+                "column": finding.column,
+                "message": message,
+                "value": finding.value,
+            }
+        )
+    click.echo(
+        _("%(rows)d dòng: %(new)d mới, %(changed)d thay đổi, %(same)d giữ nguyên, %(errors)d lỗi.")
+        % {
+            "rows": plan.rows,
+            "new": plan.new,
+            "changed": plan.changed,
+            "same": plan.same,
+            "errors": plan.error_rows,
+        }
+    )
+    if dry_run:
+        click.echo(_("Mới kiểm tra; chưa ghi gì vào hệ thống."))
+
+
+@click.command(help=_("Tỷ lệ người đã có chứng thư chữ ký số, theo đơn vị."))
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d", "%d/%m/%Y"]), help=_("Tính đến ngày."))
+@click.option("--unit", help=_("Mã đơn vị; bỏ trống là toàn thành phố."))
+@click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
+@with_services
+def coverage(services: Services, as_of: date | None, unit: str | None, as_json: bool) -> None:
+    """The figures of a day, units with the largest gap first."""
+    day = as_of.date() if as_of else None  # type: ignore[attr-defined]  # click gives a datetime
+    figures = services.reports.coverage(SYSTEM, as_of=day, unit_code=unit)
+    if as_json:
+        show_json(figures.to_json())
+        return
+    for row in figures.units:
+        click.echo(f"{row.code:<12} {row.name:<50} {row.covered:>7}/{row.persons:<7} {row.rate} %")
+    click.echo(
+        _("Tính đến %(day)s: %(covered)d/%(persons)d người, đạt %(rate)s %%")
+        % {
+            "day": figures.as_of.strftime("%d/%m/%Y"),
+            "covered": figures.covered,
+            "persons": figures.persons,
+            "rate": figures.rate,
+        }
+    )
