@@ -1,0 +1,410 @@
+"""In the sandbox: every signature of a PDF examined; answers in codes, sentences are elsewhere."""
+
+import asyncio
+import hashlib
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.fields import enumerate_sig_fields
+from pyhanko.sign.validation.generic_cms import collect_timing_info, validate_sig_integrity
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko_certvalidator import CertificateValidator, ValidationContext
+from pyhanko_certvalidator.errors import (
+    ExpiredError,
+    NotYetValidError,
+    PathBuildingError,
+)
+
+from signer.signing.pdf_task import entry_of
+from signer.signing.revocation import RevocationState, load_crl, revocation_of
+
+WEAK_DIGESTS = frozenset({"md2", "md5", "sha1"})
+
+DOCUMENT_USAGES = frozenset(
+    {
+        "1.3.6.1.5.5.7.3.36",  # documentSigning (RFC 9336)
+        "1.3.6.1.5.5.7.3.4",  # emailProtection, in certificates older than RFC 9336
+        "1.2.840.113583.1.1.5",  # Adobe authentic documents
+        "1.3.6.1.4.1.311.10.3.12",  # Microsoft document signing
+        "2.5.29.37.0",  # any
+    }
+)
+"""One of these must be there when the certificate has an extendedKeyUsage at all."""
+
+
+@dataclass
+class _Facts:
+    """What is found out about one signature, step by step."""
+
+    field_name: str
+    outcome: str = "indeterminate"
+    signer: str = ""
+    unit: str = ""
+    organisation: str = ""
+    email: str = ""
+    issuer: str = ""
+    serial_hex: str = ""
+    certificate_sha256: str = ""
+    signed_at: str | None = None
+    time_source: str = "none"
+    integrity: str = "broken"
+    coverage_after: str = "unclear"
+    path: str = "unchecked"
+    revocation: str = "unknown"
+    revoked_at: str | None = None
+    findings: list[str] = field(default_factory=list)
+
+
+class _Trust:
+    """What the operator trusts, and the moment of the examination."""
+
+    def __init__(
+        self, roots: list[bytes], intermediates: list[bytes], crls: list[bytes], at: datetime
+    ) -> None:
+        self.roots = [asn1_x509.Certificate.load(der) for der in roots]
+        self.intermediates = [asn1_x509.Certificate.load(der) for der in intermediates]
+        self.pinned = {hashlib.sha256(der).digest() for der in (*roots, *intermediates)}
+        self.crls = [crl for der in crls if (crl := load_crl(der)) is not None]
+        self.at = at
+
+    def context(self, moment: datetime, embedded: list[Any] | None = None) -> ValidationContext:
+        return ValidationContext(
+            trust_roots=list(self.roots),
+            other_certs=[*self.intermediates, *(embedded or ())],
+            moment=moment,
+            allow_fetching=False,
+            revocation_mode="soft-fail",  # revocation is examined by `revocation_of`
+            weak_hash_algos=WEAK_DIGESTS,
+        )
+
+
+def validate(
+    *, path: str, roots: int, intermediates: int, at: str, blobs: tuple[bytes, ...] = ()
+) -> dict[str, Any]:
+    """The facts of `validation.Verdict` as JSON."""
+    trust = _Trust(
+        list(blobs[:roots]),
+        list(blobs[roots : roots + intermediates]),
+        list(blobs[roots + intermediates :]),
+        datetime.fromisoformat(at),
+    )
+    with Path(path).open("rb") as stream:
+        try:
+            reader = PdfFileReader(stream, strict=False)
+            if reader.encrypted:
+                return {"unreadable": "encrypted"}
+            fields = [
+                (str(name), reference)
+                for name, value, reference in enumerate_sig_fields(reader, filled_status=True)
+                if value is not None
+            ]
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001  # what a parser meets in a damaged file is undocumented
+            return {"unreadable": "damaged"}
+        found = [_examined(reader, name, reference, trust) for name, reference in fields]
+    found.sort(key=lambda entry: entry[0])
+    return {"signatures": [asdict(facts) for _, facts in found]}
+
+
+def _examined(reader: Any, name: str, reference: Any, trust: _Trust) -> tuple[int, _Facts]:
+    """(end of the signed bytes, facts); an unreadable signature is a broken one."""
+    facts = _Facts(field_name=name)
+    end = 0
+    try:
+        signature = EmbeddedPdfSignature(reader, reference.get_object(), name)
+        _, _, start, length = (int(value) for value in signature.byte_range)
+        end = start + length
+        asyncio.run(_examine(signature, facts, trust))
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001  # a forged structure can raise anything
+        facts.integrity, facts.outcome = "broken", "invalid"
+        facts.findings.insert(0, "broken")
+    return end, facts
+
+
+async def _examine(signature: Any, facts: _Facts, trust: _Trust) -> None:
+    """The steps of EN 319 102-1, 5.2 and 5.3, in its order; the first decisive finding stands."""
+    is_stamp = str(entry_of(signature.sig_object, "/Type", "/Sig")) == "/DocTimeStamp"
+    _describe(signature.signer_cert, facts)
+    if not _check_integrity(signature, facts, is_stamp):
+        facts.outcome = "invalid"
+        return
+    weak = _is_weak(signature)
+    await _find_time(signature, facts, trust, is_stamp)
+    good_path = await _check_path(signature, facts, trust, is_stamp)
+    verdicts = [good_path]
+    if facts.path in ("trusted", "expired"):
+        verdicts.append(await _check_revocation(signature, facts, trust))
+    if weak:
+        facts.findings.insert(0, "weak")
+        verdicts.append("indeterminate")
+    if facts.coverage_after == "changed":
+        verdicts.append("invalid")
+    elif facts.coverage_after == "unclear":
+        verdicts.append("indeterminate")
+    facts.outcome = next(v for v in ("invalid", "indeterminate", "valid") if v in verdicts)
+
+
+def _describe(certificate: Any, facts: _Facts) -> None:
+    names: dict[str, list[str]] = {}
+    for rdn in certificate.subject.chosen:
+        for pair in rdn:
+            names.setdefault(pair["type"].native, []).append(str(pair["value"].native))
+    facts.signer = ", ".join(names.get("common_name", ()))
+    facts.unit = ", ".join(names.get("organizational_unit_name", ()))
+    facts.organisation = ", ".join(names.get("organization_name", ()))
+    facts.email = ", ".join(names.get("email_address", ()))
+    if not facts.email and certificate.subject_alt_name_value is not None:
+        facts.email = ", ".join(
+            str(name.native)
+            for name in certificate.subject_alt_name_value
+            if name.name == "rfc822_name"
+        )
+    issuer = certificate.issuer.native
+    facts.issuer = str(issuer.get("common_name") or issuer.get("organization_name") or "")
+    facts.serial_hex = f"{certificate.serial_number:X}"
+    facts.certificate_sha256 = hashlib.sha256(certificate.dump()).hexdigest()
+
+
+def _check_integrity(signature: Any, facts: _Facts, is_stamp: bool) -> bool:
+    """The signature verifies over the signed bytes; fills integrity and what came after."""
+    if is_stamp:
+        imprint = (
+            signature.signed_data["encap_content_info"]["content"]
+            .parsed["message_imprint"]["hashed_message"]
+            .native
+        )
+        encapsulated = signature.signed_data["encap_content_info"]["content"]
+        digest = hashlib.new(signature.md_algorithm, bytes(encapsulated)).digest()
+        same = imprint == signature.compute_digest()
+    else:
+        digest, same = signature.compute_digest(), True
+    intact, verifies = validate_sig_integrity(
+        signature.signer_info,
+        signature.signer_cert,
+        expected_content_type="tst_info" if is_stamp else "data",
+        actual_digest=digest,
+    )
+    signature.compute_integrity_info()
+    summary = signature.summarise_integrity_info()
+    facts.coverage_after = _coverage(signature, summary)
+    if not verifies:
+        facts.integrity = "broken"
+        facts.findings.append("broken")
+        return False
+    if not (intact and same):
+        facts.integrity, facts.coverage_after = "altered", "changed"
+        facts.findings.append("changed")
+        return False
+    facts.integrity = "intact"
+    facts.findings.append(
+        {"nothing": "unchanged", "permitted": "permitted", "changed": "changed"}.get(
+            facts.coverage_after, "unclear"
+        )
+    )
+    subfilter = str(entry_of(signature.sig_object, "/SubFilter", ""))
+    if subfilter == "/ETSI.CAdES.detached" and not _names_certificate(signature):
+        facts.findings.append("no_signing_certificate")
+    return True
+
+
+def _names_certificate(signature: Any) -> bool:
+    kinds = {attribute["type"].native for attribute in signature.signer_info["signed_attrs"]}
+    return bool(kinds & {"signing_certificate", "signing_certificate_v2"})
+
+
+def _coverage(signature: Any, summary: dict[str, Any]) -> str:
+    if not _gap_is_the_signature(signature):
+        return "changed"
+    if summary["coverage"] == SignatureCoverageLevel.ENTIRE_FILE:
+        return "nothing"
+    if summary["coverage"] != SignatureCoverageLevel.ENTIRE_REVISION:
+        return "changed"
+    level = getattr(summary["diff_result"], "modification_level", ModificationLevel.OTHER)
+    if summary["docmdp_ok"] is None:
+        return "unclear"
+    if not summary["docmdp_ok"] or level == ModificationLevel.OTHER:
+        return "changed"
+    return "permitted"
+
+
+def _gap_is_the_signature(signature: Any) -> bool:
+    """The one gap in the signed bytes holds this signature's value and nothing else."""
+    ranges = [int(value) for value in signature.byte_range]
+    if len(ranges) != 4 or ranges[0] != 0 or min(ranges) < 0:
+        return False
+    stream = signature.reader.stream
+    stream.seek(ranges[1])
+    gap = stream.read(max(0, ranges[2] - ranges[1]))
+    if not (gap.startswith(b"<") and gap.endswith(b">")):
+        return False
+    try:
+        return bytes.fromhex(gap[1:-1].decode("ascii")) == bytes(signature.pkcs7_content)
+    except (ValueError, UnicodeDecodeError):
+        return False
+
+
+def _is_weak(signature: Any) -> bool:
+    """Below Circular 15/2025: SHA-1 or older, RSA under 2048 bits (R35)."""
+    key = signature.signer_cert.public_key
+    if key.algorithm in ("rsa", "rsassa_pss") and key.bit_size < 2048:
+        return True
+    algorithm = signature.signer_info["signature_algorithm"]
+    try:
+        digest = algorithm.hash_algo
+    except ValueError:
+        digest = signature.md_algorithm
+    return bool({digest, signature.md_algorithm} & WEAK_DIGESTS)
+
+
+async def _find_time(signature: Any, facts: _Facts, trust: _Trust, is_stamp: bool) -> None:
+    """The time stamp's time when there is a good one, else what the signer claims (R37)."""
+    claimed = signature.self_reported_timestamp
+    if claimed is not None and claimed.tzinfo is None:
+        claimed = claimed.replace(tzinfo=UTC)
+    if is_stamp:
+        content = signature.signed_data["encap_content_info"]["content"].parsed
+        facts.signed_at = content["gen_time"].native.isoformat()
+        facts.time_source = "timestamp"
+        return
+    embedded = list(signature.other_embedded_certs)
+    told = await collect_timing_info(
+        signature.signer_info, trust.context(trust.at, embedded), signature.compute_digest
+    )
+    stamp = told.get("timestamp_validity")
+    if stamp is not None and stamp.intact and stamp.valid and stamp.trusted:
+        facts.signed_at, facts.time_source = stamp.timestamp.isoformat(), "timestamp"
+        facts.findings.append("timestamp")
+        ahead = claimed - stamp.timestamp if claimed is not None else timedelta()
+        if timedelta(hours=6.5) <= ahead <= timedelta(hours=7.5):
+            facts.findings.append("local_as_utc")
+        return
+    facts.findings.append("no_timestamp" if stamp is None else "bad_timestamp")
+    if claimed is not None:
+        facts.signed_at, facts.time_source = claimed.isoformat(), "claimed"
+        if claimed > trust.at + timedelta(minutes=5):
+            facts.findings.append("future")
+
+
+async def _check_path(signature: Any, facts: _Facts, trust: _Trust, is_stamp: bool) -> str:
+    """The class the certification path allows; fills `path`."""
+    certificate = signature.signer_cert
+    if not _may_sign_documents(certificate, is_stamp):
+        facts.path = "wrong_usage"
+        facts.findings.insert(0, "wrong_usage")
+        return "invalid"
+    signed_at = datetime.fromisoformat(facts.signed_at) if facts.signed_at else trust.at
+    # With a time stamp the certificate must have been good then; without one, now (5.3).
+    moment = signed_at if facts.time_source == "timestamp" else trust.at
+    state = await _path_state(signature, trust, moment)
+    if state == "expired" and facts.time_source != "timestamp":
+        then = await _path_state(signature, trust, signed_at)
+        if then == "trusted":  # OUT_OF_BOUNDS_NO_POE: nobody can prove when it was signed
+            facts.path = "expired"
+            facts.findings.insert(0, "expired")
+            return "indeterminate"
+    facts.path = state
+    facts.findings.insert(
+        0,
+        {"expired": "expired_then", "invalid": "path_invalid"}.get(state, state),
+    )
+    if state == "trusted":
+        if signed_at < certificate.not_valid_before:
+            facts.path = "not_yet_valid"
+            facts.findings[0] = "not_yet_valid"
+            return "invalid"
+        return "valid"
+    return "indeterminate" if state == "untrusted" else "invalid"
+
+
+async def _path_state(signature: Any, trust: _Trust, moment: datetime) -> str:
+    embedded = list(signature.other_embedded_certs)
+    validator = CertificateValidator(
+        signature.signer_cert,
+        intermediate_certs=embedded,
+        validation_context=trust.context(moment, embedded),
+    )
+    try:
+        await validator.async_validate_path()
+    except ExpiredError:
+        return "expired"
+    except NotYetValidError:
+        return "not_yet_valid"
+    except PathBuildingError:
+        return "untrusted"
+    except Exception:  # noqa: BLE001  # certvalidator has a dozen, all of them "not a path"
+        return "invalid"
+    return "trusted"
+
+
+def _may_sign_documents(certificate: Any, is_stamp: bool) -> bool:
+    usage = certificate.key_usage_value
+    if usage is not None and not {"digital_signature", "non_repudiation"} & usage.native:
+        return False
+    extended = certificate.extended_key_usage_value
+    if is_stamp:
+        return extended is not None and "time_stamping" in extended.native
+    return extended is None or any(purpose.dotted in DOCUMENT_USAGES for purpose in extended)
+
+
+async def _check_revocation(signature: Any, facts: _Facts, trust: _Trust) -> str:
+    """The class the lists allow, for the signer's certificate and those between it and the root."""
+    signed_at = datetime.fromisoformat(facts.signed_at) if facts.signed_at else trust.at
+    moment = trust.at if facts.path == "trusted" and facts.time_source != "timestamp" else signed_at
+    embedded = list(signature.other_embedded_certs)
+    path = await CertificateValidator(
+        signature.signer_cert,
+        intermediate_certs=embedded,
+        validation_context=trust.context(moment, embedded),
+    ).async_validate_path()
+    chain = [_loaded(found) for found in path.iter_certs(include_root=True)]
+    for index, authority in enumerate(chain[1:-1]):
+        issuer = chain[index]
+        told = revocation_of(authority, issuer, trust.crls, trust.at)
+        if told.state is RevocationState.REVOKED:
+            facts.revocation = told.state
+            facts.findings.insert(0, "ca_revoked")
+            return "invalid"
+        der = authority.public_bytes(Encoding.DER)
+        if told.state is not RevocationState.GOOD and _sha256(der) not in trust.pinned:
+            facts.findings.insert(0, "ca_unknown")
+            return "indeterminate"
+    told = revocation_of(
+        chain[-1], chain[-2] if len(chain) > 1 else chain[-1], trust.crls, trust.at
+    )
+    facts.revocation = told.state
+    if told.state is RevocationState.GOOD:
+        facts.findings.append("not_revoked")
+        return "valid"
+    if told.state is not RevocationState.REVOKED or told.revoked_at is None:
+        facts.findings.insert(
+            0, "stale" if told.state is RevocationState.STALE else "no_revocation"
+        )
+        return "indeterminate"
+    facts.revoked_at = told.revoked_at.isoformat()
+    if told.revoked_at <= signed_at or facts.time_source == "none":
+        facts.findings.insert(0, "revoked")
+        return "invalid"
+    if facts.time_source == "timestamp":
+        facts.findings.append("revoked_after_stamp")
+        return "valid"
+    facts.findings.insert(0, "revoked_later")  # REVOKED_NO_POE
+    return "indeterminate"
+
+
+def _loaded(certificate: Any) -> x509.Certificate:
+    return x509.load_der_x509_certificate(certificate.dump())
+
+
+def _sha256(der: bytes) -> bytes:
+    return hashlib.sha256(der).digest()
