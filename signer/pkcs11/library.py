@@ -51,7 +51,7 @@ _FUNCTION_NAMES = (
     "Initialize", "Finalize", "GetInfo", "GetFunctionList", "GetSlotList", "GetSlotInfo",
     "GetTokenInfo", "GetMechanismList", "GetMechanismInfo", "InitToken", "InitPIN", "SetPIN",
     "OpenSession", "CloseSession", "CloseAllSessions", "GetSessionInfo", "GetOperationState",
-    "SetOperationState", "Login",
+    "SetOperationState", "Login", "Logout",
 )
 # fmt: on
 
@@ -137,6 +137,11 @@ class Library:
         )
         login = self._function("C_Login", prototype)
         return int(login(session.handle, CKU_USER, pin, len(pin)))
+
+    def log_out(self, session: Any) -> int:
+        """The return value of C_Logout, which hides the token's private keys from everybody."""
+        prototype = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_ulong)
+        return int(self._function("C_Logout", prototype)(session.handle))
 
     def init_token(self, slot_id: int, so_pin: bytes, label: str) -> int:
         """The return value of C_InitToken, which erases the slot."""
