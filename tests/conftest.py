@@ -1,0 +1,108 @@
+"""The house for tests: real SQLite or PostgreSQL, a real SoftHSM token, only the clock replaced."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from flask import Flask
+
+from signer.app import create_app
+from signer.ca.hierarchy import build_hierarchy
+from signer.ca.profiles import load_profiles
+from signer.clock import Clock
+from signer.config import Settings
+from signer.db import db
+from signer.pkcs11 import Hsm, Vault
+from signer.pkcs11.keys import generate_ca_key
+from signer.services import Services
+from tests.factories import City
+
+pytest_plugins = ["tests.softhsm", "tests.databases"]
+
+MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
+
+
+class StandingClock(Clock):
+    """Stands still until it is moved."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def move(self, by: timedelta) -> None:
+        self.at += by
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    """A working day in November 2026, nine in the morning in Hanoi."""
+    return StandingClock(datetime(2026, 11, 23, 2, 0, 0, tzinfo=UTC))
+
+
+@pytest.fixture(scope="session")
+def pki(
+    tmp_path_factory: pytest.TempPathFactory, hsm: Hsm, root_hsm: Hsm, vault: Vault
+) -> Path:
+    """root.pem and issuing.pem of a hierarchy whose keys are in the session's tokens."""
+    folder = tmp_path_factory.mktemp("pki")
+    profiles = load_profiles()
+    made = build_hierarchy(
+        root_key=generate_ca_key(root_hsm, "root-ca", profiles.root.key),
+        issuing_key=generate_ca_key(hsm, "issuing-ca", profiles.issuing.key),
+        organisation="Thành phố thử nghiệm",
+        base_url="http://127.0.0.1:8080",
+        profiles=profiles,
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    (folder / "root.pem").write_bytes(made.root.public_bytes(Encoding.PEM))
+    (folder / "issuing.pem").write_bytes(made.issuing.public_bytes(Encoding.PEM))
+    (folder / "root.crl").write_bytes(made.root_crl_der)
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path, token_home: Path, pki: Path, database_url: str) -> Settings:
+    """Settings of a fresh installation in this test's folder, on the session's tokens."""
+    shutil.copytree(pki, tmp_path / "pki")
+    secret = tmp_path / "secret.key"
+    secret.touch(mode=0o600)
+    secret.write_text(secrets.token_hex(32))
+    return Settings(
+        home=tmp_path,
+        database_url=database_url,
+        pkcs11_module=MODULE,
+        token_pin_file=token_home / "signer-issuing.pin",
+        hsm_wait_seconds=2.0,
+    )
+
+
+@pytest.fixture
+def app(settings: Settings, clock: StandingClock) -> Iterator[Flask]:
+    """The application on an empty database, in its context."""
+    made = create_app(settings, clock)
+    made.testing = True
+    with made.app_context():
+        db.create_all()
+        yield made
+        db.session.remove()
+        db.engine.dispose()
+        made.extensions["signer"].hsm.close()
+
+
+@pytest.fixture
+def services(app: Flask) -> Services:
+    """All rooms."""
+    found: Services = app.extensions["signer"]
+    return found
+
+
+@pytest.fixture
+def city(services: Services, tmp_path: Path) -> City:
+    """The units of Hanoi, and makers of people, accounts and documents in them."""
+    return City(services, tmp_path)

@@ -1,0 +1,55 @@
+"""A real SQLite file by default, a real PostgreSQL for tests that ask for it."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+_PORT = 54000
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a private cluster on a Unix socket; one for each test process."""
+    folder = tmp_path_factory.mktemp("postgresql")
+    data = folder / "data"
+    tools = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
+    as_postgres: list[str] = []
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        for parent in (folder, *folder.parents):
+            if parent.stat().st_uid == 0 and parent.name.startswith(("pytest", "postgresql")):
+                parent.chmod(0o755)
+        shutil.chown(folder, "postgres", "postgres")
+        as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+
+    def run(*words: str) -> None:
+        subprocess.run([*as_postgres, *words], check=True, stdout=subprocess.DEVNULL)
+
+    run(str(tools / "initdb"), "-D", str(data), "-U", "signer", "-E", "UTF8", "--auth=trust")
+    options = f"-k {folder} -c listen_addresses='' -p {_PORT}"
+    log = str(folder / "log")
+    run(str(tools / "pg_ctl"), "-D", str(data), "-o", options, "-l", log, "-w", "start")
+    yield f"postgresql+psycopg://signer@/{{name}}?host={folder}&port={_PORT}"
+    run(str(tools / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database; parametrise with "postgresql" (indirect) for the other kind."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield f"sqlite:///{tmp_path / 'signer.sqlite3'}"
+        return
+    server: str = request.getfixturevalue("postgresql_server")
+    admin = create_engine(server.format(name="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS signer WITH (FORCE)"))
+        connection.execute(text("CREATE DATABASE signer"))
+    yield server.format(name="signer")
+    admin.dispose()
+
+
+both_databases = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)

@@ -1,0 +1,40 @@
+"""The document store: by hash, once, and never other bytes than were asked for."""
+
+from pathlib import Path
+
+import pytest
+
+from signer.errors import NotFound
+from signer.files import Files, sha256_of
+
+
+def test_what_was_stored_comes_back(tmp_path: Path) -> None:
+    """From bytes and from a file, under the same name."""
+    files = Files(tmp_path / "store")
+    source = tmp_path / "a.pdf"
+    source.write_bytes(b"%PDF-1.7 ...")
+    sha256 = files.put(source)
+    assert sha256 == files.put(b"%PDF-1.7 ...") == sha256_of(source)
+    assert files.get(sha256) == b"%PDF-1.7 ..."
+    with files.path(sha256) as path:
+        assert path.read_bytes() == b"%PDF-1.7 ..."
+
+
+def test_changed_bytes_are_not_served(tmp_path: Path) -> None:
+    """A disk that was tampered with does not speak in the document's name."""
+    files = Files(tmp_path / "store")
+    sha256 = files.put(b"original")
+    stored = next(p for p in (tmp_path / "store").rglob("*") if p.is_file())
+    stored.chmod(0o600)
+    stored.write_bytes(b"forged!!")
+    with pytest.raises(NotFound):
+        files.get(sha256)
+    with pytest.raises(NotFound), files.path(sha256):
+        pass
+
+
+def test_an_unknown_file_is_not_found(tmp_path: Path) -> None:
+    """Said in a sentence, not as the library's error."""
+    files = Files(tmp_path / "store")
+    with pytest.raises(NotFound):
+        files.get("0" * 64)
