@@ -182,6 +182,17 @@ class Issuance:
             raise NotFound(N_("Không tìm thấy đề nghị số %(id)d."), id=request_id)
         return RequestView(**row)
 
+    def find_request_of_job(self, actor: Actor, job_id: int) -> RequestView | None:
+        """The request a job works off; None when the job has none or the actor may not see it."""
+        statement = visible(
+            actor,
+            Permission.REQUEST_VIEW,
+            _views().where(CertificateRequest.job_id == job_id),
+            CertificateRequest.unit_path,
+        )
+        row = db.session.execute(statement).mappings().first()
+        return RequestView(**row) if row else None
+
     def people_of(self, actor: Actor, request_id: int) -> list[RequestPerson]:
         """The people of the request in the order of the roster."""
         self.request_of(actor, request_id)
