@@ -25,6 +25,9 @@ LARGEST_POINTS = 11.0
 SMALLEST_POINTS = 4.5
 """Below this the marks of Vietnamese letters run together on a 300-dpi print."""
 
+COMFORTABLE_POINTS = 6.5
+"""Lines are not broken for the sake of letters larger than this."""
+
 PADDING_POINTS = 3.0
 BORDER_POINTS = 0.75
 INK = "0.05 0.15 0.50"
@@ -97,7 +100,7 @@ def draw(text: AppearanceText, at: datetime, width: float, height: float) -> Dra
     `Invalid` when even these do not fit, or when the font lacks a letter.
     """
     paragraphs = _paragraphs(text, at)
-    font = _font_for("".join(line for _, line, _ in paragraphs))
+    font = _font_for("".join(line for _, line, _ in paragraphs).replace("\u00a0", " "))
     room_x, room_y = width - 2 * PADDING_POINTS, height - 2 * PADDING_POINTS
     for dropped in (frozenset[str](), frozenset({"title"}), frozenset({"title", "organisation"})):
         kept = [(line, ink) for key, line, ink in paragraphs if key not in dropped]
@@ -116,7 +119,7 @@ def draw(text: AppearanceText, at: datetime, width: float, height: float) -> Dra
 
 def _paragraphs(text: AppearanceText, at: datetime) -> list[tuple[str, str, str]]:
     """(key, sentence, ink) in the order of the VGCA family's blocks (domain.md 2.3)."""
-    moment = at.astimezone(HANOI).strftime("%d.%m.%Y %H:%M:%S +07:00")
+    moment = at.astimezone(HANOI).strftime("%d.%m.%Y %H:%M:%S\u00a0+07:00")
     told = [
         ("mark", _clean(text.mark), MARK_INK),
         ("name", f"Ký bởi: {_clean(text.name)}", INK),
@@ -138,38 +141,64 @@ def _clean(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Measured:
+    """A paragraph taken apart: its words and their widths at one point of size."""
+
+    words: tuple[str, ...]
+    widths: tuple[float, ...]
+    ink: str
+
+
 def _fit(
     paragraphs: Sequence[tuple[str, str]], font: EmbeddedFont, room_x: float, room_y: float
 ) -> tuple[float, list[tuple[str, str]]] | None:
-    """The largest size in quarter points at which the wrapped lines fit, and those lines."""
+    """The size and the wrapped lines that read best in the room.
+
+    Unbroken lines win while they are at least `COMFORTABLE_POINTS` high; otherwise the largest
+    size that fits, in quarter points, lines broken at blanks.
+    """
     leading = (font.ascent - font.descent) / 1000
-    quarters = int(LARGEST_POINTS * 4)
-    while quarters >= SMALLEST_POINTS * 4:
-        points = quarters / 4
-        lines: list[tuple[str, str]] = []
-        for paragraph, ink in paragraphs:
-            wrapped = _wrap(paragraph, font, points, room_x)
-            if wrapped is None:
-                break
-            lines += [(line, ink) for line in wrapped]
-        else:
-            if len(lines) * leading * points <= room_y:
-                return points, lines
-        quarters -= 1
+    measured = [_measured(text, ink, font) for text, ink in paragraphs]
+    blank = font.width(" ", 1)
+    longest = max(sum(m.widths) + blank * (len(m.words) - 1) for m in measured)
+    unbroken = min(LARGEST_POINTS, room_x / longest, room_y / (leading * len(measured)))
+    if unbroken >= COMFORTABLE_POINTS:
+        points = int(unbroken * 4) / 4
+        return points, [(" ".join(m.words), m.ink) for m in measured]
+    quarters = int(min(LARGEST_POINTS, room_y / (leading * len(measured))) * 4)
+    for points in (quarter / 4 for quarter in range(quarters, int(SMALLEST_POINTS * 4) - 1, -1)):
+        lines = _wrapped(measured, blank, room_x / points)
+        if lines is not None and len(lines) * leading * points <= room_y:
+            return points, lines
     return None
 
 
-def _wrap(text: str, font: EmbeddedFont, points: float, room: float) -> list[str] | None:
-    """Lines no wider than `room`, broken at blanks; `None` when one word is wider."""
-    lines: list[str] = []
-    for word in text.split(" "):
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and font.width(longer, points) <= room:
-            lines[-1] = longer
-        elif font.width(word, points) <= room:
-            lines.append(word)
-        else:
-            return None
+def _measured(text: str, ink: str, font: EmbeddedFont) -> _Measured:
+    words = text.split(" ")
+    return _Measured(
+        words=tuple(word.replace("\u00a0", " ") for word in words),
+        widths=tuple(font.width(word.replace("\u00a0", " "), 1) for word in words),
+        ink=ink,
+    )
+
+
+def _wrapped(
+    paragraphs: Sequence[_Measured], blank: float, room: float
+) -> list[tuple[str, str]] | None:
+    """Lines no wider than `room` (in ems), broken at blanks; `None` when one word is wider."""
+    lines: list[tuple[str, str]] = []
+    for paragraph in paragraphs:
+        used = 0.0
+        for index, (word, width) in enumerate(zip(paragraph.words, paragraph.widths, strict=True)):
+            if width > room:
+                return None
+            if index and used + blank + width <= room:
+                lines[-1] = (f"{lines[-1][0]} {word}", paragraph.ink)
+                used += blank + width
+            else:
+                lines.append((word, paragraph.ink))
+                used = width
     return lines
 
 

@@ -2,11 +2,11 @@
 
 import contextlib
 import hashlib
-import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from signer.errors import N_, Invalid
 from signer.signing import cms
@@ -16,6 +16,9 @@ from signer.signing.sandbox import Sandbox, SandboxFailure, shared_sandbox
 
 PREPARE_SECONDS = 60.0
 """A 100 MB document takes two seconds; what needs longer is hostile."""
+
+
+_TOO_COMPLEX = N_("Tài liệu PDF quá phức tạp hoặc bị lỗi nên không ký được. Hãy xuất lại tệp PDF.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +35,10 @@ class SignedPdf:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedPdf:
-    """A document with a gap for `reserved_bytes` of CMS; nothing in it may change any more."""
+    """A document with a gap for the CMS object; nothing in it may change any more.
+
+    Belongs to this process: it holds a hash that is half way through the file.
+    """
 
     path: Path
     document_digest: bytes
@@ -40,6 +46,9 @@ class PreparedPdf:
     gap_end: int
     field_name: str
     page: int
+    size_bytes: int
+    before_gap: "hashlib._Hash" = field(repr=False)
+    after_gap: bytes = field(repr=False)
 
 
 def sign_pdf(
@@ -104,7 +113,6 @@ def prepare_pdf(
             "pdf_task:prepare",
             {
                 "source": str(source.absolute()),
-                "output": str(work.absolute()),
                 "field_name": field_name,
                 "page": page,
                 "box": None if box is None else box.to_json(),
@@ -116,21 +124,45 @@ def prepare_pdf(
             seconds=PREPARE_SECONDS,
         )
     except SandboxFailure as failure:
-        _remove(work)
-        raise Invalid(
-            N_("Tài liệu PDF quá phức tạp hoặc bị lỗi nên không ký được. Hãy xuất lại tệp PDF.")
-        ) from failure
+        raise Invalid(_TOO_COMPLEX) from failure
+    try:
+        return _appended(source, work, told.value, told.blobs[0])
     except BaseException:
         _remove(work)
         raise
-    value = told.value
+
+
+def _appended(source: Path, work: Path, told: Mapping[str, Any], update: bytes) -> PreparedPdf:
+    """`work` is `source` octet for octet, then the update; the digest leaves the gap out.
+
+    The digest is made here, so the signature covers the very file that was handed in (R45),
+    whatever the sandbox may have answered.
+    """
+    before_gap = hashlib.sha256()
+    size_bytes = 0
+    with source.open("rb") as original, work.open("wb") as file:
+        while chunk := original.read(1 << 20):
+            before_gap.update(chunk)
+            file.write(chunk)
+            size_bytes += len(chunk)
+        file.write(update)
+    start, end = int(told["start"]) - size_bytes, int(told["end"]) - size_bytes
+    gap = b"<" + b"0" * (end - start - 2) + b">"
+    if not 0 < start < end < len(update) or update[start:end] != gap:
+        raise Invalid(_TOO_COMPLEX)  # a child that answers nonsense was taken over by the file
+    before_gap.update(update[:start])
+    digest = before_gap.copy()
+    digest.update(update[end:])
     return PreparedPdf(
         path=work,
-        document_digest=bytes.fromhex(value["digest"]),
-        gap_start=int(value["start"]),
-        gap_end=int(value["end"]),
-        field_name=str(value["field_name"]),
-        page=int(value["page"]),
+        document_digest=digest.digest(),
+        gap_start=size_bytes + start,
+        gap_end=size_bytes + end,
+        field_name=str(told["field_name"]),
+        page=int(told["page"]),
+        size_bytes=size_bytes + len(update),
+        before_gap=before_gap,
+        after_gap=update[end:],
     )
 
 
@@ -140,22 +172,23 @@ def complete_pdf(
     """The gap is filled and the file has its final name; one operation of the key was used."""
     try:
         signature = cms.sign(template, key, prepared.document_digest).hex().encode()
-        room = prepared.gap_end - prepared.gap_start - 2  # < and >
-        if len(signature) > room:
+        room = prepared.gap_end - prepared.gap_start
+        gap = b"<" + signature.ljust(room - 2, b"0") + b">"
+        if len(gap) != room:
             raise AssertionError("the template knows the largest size")
-        with prepared.path.open("r+b") as file:
-            file.seek(prepared.gap_start + 1)
-            file.write(signature)
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            size_bytes = file.seek(0, os.SEEK_END)
+        with prepared.path.open("r+b", buffering=0) as file:
+            file.seek(prepared.gap_start)
+            file.write(gap)
         prepared.path.replace(output)
     except BaseException:
         _remove(prepared.path)
         raise
+    whole = prepared.before_gap.copy()
+    whole.update(gap)
+    whole.update(prepared.after_gap)
     return SignedPdf(
-        sha256=digest,
-        size_bytes=size_bytes,
+        sha256=whole.hexdigest(),
+        size_bytes=prepared.size_bytes,
         field_name=prepared.field_name,
         page=prepared.page,
     )

@@ -1,13 +1,14 @@
 """In the sandbox: the incremental update with the field, its appearance and a gap to sign.
 
-No key and no certificate is here; the parent gets a digest and the place of the gap.
+No key and no certificate is here, and nothing is written to a file: the parent gets the bytes to
+append and the place of the gap, and makes the digest itself.
 """
 
-import shutil
+import io
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
@@ -29,7 +30,7 @@ from signer.signing.appearance import AppearanceText, Drawing, EmbeddedFont, dra
 from signer.signing.geometry import Box, PageGeometry, geometry_of
 
 IN_MEMORY_BYTES = 16 * 1024 * 1024
-"""Smaller files are worked on in memory, larger ones in place in the output file."""
+"""Smaller files are read into memory, because the parser reads them letter by letter."""
 
 objects: Any = generic
 """pyHanko's constructors carry no types."""
@@ -41,7 +42,6 @@ TREE_DEPTH = 64
 def prepare(
     *,
     source: str,
-    output: str,
     field_name: str | None,
     page: int,
     box: list[float] | None,
@@ -49,28 +49,89 @@ def prepare(
     at: str,
     reason: str | None,
     reserved_bytes: int,
-) -> dict[str, Any]:
-    """`output` is the document with an unsigned signature in it; see `pdf.prepare_pdf`."""
+) -> tuple[dict[str, Any], tuple[bytes]]:
+    """The bytes to append to the document, with the gap to sign; see `pdf.prepare_pdf`."""
     try:
-        target = Path(output)
-        small = Path(source).stat().st_size <= IN_MEMORY_BYTES
-        if not small:
-            shutil.copyfile(source, target)
-        with BytesIO(Path(source).read_bytes()) if small else target.open("r+b") as stream:
+        with Path(source).open("rb") as file:
+            stream, size_bytes = _growing(file)
             writer = IncrementalPdfFileWriter(stream, strict=False)
             if writer.prev.encrypted:
                 raise Invalid(N_("Tài liệu đang được đặt mật khẩu nên không ký được."))
             update = _Update(writer, AppearanceText(**appearance), datetime.fromisoformat(at))
             update.choose_field(field_name, page, None if box is None else Box(**_corners(box)))
-            prepared = update.write(reason, reserved_bytes)
-            if small:
-                target.write_bytes(stream.getbuffer() if isinstance(stream, BytesIO) else b"")
-        return prepared
+            told = update.write(reason, reserved_bytes)
+            stream.seek(size_bytes)
+            return told, (stream.read(),)
     except (PdfError, SigningError, ValueError, TypeError, KeyError, AttributeError) as error:
         # pyHanko meets malformed objects with any of these (design.md, "Measured floors")
         raise Invalid(
             N_("Tài liệu PDF có cấu trúc bị lỗi nên không ký được. Hãy xuất lại tệp PDF.")
         ) from error
+
+
+def _growing(file: BinaryIO) -> tuple[BinaryIO, int]:
+    """The document as a stream that can be appended to without touching the file; its size."""
+    size_bytes = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size_bytes - 1))
+    ends_a_line = file.read(1) in (b"\n", b"\r")
+    file.seek(0)
+    stream: Any
+    if size_bytes <= IN_MEMORY_BYTES:
+        stream = BytesIO(file.read())
+    else:
+        stream = io.BufferedRandom(_Overlay(file, size_bytes))
+    if not ends_a_line:  # an object must not start on the line of the old %%EOF
+        stream.seek(0, io.SEEK_END)
+        stream.write(b"\n")
+    stream.seek(0)
+    return stream, size_bytes
+
+
+class _Overlay(io.RawIOBase):
+    """A read-only file whose end is in memory."""
+
+    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
+        super().__init__()
+        self._file, self._size = file, size_bytes
+        self._more = bytearray()
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
+        self._at = start + offset
+        return self._at
+
+    @property
+    def _end(self) -> int:
+        return self._size + len(self._more)
+
+    def readinto(self, buffer: Any) -> int:
+        if self._at < self._size:
+            self._file.seek(self._at)
+            data = self._file.read(min(len(buffer), self._size - self._at))
+        else:
+            start = self._at - self._size
+            data = bytes(self._more[start : start + len(buffer)])
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def write(self, data: Any) -> int:
+        start = self._at - self._size
+        if start < 0:
+            raise OSError("the document itself is never written")
+        self._more[start : start + len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 def _corners(box: list[float]) -> dict[str, float]:
@@ -91,6 +152,7 @@ class _Update:
         self.geometry: PageGeometry
         self.page = 0
         self.new_field: SigFieldSpec | None = None
+        self.drawing: Drawing | None = None
 
     def choose_field(self, wanted: str | None, page: int, box: Box | None) -> None:
         """An existing empty field of that name, else a new one under a name not yet used."""
@@ -112,7 +174,7 @@ class _Update:
             or box.y1 > size.height + 0.5
         ):
             raise Invalid(N_("Khung chữ ký nằm ngoài trang %(page)s."), field="box", page=page)
-        draw(self.text, self.at, box.width, box.height)  # refuses a box that is too small
+        self.drawing = draw(self.text, self.at, box.width, box.height)
         self.name = self._free_name(wanted or "Signature1", taken)
         user = self.geometry.to_user(box)
         self.new_field = SigFieldSpec(
@@ -138,7 +200,6 @@ class _Update:
         steps.send(SigObjSetup(sig_placeholder=signature, mdp_setup=_lock_of(field)))
         prepared, _ = steps.send(SigIOSetup(md_algorithm="sha256", in_place=True))
         return {
-            "digest": prepared.document_digest.hex(),
             "start": prepared.reserved_region_start,
             "end": prepared.reserved_region_end,
             "field_name": self.name,
@@ -153,7 +214,7 @@ class _Update:
         )
         if displayed.width < 1 or displayed.height < 1:
             return  # the form's author made an invisible field
-        drawing = draw(self.text, self.at, displayed.width, displayed.height)
+        drawing = self.drawing or draw(self.text, self.at, displayed.width, displayed.height)
         form = self.writer.add_object(_form(drawing, self.geometry, self._font(drawing.font)))
         annotation["/AP"] = objects.DictionaryObject({pdf_name("/N"): form})
         annotation.pop("/AS", None)

@@ -20,7 +20,7 @@ VALIDATE_SECONDS = 60.0
 """Difference analysis of a 29-page report with ten signatures takes two seconds."""
 
 
-class Outcome(StrEnum):
+class VerdictClass(StrEnum):
     """The class of a verdict."""
 
     VALID = "valid"
@@ -71,10 +71,10 @@ class TimeSource(StrEnum):
 
 
 SENTENCES = {
-    Outcome.VALID: N_("Chữ ký hợp lệ!"),
-    Outcome.INVALID: N_("Chữ ký không hợp lệ!"),
-    Outcome.INDETERMINATE: N_("Không đủ thông tin xác thực chữ ký!"),
-    Outcome.UNSIGNED: N_("Tài liệu không có chữ ký số."),
+    VerdictClass.VALID: N_("Chữ ký hợp lệ!"),
+    VerdictClass.INVALID: N_("Chữ ký không hợp lệ!"),
+    VerdictClass.INDETERMINATE: N_("Không đủ thông tin xác thực chữ ký!"),
+    VerdictClass.UNSIGNED: N_("Tài liệu không có chữ ký số."),
 }
 
 FINDINGS = {
@@ -126,7 +126,7 @@ _UNREADABLE = {
 class SignatureVerdict:
     """One signature, oldest first in its `Verdict`."""
 
-    outcome: Outcome
+    verdict: VerdictClass
     sentence: str
     field_name: str
     signer: str
@@ -149,7 +149,7 @@ class SignatureVerdict:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; times in ISO 8601 with +07:00."""
         return {
-            "class": self.outcome.value,
+            "class": self.verdict.value,
             "sentence": self.sentence,
             "field": self.field_name,
             "signer": self.signer,
@@ -174,7 +174,7 @@ class SignatureVerdict:
 class Verdict:
     """The whole document: as good as its worst signature."""
 
-    outcome: Outcome
+    verdict: VerdictClass
     sentence: str
     checked_at: datetime
     signatures: tuple[SignatureVerdict, ...] = field(default=())
@@ -182,7 +182,7 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
-            "class": self.outcome.value,
+            "class": self.verdict.value,
             "sentence": self.sentence,
             "checked_at": _iso(self.checked_at),
             "signatures": [signature.to_json() for signature in self.signatures],
@@ -219,7 +219,7 @@ def validate(
         )
     except SandboxFailure:
         return Verdict(
-            outcome=Outcome.INDETERMINATE, sentence=_UNREADABLE["complex"], checked_at=at
+            verdict=VerdictClass.INDETERMINATE, sentence=_UNREADABLE["complex"], checked_at=at
         )
     return _verdict(reply.value, at)
 
@@ -236,25 +236,27 @@ def _require_pdf(path: Path) -> None:
 
 def _verdict(told: Mapping[str, Any], at: datetime) -> Verdict:
     if reason := told.get("unreadable"):
-        return Verdict(outcome=Outcome.INDETERMINATE, sentence=_UNREADABLE[reason], checked_at=at)
+        return Verdict(
+            verdict=VerdictClass.INDETERMINATE, sentence=_UNREADABLE[reason], checked_at=at
+        )
     signatures = tuple(_signature(entry) for entry in told["signatures"])
-    outcome = _worst([signature.outcome for signature in signatures])
+    outcome = _worst([signature.verdict for signature in signatures])
     return Verdict(
-        outcome=outcome, sentence=SENTENCES[outcome], checked_at=at, signatures=signatures
+        verdict=outcome, sentence=SENTENCES[outcome], checked_at=at, signatures=signatures
     )
 
 
-def _worst(outcomes: Sequence[Outcome]) -> Outcome:
-    for outcome in (Outcome.INVALID, Outcome.INDETERMINATE, Outcome.VALID):
+def _worst(outcomes: Sequence[VerdictClass]) -> VerdictClass:
+    for outcome in (VerdictClass.INVALID, VerdictClass.INDETERMINATE, VerdictClass.VALID):
         if outcome in outcomes:
             return outcome
-    return Outcome.UNSIGNED
+    return VerdictClass.UNSIGNED
 
 
 def _signature(told: Mapping[str, Any]) -> SignatureVerdict:
-    outcome = Outcome(told["outcome"])
+    outcome = VerdictClass(told["outcome"])
     return SignatureVerdict(
-        outcome=outcome,
+        verdict=outcome,
         sentence=SENTENCES[outcome],
         field_name=told["field_name"],
         signer=told["signer"],
