@@ -2,33 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from signer.audit import Audit
-from signer.ca import Authority, Hierarchy, ProfileSet, SubjectFacts, build_hierarchy, load_profiles
-from signer.clock import Clock
+from signer.ca import Authority, Hierarchy, ProfileSet, build_hierarchy, load_profiles
 from signer.db import Base, db
-from signer.errors import NotFound
-from signer.pkcs11 import Hsm, generate_ca_key, private_key_of
-
-START = datetime(2026, 3, 2, 3, 4, 5, 678901, tzinfo=UTC)
-
-
-class MovableClock(Clock):
-    """Stands still until a test moves it."""
-
-    def __init__(self, at: datetime = START) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        return self.at
-
-    def move(self, by: timedelta) -> None:
-        self.at += by
+from signer.pkcs11 import Hsm, ensure_ca_key
+from tests.ca.factory import BASE_URL, START, MovableClock, ledger_app
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +34,8 @@ def profiles() -> ProfileSet:
 @pytest.fixture(scope="session")
 def ca_keys(root_hsm: Hsm, hsm: Hsm, profiles: ProfileSet) -> Keys:
     return Keys(
-        root=key_on(root_hsm, "root-ca", profiles.root.key),
-        issuing=key_on(hsm, "issuing-ca", profiles.issuing.key),
+        root=ensure_ca_key(root_hsm, "ca-tests-root", profiles.root.key),
+        issuing=ensure_ca_key(hsm, "ca-tests-issuing", profiles.issuing.key),
     )
 
 
@@ -61,7 +45,7 @@ def hierarchy(ca_keys: Keys, profiles: ProfileSet) -> Hierarchy:
         root_key=ca_keys.root,
         issuing_key=ca_keys.issuing,
         organisation="ỦY BAN NHÂN DÂN THÀNH PHỐ HÀ NỘI",
-        base_url="http://ca.example",
+        base_url=BASE_URL,
         profiles=profiles,
         at=START - timedelta(days=1),
     )
@@ -99,31 +83,5 @@ def authority(
         profiles=profiles,
         clock=clock,
         audit=audit,
-        base_url="http://ca.example",
+        base_url=BASE_URL,
     )
-
-
-def key_on(hsm: Hsm, label: str, algorithm: str) -> object:
-    try:
-        return private_key_of(hsm, label)
-    except NotFound:
-        return generate_ca_key(hsm, label, algorithm)
-
-
-def ledger_app(file: Path) -> Flask:
-    flask = Flask("ledger")
-    flask.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{file}"
-    db.init_app(flask)
-    return flask
-
-
-def facts(**changes: object) -> SubjectFacts:
-    """A good subject; a test spoils one field."""
-    good: dict[str, object] = {
-        "common_name": "Nguyễn Thị Ánh",
-        "organisation": "ỦY BAN NHÂN DÂN THÀNH PHỐ HÀ NỘI",
-        "units": ("Ủy ban nhân dân phường Hoàn Kiếm", "Phòng Văn hóa - Xã hội"),
-        "locality": "Hà Nội",
-        "email": "anh.nt@hoankiem.hanoi.gov.vn",
-    }
-    return SubjectFacts(**(good | changes))  # type: ignore[arg-type]  # names are the fields

@@ -1,0 +1,191 @@
+"""Issuing while the machine breaks: killed anywhere, HSM gone; nothing lost, nothing twice."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from sqlalchemy import func, select
+
+from signer.accounts import Role
+from signer.ca.models import Certificate, CertificateBytes
+from signer.config import Settings
+from signer.db import db
+from signer.errors import Unavailable
+from signer.issuance.models import SigningKey
+from signer.services import Services
+from signer.worker import handlers, start_thread
+from tests.factories import WARD, City
+
+_WORKER = """
+import sys
+from pathlib import Path
+from signer.app import create_app
+from signer.config import Settings
+from signer.worker import handlers
+
+home, database, pin_file = sys.argv[1:]
+app = create_app(Settings(home=Path(home), database_url=database, token_pin_file=Path(pin_file)))
+with app.app_context():
+    rooms = app.extensions["signer"]
+    rooms.issuance.issuing.resume()
+    print("begun", flush=True)
+    rooms.jobs.run(handlers(rooms))
+    print("done", flush=True)
+"""
+
+
+def _approved(services: Services, city: City, count: int) -> int:
+    city.people(count)
+    clerk, head = city.actor("hr", Role.HR), city.actor("head", Role.APPROVER)
+    made = services.issuance.create(clerk, unit_code=WARD, lacking=True, reason="Lần đầu")
+    assert made.persons == count
+    return services.issuance.approve(head, made.id or 0)
+
+
+def _start_worker(settings: Settings) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            _WORKER,
+            str(settings.home),
+            settings.database_url,
+            str(settings.token_pin_file),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+
+def _issued() -> int:
+    db.session.rollback()
+    return (
+        db.session.scalar(
+            select(func.count(Certificate.id)).where(Certificate.state == "issued")
+        )
+        or 0
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_kill_9_while_issuing_200_certificates(
+    services: Services, city: City, settings: Settings
+) -> None:
+    """Killed three times at different depths, then left alone: 200 people, 200 certificates."""
+    job_id = _approved(services, city, 200)
+    for reached in (1, 60, 120):
+        process = _start_worker(settings)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        deadline = time.monotonic() + 60
+        while _issued() < reached:
+            assert time.monotonic() < deadline, "the worker got nowhere"
+            assert process.poll() is None, "the worker ended by itself"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        _end_leases(job_id)
+    last = _start_worker(settings)
+    out, _ = last.communicate(timeout=120)
+    assert out.splitlines() == ["begun", "done"]
+    assert services.jobs.progress(job_id).done == 200
+
+    db.session.rollback()
+    certificates = db.session.execute(
+        select(Certificate.serial_hex, CertificateBytes.tbs_der, CertificateBytes.certificate_der)
+        .join(CertificateBytes, CertificateBytes.certificate_id == Certificate.id)
+        .where(Certificate.state == "issued")
+    ).all()
+    assert len(certificates) == 200
+    assert len({row.serial_hex for row in certificates}) == 200
+    for serial_hex, tbs_der, der in certificates:
+        certificate = x509.load_der_x509_certificate(der)
+        assert certificate.tbs_certificate_bytes == tbs_der
+        assert certificate.serial_number == int(serial_hex, 16)
+    left_over = db.session.scalar(
+        select(func.count(Certificate.id)).where(Certificate.state == "reserved")
+    )
+    assert left_over == 0
+    per_person = db.session.execute(
+        select(SigningKey.person_id, func.count())
+        .where(SigningKey.certificate_id.is_not(None))
+        .group_by(SigningKey.person_id)
+    ).all()
+    assert {count for _, count in per_person} == {1}
+    assert len(per_person) == 200
+    assert services.audit.verify() > 200
+
+
+def _end_leases(job_id: int) -> None:
+    """The killed worker's lease is over, as it would be a minute later."""
+    from datetime import UTC, datetime
+
+    from sqlalchemy import update
+
+    from signer.db import transaction
+    from signer.jobs.models import JobItem
+
+    with transaction():
+        db.session.execute(
+            update(JobItem)
+            .where(JobItem.job_id == job_id, JobItem.state == "leased")
+            .values(leased_until=datetime(2000, 1, 1, tzinfo=UTC))
+        )
+
+
+def test_the_queue_waits_while_the_token_is_gone(
+    services: Services, city: City, token_home: Path
+) -> None:
+    """The chunk goes back unharmed; when the token is back the same process issues it."""
+    job_id = _approved(services, city, 3)
+    services.vault.generate()  # the HSM is open and well
+    tokens, away = token_home / "tokens", token_home / "away"
+    tokens.rename(away)
+    try:
+        with pytest.raises(Unavailable) as told:
+            services.jobs.run(handlers(services))
+        assert told.value.retry_after_seconds > 0
+        progress = services.jobs.progress(job_id)
+        assert (progress.state, progress.done, progress.failed) == ("running", 0, 0)
+    finally:
+        away.rename(tokens)
+    assert services.jobs.run(handlers(services)) == 3
+    assert services.jobs.progress(job_id).done == 3
+
+
+def test_the_worker_thread_outlives_a_token_that_was_gone(
+    services: Services, city: City, token_home: Path
+) -> None:
+    """No restart: the thread that met the fault finishes the job."""
+    from flask import current_app
+
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # a LocalProxy
+    job_id = _approved(services, city, 2)
+    services.vault.generate()
+    tokens, away = token_home / "tokens", token_home / "away"
+    tokens.rename(away)
+    end = start_thread(app)
+    try:
+        met = threading.Event()
+        deadline = time.monotonic() + 20
+        while not met.is_set() and time.monotonic() < deadline:
+            db.session.rollback()
+            if services.jobs.progress(job_id).waiting == 2:
+                met.set()
+        away.rename(tokens)
+        while services.jobs.progress(job_id).done < 2:
+            assert time.monotonic() < deadline, "the queue did not go on"
+            db.session.rollback()
+    finally:
+        if away.exists():
+            away.rename(tokens)
+        end()
+    assert services.jobs.progress(job_id).done == 2
