@@ -4,7 +4,7 @@ import csv
 import io
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
@@ -121,7 +121,7 @@ def invented_people(seed: int = SEED) -> list[Invented]:
     ]
 
 
-def roster_csv(people: Sequence[Invented], unit_names: dict[str, str]) -> bytes:
+def roster_csv(people: Sequence[Invented], unit_names: Mapping[str, str]) -> bytes:
     """The people as the CSV file an office would send, UTF-8 with a byte-order mark."""
     text = io.StringIO()
     writer = csv.writer(text)

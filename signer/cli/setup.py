@@ -1,0 +1,189 @@
+"""`signer setup`: from an empty folder to an installation that serves; the second time, a look."""
+
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import click
+from flask import Flask
+from sqlalchemy import select
+
+from signer import migrations
+from signer.accounts import SYSTEM, Role
+from signer.accounts.models import Account
+from signer.app import create_app
+from signer.cli.ceremony import ceremony_is_due, hold_ceremony
+from signer.cli.console import _, settings_of_this_machine
+from signer.cli.demo.logins import Login, read_logins
+from signer.cli.server import serve
+from signer.clock import HANOI, Clock
+from signer.config import Settings, load_settings
+from signer.db import db
+from signer.errors import N_, ConfigError
+from signer.services import services
+
+ADMIN = "admin"
+_UNITS = Path(__file__).parent.parent / "inventory" / "data" / "hanoi_units.csv"
+_UNFINISHED = "demo.unfinished"
+"""Lies in the home while the demo city is being made; with it, the home holds nothing else."""
+_OUR_FILES = ("settings.toml", "signer.sqlite3", "softhsm2.conf", "secret.key")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetUp:
+    """What set-up left: the settings to serve with, log-ins to show, and whether it did much."""
+
+    settings: Settings
+    logins: tuple[Login, ...]
+    is_new: bool
+
+
+@click.command(help=_("Cài đặt những gì còn thiếu rồi phục vụ trang web."))
+@click.option("--no-serve", is_flag=True, help=_("Chỉ cài đặt, không phục vụ."))
+@click.option("--empty", is_flag=True, help=_("Không tạo dữ liệu mẫu."))
+@click.option("--reset", is_flag=True, help=_("Bắt đầu lại; dữ liệu cũ được chuyển sang bên."))
+@click.option("--port", default=8080, show_default=True, help=_("Cổng."))
+def setup(no_serve: bool, empty: bool, reset: bool, port: int) -> None:
+    """Everything that is missing is made; then the product is served, unless told otherwise."""
+    settings = load_settings()
+    if reset and settings.home.exists():
+        _confirm_reset(settings)
+        _tell(_("Dữ liệu cũ nằm tại: %(folder)s"), folder=set_aside(settings))
+    made = set_up(settings, demo=not empty, port=port)
+    show_logins(made)
+    if no_serve:
+        _tell(_("Đã cài đặt xong. Chạy scripts/run để phục vụ."))
+        return
+    _tell(_("Đang phục vụ tại http://127.0.0.1:%(port)d (nhấn Ctrl+C để dừng)."), port=port)
+    if made.is_new:  # the HSM was opened here: a server begins with a process of its own
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, sys.argv[0], "serve", "--port", str(port)])  # noqa: S606  # our own command, no shell
+    click.get_current_context().invoke(serve, port=port)
+
+
+def set_up(settings: Settings, *, demo: bool, port: int = 8080) -> SetUp:
+    """The installation below `settings.home` is complete; what exists is kept.
+
+    `demo` fills a home that is made now with the invented city, and never one that exists. A
+    demo that was killed half-way is set aside and begun anew.
+    """
+    if (settings.home / _UNFINISHED).exists():
+        set_aside(settings)
+    is_new = not _is_ours(settings.home)
+    settings = _prepare_home(settings, demo=demo, port=port) if is_new else settings
+    if is_new and demo:
+        (settings.home / _UNFINISHED).touch()
+    settings = settings_of_this_machine() if (settings.home / "tokens").is_dir() else settings
+    clock = Clock()
+    if ceremony_is_due(settings, clock.now()):
+        _step(
+            _("Tạo token, khóa và chứng thư của CA"), lambda: hold_ceremony(settings, clock.now())
+        )
+    app = create_app(settings)
+    try:
+        with app.app_context():
+            logins = _fill(settings, is_new=is_new)
+    finally:
+        _let_go(app)
+    (settings.home / _UNFINISHED).unlink(missing_ok=True)
+    return SetUp(settings=settings, logins=logins, is_new=is_new)
+
+
+def set_aside(settings: Settings) -> Path:
+    """The home is moved, whole, to a new name beside it, which is returned; nothing is deleted."""
+    home = settings.home
+    if not _is_ours(home):
+        raise ConfigError(
+            N_("Thư mục %(folder)s không phải do phần mềm này tạo nên không được chuyển đi."),
+            folder=str(home),
+        )
+    if settings.database_url:
+        raise ConfigError(
+            N_("Không thể bắt đầu lại khi dùng cơ sở dữ liệu ngoài; hãy sao lưu và làm thủ công.")
+        )
+    stamp = datetime.now(HANOI).strftime("%Y%m%d-%H%M%S")
+    aside = home.with_name(f"{home.name}-{stamp}")
+    home.rename(aside)
+    return aside
+
+
+def show_logins(made: SetUp) -> None:
+    """Names and passwords, on the terminal; a one-time password is shown this once."""
+    if made.settings.demo:
+        click.secho(_("DỮ LIỆU MẪU: người và hồ sơ đều do phần mềm đặt ra."), bold=True)
+    for login in made.logins:
+        purpose = _(login.purpose) % login.values if login.values else _(login.purpose)
+        click.echo(f"  {login.name:<18} {login.password:<20} {purpose}")
+
+
+def _prepare_home(settings: Settings, *, demo: bool, port: int) -> Settings:
+    """The folder, its settings file and the secret key; returns the settings as read from there."""
+    home = settings.home
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.chmod(0o700)
+    lines = [f'base_url = "http://127.0.0.1:{port}"'] if port != 8080 else []
+    lines += ["demo = true"] if demo else []
+    _write_new(home / "settings.toml", "".join(f"{line}\n" for line in lines))
+    _write_new(settings.below_home(settings.secret_key_file), secrets.token_hex(32) + "\n")
+    (home / "tokens").mkdir(mode=0o700, exist_ok=True)
+    return load_settings(os.environ | {"SIGNER_HOME": str(home)})
+
+
+def _fill(settings: Settings, *, is_new: bool) -> tuple[Login, ...]:
+    """Schema, units and accounts; the demo city in a new home that asked for it."""
+    if not migrations.is_current(db.engine):
+        _step(_("Tạo hoặc nâng cấp cơ sở dữ liệu"), lambda: migrations.upgrade(db.engine))
+    rooms = services()
+    rooms.inventory.load_units(_UNITS, SYSTEM)
+    if settings.demo:
+        if is_new:
+            from signer.cli.demo.city import make_city  # PDF tools are loaded only to make papers
+
+            make_city(rooms)
+        return read_logins(settings.home)
+    if db.session.scalar(select(Account.id).limit(1)) is not None:
+        return ()
+    made = rooms.accounts.create(SYSTEM, name=ADMIN, role=Role.ADMIN, scope_path="")
+    purpose = N_("Quản trị hệ thống; phải đổi mật khẩu này khi đăng nhập lần đầu.")
+    return (Login(name=made.name, password=made.password, purpose=purpose),)
+
+
+def _is_ours(home: Path) -> bool:
+    return any((home / name).exists() for name in _OUR_FILES)
+
+
+def _confirm_reset(settings: Settings) -> None:
+    if sys.stdin.isatty():
+        question = _("Chuyển toàn bộ dữ liệu trong %(folder)s sang bên và bắt đầu lại?")
+        click.confirm(question % {"folder": settings.home}, abort=True)
+
+
+def _write_new(file: Path, text: str) -> None:
+    """The file exists, readable by its owner only; one that was there is left alone."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def _let_go(app: Flask) -> None:
+    """No connection and no HSM session of this process is left open."""
+    with app.app_context():
+        services().hsm.close()
+        db.session.remove()
+        db.engine.dispose()
+
+
+def _step(title: str, do: Callable[[], object]) -> None:
+    click.echo(f"{title}…", err=True)
+    do()
+
+
+def _tell(sentence: str, **values: object) -> None:
+    click.echo(sentence % values if values else sentence)
