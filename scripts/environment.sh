@@ -99,7 +99,7 @@ link_project() {
 #!$venv/bin/python
 import sys
 
-from signer.cli import main
+from signer.app import main
 
 sys.exit(main())
 COMMAND

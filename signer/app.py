@@ -5,7 +5,7 @@ from pathlib import Path
 from cryptography import x509
 from flask import Flask
 
-from signer import api, web
+from signer import api, cli, web, worker
 from signer.accounts import Accounts
 from signer.audit import Audit
 from signer.ca.authority import Authority
@@ -32,7 +32,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
 
     Raises `ConfigError` when the installation lacks something that `signer setup` makes.
     """
-    app = Flask("signer")
+    app = Flask("signer", static_folder=None)
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database
     app.config["SECRET_KEY"] = read_secret(settings.below_home(settings.secret_key_file))
     app.config["MAX_CONTENT_LENGTH"] = settings.upload_limit_bytes + 1024 * 1024
@@ -77,6 +77,12 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         dossiers=Dossiers(clock, audit, files, inventory, signing),
         reports=Reports(clock),
     )
+
+
+def main() -> int:
+    """The `signer` command."""
+    machine = cli.Machine(create_app=create_app, work=worker.work, start_worker=worker.start_thread)
+    return cli.main(machine)
 
 
 def _authority(hsm: Hsm, settings: Settings, clock: Clock, audit: Audit) -> Authority:

@@ -1,5 +1,6 @@
 """The public objects of the house in one frozen bundle: what every door receives."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,8 +14,9 @@ from signer.config import Settings
 from signer.dossiers.service import Dossiers
 from signer.files import Files
 from signer.inventory.service import Inventory
-from signer.issuance.service import Issuance
+from signer.issuance.service import JOB_KIND, Issuance
 from signer.jobs import Jobs
+from signer.jobs.service import Handler
 from signer.pkcs11.hsm import Hsm
 from signer.pkcs11.vault import Vault
 from signer.reports.service import Reports
@@ -39,6 +41,11 @@ class Services:
     signing: Signing
     dossiers: Dossiers
     reports: Reports
+
+    @property
+    def job_handlers(self) -> Mapping[str, Handler]:
+        """Which room does which kind of job."""
+        return {JOB_KIND: self.issuance.issuing.issue_items}
 
 
 def services() -> Services:

@@ -1,26 +1,19 @@
 """Works off jobs: as a thread beside the embedded server, or as a process of its own."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import structlog
 from flask import Flask
 
 from signer.db import db
 from signer.errors import Unavailable
-from signer.issuance.service import JOB_KIND
-from signer.jobs.service import Handler
-from signer.services import Services, services
+from signer.services import services
 
 IDLE_SECONDS = 1.0
 AWAY_SECONDS = 3.0
 
 _log = structlog.get_logger(__name__)
-
-
-def handlers(rooms: Services) -> Mapping[str, Handler]:
-    """What does which kind of job."""
-    return {JOB_KIND: rooms.issuance.issuing.issue_items}
 
 
 def work(app: Flask, stop: threading.Event) -> None:
@@ -37,7 +30,7 @@ def work(app: Flask, stop: threading.Event) -> None:
                 if not resumed:
                     rooms.issuance.issuing.resume()
                     resumed = True
-                rooms.jobs.run(handlers(rooms), stop=stop.is_set)
+                rooms.jobs.run(rooms.job_handlers, stop=stop.is_set)
         except Unavailable as error:
             _log.warning("jobs wait", reason=error.sentence)
             pause = AWAY_SECONDS

@@ -42,9 +42,7 @@ class City:
         self._people += count
         rows = [self._row(number, unit, email) for number in numbers]
         self.import_rows(rows)
-        return [
-            self.services.inventory.person_of(SYSTEM, f"T{number:05d}") for number in numbers
-        ]
+        return [self.services.inventory.person_of(SYSTEM, f"T{number:05d}") for number in numbers]
 
     def import_rows(self, rows: Sequence[Sequence[str]]) -> None:
         """The rows are imported as a CSV roster with the usual headings."""
@@ -60,9 +58,7 @@ class City:
     def actor(self, name: str, role: Role, unit: str | None = WARD) -> Actor:
         """An account with the role over the unit (None: the city), as the actor it is."""
         path = self.services.inventory.unit_of(unit).path if unit else ""
-        self.services.accounts.create(
-            SYSTEM, name=name, role=role, scope_path=path, one_time=False
-        )
+        self.services.accounts.create(SYSTEM, name=name, role=role, scope_path=path, one_time=False)
         return self.services.accounts.actor_of(name)
 
     def account(self, name: str, role: Role, unit: str | None = WARD) -> tuple[str, str]:
@@ -82,8 +78,6 @@ class City:
 
     def issue(self, people: Sequence[Person]) -> None:
         """Each of these people has a certificate, by request, approval and job."""
-        from signer.worker import handlers
-
         stem = f"{people[0].code.lower()}-{len(people)}"
         clerk = self.actor(f"hr-{stem}", Role.HR, None)
         head = self.actor(f"head-{stem}", Role.APPROVER, None)
@@ -92,7 +86,7 @@ class City:
         )
         assert made.id is not None, made.refused
         self.services.issuance.approve(head, made.id)
-        self.services.jobs.run(handlers(self.services))
+        self.services.jobs.run(self.services.job_handlers)
 
     def _row(self, number: int, unit: str, email: bool) -> tuple[str, ...]:
         family, given = FAMILY[number % len(FAMILY)], GIVEN[number % len(GIVEN)]

@@ -6,7 +6,7 @@ import click
 
 from signer import __version__
 from signer.cli import accounts, issuing, people, server, signing
-from signer.cli.console import _, sentence
+from signer.cli.console import Machine, _, sentence
 from signer.cli.setup import setup
 from signer.errors import SignerError
 
@@ -41,10 +41,10 @@ for _command in (
     cli.add_command(_command)
 
 
-def main() -> int:
+def main(machine: Machine) -> int:
     """Runs the command of this process; 0 only when it did what was asked."""
     try:
-        result = cli.main(standalone_mode=False)
+        result = cli.main(standalone_mode=False, obj=machine)
     except click.UsageError as error:
         error.show()
         return EX_USAGE

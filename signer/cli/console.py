@@ -1,4 +1,4 @@
-"""What every command shares: the language, the installation, errors and progress on the terminal."""
+"""What every command shares: the language, this installation, errors and progress."""
 
 import functools
 import gettext
@@ -7,16 +7,18 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from threading import Event
+from typing import Concatenate, ParamSpec, TypeVar
 
 import click
+from flask import Flask
 
 from signer.config import Settings, load_settings
 from signer.errors import N_, ConfigError, SignerError, worded
-
-if TYPE_CHECKING:
-    from signer.services import Services
+from signer.pkcs11.token import configure_softhsm
+from signer.services import Services
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -44,22 +46,18 @@ def sentence(error: SignerError) -> str:
 
 def settings_of_this_machine() -> Settings:
     """The settings, with SoftHSM told where this installation keeps its tokens."""
-    from signer.pkcs11.token import configure_softhsm  # loads the PKCS#11 library: 0.1 s
-
     settings = load_settings()
     if (settings.home / "tokens").is_dir():
         configure_softhsm(settings.home)
     return settings
 
 
-def with_services(command: Callable[Concatenate["Services", _P], _T]) -> Callable[_P, _T]:
+def with_services(command: Callable[Concatenate[Services, _P], _T]) -> Callable[_P, _T]:
     """The command gets the services of this installation as its first argument."""
 
     @functools.wraps(command)
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        from signer.app import create_app  # everything is loaded only for commands that need it
-
-        app = create_app(settings_of_this_machine())
+        app = this_machine().create_app(settings_of_this_machine())
         with app.app_context():
             try:
                 return command(app.extensions["signer"], *args, **kwargs)
@@ -72,6 +70,22 @@ def with_services(command: Callable[Concatenate["Services", _P], _T]) -> Callabl
 def show_json(value: object) -> None:
     """One JSON document on standard output, for a machine to read."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What the composition root hands to the commands, which may not import it."""
+
+    create_app: Callable[[Settings], Flask]
+    work: Callable[[Flask, Event], None]
+    """Works off jobs until the event is set."""
+    start_worker: Callable[[Flask], Callable[[], None]]
+    """The same in a thread beside a server; what is returned ends it."""
+
+
+def this_machine() -> Machine:
+    """The machine of the command that is running."""
+    return click.get_current_context().ensure_object(Machine)
 
 
 @contextmanager

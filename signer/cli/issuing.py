@@ -6,7 +6,6 @@ from signer.accounts import SYSTEM, Permission
 from signer.cli.console import _, progress, show_json, with_services
 from signer.errors import N_, Invalid
 from signer.services import Services
-from signer.worker import handlers
 
 
 @click.group(help=_("Đề nghị cấp chứng thư chữ ký số."))
@@ -88,7 +87,7 @@ def issue(services: Services, as_json: bool) -> int:
     services.issuance.issuing.resume()
     before = services.issuance.count_failed()
     with progress(services.jobs.waiting(), _("Đang cấp chứng thư")) as advance:
-        done = services.jobs.run(handlers(services), on_progress=advance)
+        done = services.jobs.run(services.job_handlers, on_progress=advance)
     failed = services.issuance.count_failed() - before
     if as_json:
         show_json({"items": done, "issued": done - failed, "failed": failed})

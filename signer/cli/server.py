@@ -10,11 +10,17 @@ import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from signer.app import create_app
-from signer.cli.console import _, sentence, settings_of_this_machine, show_json, with_services
+from signer.cli.console import (
+    Machine,
+    _,
+    sentence,
+    settings_of_this_machine,
+    show_json,
+    this_machine,
+    with_services,
+)
 from signer.errors import SignerError
 from signer.services import Services
-from signer.worker import start_thread, work
 
 THREADS = 8
 
@@ -62,7 +68,8 @@ def _examine(services: Services) -> Iterator[Finding]:
 class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """The embedded server: one process, threads, and the worker thread beside them."""
 
-    def __init__(self, port: int, threads: int) -> None:
+    def __init__(self, machine: Machine, port: int, threads: int) -> None:
+        self._machine = machine
         self._port = port
         self._threads = threads
         super().__init__()
@@ -86,9 +93,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Flask:
         """Called after the fork, so that the HSM is opened in the process that uses it."""
-        app = create_app(settings_of_this_machine())
+        app = self._machine.create_app(settings_of_this_machine())
         if not app.extensions["signer"].settings.broker_url:
-            start_thread(app)
+            self._machine.start_worker(app)
         return app
 
 
@@ -97,14 +104,19 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 @click.option("--threads", default=THREADS, show_default=True, help=_("Số luồng."))
 def serve(port: int, threads: int) -> None:
     """Serves until it is told to stop."""
-    _Gunicorn(port, threads).run()
+    serve_here(port, threads)
+
+
+def serve_here(port: int, threads: int = THREADS) -> None:
+    """Serves on the loopback address until it is told to stop; `signer setup` ends in it too."""
+    _Gunicorn(this_machine(), port, threads).run()
 
 
 @click.command(help=_("Xử lý các công việc đang chờ cho đến khi được bảo dừng."))
 def worker() -> None:
     """A process that works off jobs; any number of them may run."""
-    app = create_app(settings_of_this_machine())
+    app = this_machine().create_app(settings_of_this_machine())
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_args: stop.set())
-    work(app, stop)
+    this_machine().work(app, stop)

@@ -19,7 +19,7 @@ from signer.db import db
 from signer.errors import Unavailable
 from signer.issuance.models import SigningKey
 from signer.services import Services
-from signer.worker import handlers, start_thread
+from signer.worker import start_thread
 from tests.factories import WARD, City
 
 _WORKER = """
@@ -27,7 +27,6 @@ import sys
 from pathlib import Path
 from signer.app import create_app
 from signer.config import Settings
-from signer.worker import handlers
 
 home, database, pin_file = sys.argv[1:]
 app = create_app(Settings(home=Path(home), database_url=database, token_pin_file=Path(pin_file)))
@@ -35,7 +34,7 @@ with app.app_context():
     rooms = app.extensions["signer"]
     rooms.issuance.issuing.resume()
     print("begun", flush=True)
-    rooms.jobs.run(handlers(rooms))
+    rooms.jobs.run(rooms.job_handlers)
     print("done", flush=True)
 """
 
@@ -67,9 +66,7 @@ def _start_worker(settings: Settings) -> "subprocess.Popen[str]":
 def _issued() -> int:
     db.session.rollback()
     return (
-        db.session.scalar(
-            select(func.count(Certificate.id)).where(Certificate.state == "issued")
-        )
+        db.session.scalar(select(func.count(Certificate.id)).where(Certificate.state == "issued"))
         or 0
     )
 
@@ -151,13 +148,13 @@ def test_the_queue_waits_while_the_token_is_gone(
     tokens.rename(away)
     try:
         with pytest.raises(Unavailable) as told:
-            services.jobs.run(handlers(services))
+            services.jobs.run(services.job_handlers)
         assert told.value.retry_after_seconds > 0
         progress = services.jobs.progress(job_id)
         assert (progress.state, progress.done, progress.failed) == ("running", 0, 0)
     finally:
         away.rename(tokens)
-    assert services.jobs.run(handlers(services)) == 3
+    assert services.jobs.run(services.job_handlers) == 3
     assert services.jobs.progress(job_id).done == 3
 
 

@@ -12,7 +12,6 @@ from signer.db import db, transaction
 from signer.errors import Conflict, Forbidden, Invalid, SignerError
 from signer.issuance.models import Decision
 from signer.services import Services
-from signer.worker import handlers
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
 
@@ -26,7 +25,7 @@ def test_a_unit_asks_and_a_second_person_approves(services: Services, city: City
     assert (made.persons, made.refused) == (3, ())
     assert made.id is not None
     job_id = services.issuance.approve(head, made.id, "Đồng ý")
-    assert services.jobs.run(handlers(services)) == 3
+    assert services.jobs.run(services.job_handlers) == 3
     assert services.jobs.progress(job_id).failed == 0
     states = services.issuance.states_of([p.id for p in people])
     assert {s.state for s in states.values()} == {"ready"}
