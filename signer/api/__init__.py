@@ -1,0 +1,42 @@
+"""The JSON door: the same services as the pages, described by OpenAPI, opened by bearer tokens."""
+
+from flask import Flask
+
+from signer import __version__
+from signer.api import docs, pki, problems
+from signer.api.accounts import accounts
+from signer.api.coverage import coverage
+from signer.api.documents import documents
+from signer.api.dossiers import dossiers
+from signer.api.jobs import jobs
+from signer.api.me import me
+from signer.api.operations import make_api
+from signer.api.people import people
+from signer.api.requests import requests
+from signer.api.rosters import rosters
+from signer.api.sessions import sessions
+from signer.api.units import units
+from signer.api.verify import verify
+
+GROUPS = (
+    sessions,
+    me,
+    units,
+    people,
+    rosters,
+    requests,
+    jobs,
+    dossiers,
+    documents,
+    verify,
+    coverage,
+    accounts,
+)
+
+
+def register(app: Flask) -> None:
+    """The application serves every operation, its description, and the public PKI files."""
+    problems.register(app)
+    api = make_api(app, GROUPS, title="signer", version=__version__)
+    docs.serve(app, api.spec.to_dict())
+    app.register_blueprint(pki.blueprint)

@@ -1,0 +1,248 @@
+"""How an operation of the API is declared: one decorator that names everything about it.
+
+This is the only file that touches flask-smorest, which has no types of its own. It also mends two
+habits of it: a body is refused when it is missing or of another kind, and query parameters that
+nobody knows are an error instead of being ignored.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, ClassVar, TypeVar
+
+import marshmallow as ma
+from flask import Flask, current_app, request
+from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]  # it ships no types
+from webargs.flaskparser import FlaskParser
+from webargs.multidictproxy import MultiDictProxy
+
+from signer.accounts import Permission
+from signer.api import access, problems
+from signer.api.problems import SaidHTTPError
+from signer.errors import N_
+from signer.services import services
+
+JSON_LIMIT_BYTES = 1024 * 1024
+"""More than any list of 500 people needs."""
+_FRAMING_BYTES = 64 * 1024
+"""What a multipart body may need around the file itself."""
+
+_View = TypeVar("_View", bound=Callable[..., Any])  # a view returns whatever Flask can answer
+_NEEDS = "signer_needs"
+
+
+class Schema(ma.Schema):
+    """Keeps the order of its fields and refuses fields nobody knows."""
+
+    class Meta:
+        unknown = ma.RAISE
+
+
+class FieldProblem(Schema):
+    """One complaint about one field."""
+
+    field = ma.fields.String(required=True)
+    detail = ma.fields.String(required=True)
+
+
+class Problem(Schema):
+    """A problem document (RFC 9457)."""
+
+    type = ma.fields.String(required=True)
+    title = ma.fields.String(required=True)
+    status = ma.fields.Integer(required=True)
+    detail = ma.fields.String(required=True)
+    errors = ma.fields.List(ma.fields.Nested(FieldProblem))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What the body of an operation must be, and how large it may get."""
+
+    content_type: str | None = None
+    limit: str | None = None
+    """The setting that holds the number of bytes; JSON has its own limit."""
+
+
+class Operations:
+    """A group of operations under one tag of the documentation."""
+
+    def __init__(self, tag: str, description: str, *, prefix: str = "/api/v1") -> None:
+        name = "api_" + tag.replace("-", "_")
+        self.tag = tag
+        self.blueprint = _Blueprint(name, __name__, url_prefix=prefix, description=description)
+        self.blueprint.before_request(_admit)
+        problems.register_on(self.blueprint)
+
+    def get(
+        self,
+        rule: str,
+        *,
+        access: access.Access,
+        query: type[ma.Schema] | None = None,
+        answer: ma.Schema | None = None,
+        content_type: str = "application/json",
+    ) -> Callable[[_View], _View]:
+        """The view answers GET; the fields of `query` arrive as keyword arguments."""
+        return self._operation(
+            "GET", rule, access, query=query, answer=answer, content_type=content_type
+        )
+
+    def post(
+        self,
+        rule: str,
+        *,
+        access: access.Access,
+        body: type[ma.Schema] | None = None,
+        upload: type[ma.Schema] | None = None,
+        limit: str = "upload_limit_bytes",
+        answer: ma.Schema | None = None,
+        status: int = 200,
+    ) -> Callable[[_View], _View]:
+        """The view answers POST; the fields of the JSON body or of the form with files arrive as
+        keyword arguments. `limit` names the setting that holds the bytes an upload may have."""
+        return self._operation(
+            "POST",
+            rule,
+            access,
+            body=body,
+            upload=upload,
+            limit=limit,
+            answer=answer,
+            status=status,
+        )
+
+    def delete(self, rule: str, *, access: access.Access) -> Callable[[_View], _View]:
+        """The view answers DELETE with nothing."""
+        return self._operation("DELETE", rule, access, status=204)
+
+    def _operation(
+        self,
+        method: str,
+        rule: str,
+        granted: access.Access,
+        *,
+        query: type[ma.Schema] | None = None,
+        body: type[ma.Schema] | None = None,
+        upload: type[ma.Schema] | None = None,
+        limit: str = "",
+        answer: ma.Schema | None = None,
+        status: int = 200,
+        content_type: str = "application/json",
+    ) -> Callable[[_View], _View]:
+        blueprint = self.blueprint
+
+        def declare(view: _View) -> _View:
+            operation: Any = blueprint.doc(**_described(granted))(view)
+            for schema, location in ((query, "query"), (body, "json"), (upload, "multipart")):
+                if schema is not None:
+                    operation = blueprint.arguments(schema, location=location, as_kwargs=True)(
+                        operation
+                    )
+            shown = answer if content_type == "application/json" else _BINARY
+            operation = blueprint.response(status, shown, content_type=content_type)(operation)
+            setattr(operation, access.MARK, granted)
+            setattr(operation, _NEEDS, _needs(body, upload, limit))
+            blueprint.route(rule, methods=[method], tags=[self.tag])(operation)
+            return view
+
+        return declare
+
+
+def make_api(app: Flask, groups: tuple[Operations, ...], *, title: str, version: str) -> Api:
+    """The groups are served by the application and described in one OpenAPI 3.1 document."""
+    app.config.update(API_TITLE=title, API_VERSION=version, OPENAPI_VERSION="3.1.0")
+    api = _Api(app)
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
+    for group in groups:
+        api.register_blueprint(group.blueprint, name=group.blueprint.name)
+    # Tags carry the words of the documentation; the blueprints' own names are Flask's business.
+    api.spec._tags = [{"name": g.tag, "description": g.blueprint.description} for g in groups]
+    return api
+
+
+def uploads_and_fields(req: Any, schema: ma.Schema) -> MultiDictProxy:
+    """The fields and files of a multipart form as one mapping."""
+    together = req.form.copy()
+    for key, file in req.files.items(multi=True):
+        together.add(key, file)
+    return MultiDictProxy(together, schema)
+
+
+class _Parser(FlaskParser):
+    def __init__(self) -> None:
+        super().__init__(unknown=ma.RAISE)  # wherever it stands: a misspelt filter is no filter
+        self.__location_map__ = {**FlaskParser.__location_map__, "multipart": uploads_and_fields}
+
+
+class _Blueprint(Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
+    ARGUMENTS_PARSER = _Parser()
+    DEFAULT_LOCATION_CONTENT_TYPE_MAPPING: ClassVar[dict[str, str]] = {
+        **Blueprint.DEFAULT_LOCATION_CONTENT_TYPE_MAPPING,
+        "multipart": "multipart/form-data",
+    }
+
+
+class _Api(Api):  # type: ignore[misc]  # flask-smorest ships no types
+    """Errors are ours: only their description is handed to the document."""
+
+    def _register_error_handlers(self) -> None:
+        """None on the application: the pages have their own."""
+
+    def _register_doc_blueprint(self) -> None:
+        """None: `docs` serves the document and its page, under this door's own rules."""
+
+    def _register_responses(self) -> None:
+        for status in HTTPStatus:
+            self.spec.components.response(status.name, _problem_of(status.phrase), lazy=True)
+        self.spec.components.response(
+            self.DEFAULT_ERROR_RESPONSE_NAME, _problem_of("Problem"), lazy=True
+        )
+
+
+_BINARY = {"type": "string", "format": "binary"}
+
+
+def _problem_of(description: str) -> dict[str, object]:
+    return {"description": description, "content": {problems.CONTENT_TYPE: {"schema": Problem}}}
+
+
+def _described(granted: access.Access) -> dict[str, object]:
+    """What the document says about who may call."""
+    if not granted.signed_in:
+        return {"security": []}
+    found: dict[str, object] = {"security": [{"bearer": []}]}
+    if isinstance(granted.permission, Permission):
+        found["x-permission"] = granted.permission.value
+    return found
+
+
+def _needs(body: object, upload: object, limit: str) -> Needs:
+    if body is not None:
+        return Needs(content_type="application/json")
+    if upload is not None:
+        return Needs(content_type="multipart/form-data", limit=limit)
+    return Needs()
+
+
+def _admit() -> None:
+    """Before every operation: who is calling, and is there a body where one is needed."""
+    view = current_app.view_functions[request.endpoint or ""]
+    needs = getattr(view, _NEEDS, Needs())
+    allowed = JSON_LIMIT_BYTES
+    if needs.limit is not None:
+        allowed = int(getattr(services().settings, needs.limit)) + _FRAMING_BYTES
+    request.max_content_length = allowed
+    access.authenticate()
+    if request.content_length is not None and request.content_length > allowed:
+        raise SaidHTTPError(
+            413,
+            N_("Nội dung gửi lên vượt quá %(limit)d MB cho phép."),
+            limit=allowed // 1024 // 1024,
+        )
+    if needs.content_type is None:
+        return
+    if not request.content_length and not request.headers.get("Transfer-Encoding"):
+        raise SaidHTTPError(400, N_("Yêu cầu này phải có nội dung, nhưng nội dung đang trống."))
+    if request.mimetype != needs.content_type:
+        raise SaidHTTPError(415, N_("Nội dung phải có kiểu %(wanted)s."), wanted=needs.content_type)

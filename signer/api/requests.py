@@ -1,0 +1,185 @@
+"""Requests for certificates: filing one, reading it, deciding on it."""
+
+import marshmallow as ma
+from marshmallow import fields
+
+from signer.accounts import Permission
+from signer.api.access import actor, needs
+from signer.api.operations import Operations, Schema
+from signer.api.wording import Said
+from signer.issuance.service import CreatedRequest, RequestPerson, RequestView
+from signer.services import services
+
+requests = Operations("requests", "Requests for certificates and the decisions on them")
+
+PEOPLE_AT_ONCE = 5000
+
+
+class RequestQuery(Schema):
+    """Which requests, and from where on."""
+
+    state = fields.String(
+        load_default=None,
+        validate=ma.validate.OneOf(["pending", "approved", "rejected", "cancelled"]),
+    )
+    before = fields.Integer(
+        load_default=None, metadata={"description": "The last id of the page before"}
+    )
+    limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
+
+
+class RequestBody(Schema):
+    """Everybody who lacks a certificate in a unit's subtree, or named people; never both."""
+
+    reason = fields.String(required=True)
+    unit = fields.String(load_default=None, allow_none=True)
+    lacking = fields.Boolean(load_default=False)
+    persons = fields.List(
+        fields.String(), load_default=list, validate=ma.validate.Length(max=PEOPLE_AT_ONCE)
+    )
+
+
+class NoteBody(Schema):
+    """A remark that goes with an approval."""
+
+    note = fields.String(load_default="", validate=ma.validate.Length(max=500))
+
+
+class ReasonBody(Schema):
+    """Why not."""
+
+    reason = fields.String(required=True, validate=ma.validate.Length(min=1, max=500))
+
+
+class RefusedPerson(Schema):
+    """Somebody left out of the request, and why."""
+
+    code = fields.String(required=True)
+    name = fields.String(required=True)
+    reason = Said(attribute="sentence", required=True)
+
+
+class RequestMade(Schema):
+    """What became of the wish; `id` is null when everybody was refused."""
+
+    id = fields.Integer(required=True, allow_none=True)
+    persons = fields.Integer(required=True)
+    refused = fields.List(fields.Nested(RefusedPerson), required=True)
+
+
+class Request(Schema):
+    """A request with its decision, if there is one."""
+
+    id = fields.Integer(required=True)
+    state = fields.String(required=True)
+    reason = fields.String(required=True)
+    unit_code = fields.String(required=True)
+    unit_name = fields.String(required=True)
+    persons = fields.Integer(required=True)
+    requested_by = fields.String(required=True)
+    requested_at = fields.DateTime(required=True)
+    decided_by = fields.String(required=True, allow_none=True)
+    decided_at = fields.DateTime(required=True, allow_none=True)
+    note = fields.String(required=True, allow_none=True)
+    job_id = fields.Integer(required=True, allow_none=True)
+
+
+class RequestedPerson(Schema):
+    """One person of a request, with how far this person's certificate is."""
+
+    code = fields.String(required=True)
+    name = fields.String(attribute="full_name", required=True)
+    unit_name = fields.String(required=True)
+    title = fields.String(required=True)
+    email = fields.String(required=True, allow_none=True)
+    state = fields.String(attribute="state.state", required=True)
+    certificate = fields.String(attribute="state.serial_hex", required=True, allow_none=True)
+    error = Said(attribute="state.sentence", values="state.values", required=True, allow_none=True)
+
+
+class Approval(Schema):
+    """The job that issues the certificates."""
+
+    job_id = fields.Integer(required=True)
+
+
+@requests.post(
+    "/requests",
+    access=needs(Permission.REQUEST_CREATE),
+    body=RequestBody,
+    answer=RequestMade(),
+    status=201,
+)
+def create_request(
+    reason: str, unit: str | None, lacking: bool, persons: list[str]
+) -> CreatedRequest | tuple[CreatedRequest, int]:
+    """File a request.
+
+    People who cannot be asked for are listed as refused, and the others go on; when nobody is
+    left, nothing is stored and the answer is 200 instead of 201.
+    """
+    made = services().issuance.create(
+        actor(), unit_code=unit, lacking=lacking, person_codes=persons, reason=reason
+    )
+    return made if made.id is not None else (made, 200)
+
+
+@requests.get(
+    "/requests",
+    access=needs(Permission.REQUEST_VIEW),
+    query=RequestQuery,
+    answer=Request(many=True),
+)
+def list_requests(state: str | None, before: int | None, limit: int) -> list[RequestView]:
+    """The newest requests of the caller's units first."""
+    return services().issuance.requests(actor(), state=state, before=before, limit=limit)
+
+
+@requests.get("/requests/<int:request_id>", access=needs(Permission.REQUEST_VIEW), answer=Request())
+def get_request(request_id: int) -> RequestView:
+    """One request."""
+    return services().issuance.request_of(actor(), request_id)
+
+
+@requests.get(
+    "/requests/<int:request_id>/persons",
+    access=needs(Permission.REQUEST_VIEW),
+    answer=RequestedPerson(many=True),
+)
+def list_request_persons(request_id: int) -> list[RequestPerson]:
+    """The people of a request, in the order of the roster."""
+    return services().issuance.people_of(actor(), request_id)
+
+
+@requests.post(
+    "/requests/<int:request_id>/approve",
+    access=needs(Permission.REQUEST_APPROVE),
+    body=NoteBody,
+    answer=Approval(),
+)
+def approve_request(request_id: int, note: str) -> dict[str, int]:
+    """Approve; never one's own request. A worker then issues the certificates as a job."""
+    return {"job_id": services().issuance.approve(actor(), request_id, note)}
+
+
+@requests.post(
+    "/requests/<int:request_id>/reject",
+    access=needs(Permission.REQUEST_APPROVE),
+    body=ReasonBody,
+    answer=Request(),
+)
+def reject_request(request_id: int, reason: str) -> RequestView:
+    """Reject with a reason; the people may be asked for again."""
+    services().issuance.reject(actor(), request_id, reason)
+    return services().issuance.request_of(actor(), request_id)
+
+
+@requests.post(
+    "/requests/<int:request_id>/cancel",
+    access=needs(Permission.REQUEST_CREATE),
+    answer=Request(),
+)
+def cancel_request(request_id: int) -> RequestView:
+    """Take one's own request back before anybody decided on it."""
+    services().issuance.cancel(actor(), request_id)
+    return services().issuance.request_of(actor(), request_id)
