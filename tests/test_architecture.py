@@ -8,7 +8,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCE = PROJECT / "signer"
-MODULES = sorted(SOURCE.rglob("*.py"))
+# A migration is written by a program and never changed again; it is as long as the tables are.
+MODULES = [m for m in sorted(SOURCE.rglob("*.py")) if m.parent.name != "versions"]
 TESTS = sorted((PROJECT / "tests").rglob("*.py"))
 _WORD = "skip"  # spelled apart, so that this file does not find itself
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
@@ -35,13 +35,18 @@ def is_current(engine: Engine) -> bool:
     return set(at) == set(ScriptDirectory.from_config(_config()).get_heads())
 
 
-def write_revision(engine: Engine, message: str) -> None:
-    """A new step is in versions/, holding what the models have and the database lacks.
+def write_revision(engine: Engine, name: str) -> Path:
+    """A new file in versions/, holding what the models have and the database lacks.
 
-    For developers; the models must be imported and the database current.
+    For developers; `name` is such as "0002_what_changes", the models must be imported and the
+    database current.
     """
     with _one_step(engine) as connection:
-        command.revision(_config(connection), message=message, autogenerate=True)
+        script = command.revision(
+            _config(connection), message=name, rev_id=name.partition("_")[0], autogenerate=True
+        )
+    assert isinstance(script, Script)  # a list only for several branches, and there is one
+    return Path(script.path)
 
 
 @contextmanager
