@@ -1,11 +1,15 @@
 """Real SoftHSM tokens for tests; `tests/conftest.py` names this module in `pytest_plugins`."""
 
 import os
+import shutil
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from signer.errors import Unavailable
 from signer.pkcs11 import Hsm, Vault, configure_softhsm, ensure_token
 
 MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
@@ -45,6 +49,32 @@ def vault(hsm: Hsm) -> Vault:
     made = Vault(hsm)
     made.prepare()
     return made
+
+
+@contextmanager
+def token_away(home: Path, *affected: Hsm) -> Iterator[None]:
+    """The tokens' directory is gone inside the block, as after a network HSM lost its line.
+
+    Afterwards it is back, and the affected tokens answer again: within five seconds, or it fails.
+    """
+    shutil.move(home / "tokens", home / "elsewhere")
+    try:
+        yield
+    finally:
+        shutil.move(home / "elsewhere", home / "tokens")
+    deadline = time.monotonic() + 5
+    for hsm in affected:
+        while not _answers(hsm):
+            assert time.monotonic() < deadline, "the token is back and does not answer"
+            time.sleep(0.01)
+
+
+def _answers(hsm: Hsm) -> bool:
+    try:
+        hsm.status()
+    except Unavailable:
+        return False
+    return True
 
 
 def open_token(home: Path, label: str, **options: object) -> Hsm:

@@ -133,7 +133,7 @@ def _broken(case: _Case) -> Iterator[Finding]:
     for name, source, keeps in _RULES:
         try:
             kept = keeps(case)
-        except (x509.ExtensionNotFound, ValueError, IndexError, TypeError, AttributeError):
+        except (x509.ExtensionNotFound, ValueError, LookupError, TypeError, AttributeError):
             kept = False
         if not kept:
             yield Finding(rule=name, source=source)

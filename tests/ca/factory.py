@@ -1,13 +1,18 @@
 """Good things for tests of the authority; a test spoils one field."""
 
+import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import Flask
 
-from signer.ca import SubjectFacts
+from signer.ca import IssuedCertificate, IssueOrder, SubjectFacts
 from signer.clock import Clock
 from signer.db import db
+from signer.errors import SignerError
 
 BASE_URL = "http://ca.example"
 START = datetime(2026, 3, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -43,3 +48,29 @@ def facts(**changes: object) -> SubjectFacts:
         "email": "anh.nt@hoankiem.hanoi.gov.vn",
     }
     return SubjectFacts(**(good | changes))  # type: ignore[arg-type]  # names are the fields
+
+
+def public_key_der() -> bytes:
+    """A new P-256 public key; its private half is thrown away."""
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def order(intent: str, **changes: object) -> IssueOrder:
+    """A good order, but for the changes of its subject."""
+    return IssueOrder(intent=intent, subject=facts(**changes), public_key_der=public_key_der())
+
+
+def issued(outcomes: Sequence[IssuedCertificate | SignerError]) -> list[IssuedCertificate]:
+    """The outcomes, none of which may be an error."""
+    for outcome in outcomes:
+        if isinstance(outcome, SignerError):
+            raise outcome
+    return [outcome for outcome in outcomes if isinstance(outcome, IssuedCertificate)]
+
+
+def openssl(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    """The second reader's answer."""
+    return subprocess.run(
+        ["openssl", *map(str, arguments)], capture_output=True, text=True, check=False
+    )

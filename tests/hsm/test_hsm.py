@@ -1,12 +1,10 @@
 """Leases: bounded, safe in threads and forks, and healed without a restart."""
 
 import os
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pkcs11
@@ -20,7 +18,7 @@ from signer.errors import ConfigError, NotFound, Unavailable
 from signer.pkcs11 import Hsm, Vault
 from signer.pkcs11.faults import Cure, cure_of
 from signer.pkcs11.library import library_of
-from tests.softhsm import MODULE, open_token
+from tests.softhsm import MODULE, open_token, token_away
 
 ECDSA = ec.ECDSA(SHA256())
 
@@ -29,16 +27,6 @@ def sign_once(vault: Vault) -> None:
     made = vault.generate()
     with vault.unlocked(made.wrapped, made.public_key_der) as key:
         key.public_key().verify(key.sign(b"van ban", ECDSA), b"van ban", ECDSA)
-
-
-@contextmanager
-def moved_away(home: Path) -> Iterator[None]:
-    """The directory of the tokens is gone, as after a network HSM lost its line."""
-    shutil.move(home / "tokens", home / "elsewhere")
-    try:
-        yield
-    finally:
-        shutil.move(home / "elsewhere", home / "tokens")
 
 
 def heals_within(seconds: float, act: Callable[[], None]) -> float:
@@ -59,7 +47,7 @@ def test_a_token_that_went_away_is_unavailable_and_works_again_when_back(
 ) -> None:
     """No restart: the same objects work within five seconds of the token's return."""
     made = fragile.generate()
-    with moved_away(token_home):
+    with token_away(token_home):
         for act in (fragile.generate, lambda: fragile.harden(b"1"), lambda: sign_once(fragile)):
             with pytest.raises(Unavailable) as caught:
                 act()
@@ -76,7 +64,7 @@ def test_a_token_lost_between_two_signatures_of_one_lease_is_unavailable(
     made = fragile.generate()
     with fragile.unlocked(made.wrapped, made.public_key_der) as key:
         key.sign(b"1", ECDSA)
-    with moved_away(token_home), pytest.raises(Unavailable):
+    with token_away(token_home), pytest.raises(Unavailable):
         fragile.generate()
     heals_within(5, lambda: sign_once(fragile))
 
@@ -84,7 +72,7 @@ def test_a_token_lost_between_two_signatures_of_one_lease_is_unavailable(
 def test_a_bare_lease_notices_that_the_token_is_gone(fragile_hsm: Hsm, token_home: Path) -> None:
     """Even one that would touch no key: the token is probed once a second."""
     fragile_hsm._pool().probed_at = float("-inf")
-    with moved_away(token_home), pytest.raises(Unavailable), fragile_hsm.lease():
+    with token_away(token_home), pytest.raises(Unavailable), fragile_hsm.lease():
         pass
     heals_within(5, lambda: _lease(fragile_hsm))
 
@@ -241,7 +229,7 @@ def test_threads_survive_a_token_that_comes_and_goes(fragile: Vault, token_home:
         try:
             for _ in range(2):
                 go_on()
-                with moved_away(token_home):
+                with token_away(token_home):
                     stop.wait(0.3)
             go_on()
         finally:

@@ -1,0 +1,150 @@
+"""Revocation lists: numbered, complete, readable by others, also when they are long."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signer.ca import Authority, Hierarchy, RevocationReason
+from signer.ca.certificate import raw_subject, sign_tbs, signature_algorithm_der
+from signer.ca.crl import RevokedSerial, crl_tbs
+from signer.errors import Unavailable
+from signer.pkcs11 import Hsm
+from tests.ca.factory import START, MovableClock, issued, openssl, order
+from tests.softhsm import token_away
+
+
+def test_openssl_accepts_the_crl_and_refuses_a_revoked_certificate(
+    authority: Authority, clock: MovableClock, tmp_path: Path
+) -> None:
+    kept, revoked = issued(authority.issue_many([order("key-1"), order("key-2")], "system"))
+    clock.move(timedelta(minutes=1))
+    authority.revoke(revoked.serial, RevocationReason.AFFILIATION_CHANGED, "system")
+    files = {
+        "crl.der": authority.publish_crl(),
+        "root.pem": authority.root_pem().encode(),
+        "issuing.pem": authority.issuing_pem().encode(),
+        "kept.der": kept.der,
+        "revoked.der": revoked.der,
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    crl, issuing = tmp_path / "crl.der", tmp_path / "issuing.pem"
+    done = openssl("crl", "-inform", "DER", "-in", crl, "-CAfile", issuing, "-noout", "-verify")
+    assert "verify OK" in done.stderr
+    at = int(clock.now().timestamp()) + 1
+    common = ("verify", "-attime", at, "-crl_check", "-CRLfile", crl, "-CAfile")
+    common += (tmp_path / "root.pem", "-untrusted", issuing)
+    assert openssl(*common, tmp_path / "kept.der").returncode == 0
+    refused = openssl(*common, tmp_path / "revoked.der")
+    assert refused.returncode != 0
+    assert "certificate revoked" in refused.stderr
+
+
+def test_a_crl_says_who_when_and_why(authority: Authority, clock: MovableClock) -> None:
+    made = issued(authority.issue_many([order("key-1"), order("key-2")], "system"))
+    authority.revoke(made[0].serial, RevocationReason.KEY_COMPROMISE, "system")
+    clock.move(timedelta(days=1))
+    authority.revoke(made[1].serial, RevocationReason.UNSPECIFIED, "system")
+    crl = x509.load_der_x509_crl(authority.publish_crl())
+    assert crl.is_signature_valid(authority.certificate.public_key())  # type: ignore[arg-type]
+    assert crl.issuer == authority.certificate.subject
+    first, second = list(crl)
+    assert (first.serial_number, second.serial_number) == (made[0].serial, made[1].serial)
+    assert first.revocation_date_utc == START.replace(microsecond=0)
+    reason = first.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    assert reason is x509.ReasonFlags.key_compromise
+    assert len(second.extensions) == 0  # RFC 5280 section 5.3.1: unspecified is left out
+
+
+def test_numbers_only_go_up(authority: Authority) -> None:
+    numbers = [_number(authority.publish_crl()) for _ in range(3)]
+    assert numbers == [1, 2, 3]
+
+
+def test_a_number_whose_signing_failed_is_left_out(
+    authority: Authority, token_home: Path, hsm: Hsm
+) -> None:
+    authority.publish_crl()
+    with token_away(token_home, hsm):
+        with pytest.raises(Unavailable):
+            authority.publish_crl()
+        assert _number(authority.current_crl_der()) == 1
+    assert _number(authority.publish_crl()) == 3
+
+
+def test_the_current_list_is_published_when_there_is_none_or_it_ran_out(
+    authority: Authority, clock: MovableClock
+) -> None:
+    first = authority.current_crl_der()
+    assert authority.current_crl_der() == first
+    clock.move(timedelta(hours=25))
+    assert _number(authority.current_crl_der()) == 2
+
+
+def test_refreshing_publishes_for_a_revocation_and_at_half_time(
+    authority: Authority, clock: MovableClock
+) -> None:
+    (made,) = issued(authority.issue_many([order("key-1")], "system"))
+    assert authority.refresh_crl()
+    assert not authority.refresh_crl()
+    authority.revoke(made.serial, RevocationReason.SUPERSEDED, "system")
+    assert authority.refresh_crl()
+    assert not authority.refresh_crl()
+    clock.move(timedelta(hours=13))
+    assert authority.refresh_crl()
+
+
+@given(
+    lines=st.lists(
+        st.tuples(
+            st.integers(1, 2**159 - 1),
+            st.datetimes(min_value=START.replace(tzinfo=None, year=1960)),
+            st.sampled_from(RevocationReason),
+        ),
+        max_size=5,
+        unique_by=lambda line: line[0],
+    )
+)
+def test_any_list_reads_back_as_it_was_written(
+    lines: list[tuple[int, object, RevocationReason]],
+) -> None:
+    """cryptography reads what we encode by hand, for any serial, date and reason."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name.from_rfc4514_string("CN=CA")
+    revoked = [
+        RevokedSerial(serial=serial, at=at.replace(tzinfo=START.tzinfo), reason=reason)  # type: ignore[attr-defined]
+        for serial, at, reason in lines
+    ]
+    tbs = crl_tbs(
+        signature_algorithm_der=signature_algorithm_der(key.public_key()),
+        issuer_name_der=name.public_bytes(),
+        issuer_key_identifier=b"k" * 20,
+        number=2**70,
+        this_update=START,
+        next_update=START + timedelta(days=40 * 365),
+        revoked=revoked,
+    )
+    crl = x509.load_der_x509_crl(sign_tbs(key, tbs, key.public_key()))
+    assert crl.is_signature_valid(key.public_key())
+    assert [(r.serial_number, r.revocation_date_utc) for r in crl] == [
+        (r.serial, r.at.replace(microsecond=0)) for r in revoked
+    ]
+    assert _number_of(crl) == 2**70
+    assert crl.next_update_utc == (START + timedelta(days=40 * 365)).replace(microsecond=0)
+
+
+def test_the_issuers_name_is_copied_byte_for_byte(hierarchy: Hierarchy) -> None:
+    assert raw_subject(hierarchy.issuing) == hierarchy.issuing.subject.public_bytes()
+
+
+def _number(crl_der: bytes) -> int:
+    return _number_of(x509.load_der_x509_crl(crl_der))
+
+
+def _number_of(crl: x509.CertificateRevocationList) -> int:
+    return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number

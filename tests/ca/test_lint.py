@@ -1,0 +1,194 @@
+"""Each rule catches the certificate that breaks it; the good one passes them all."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.name import _ASN1Type
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from signer.ca import Hierarchy, ProfileSet
+from signer.ca.certificate import Addresses, draft_personal, last_second, new_serial
+from signer.ca.lint import findings, pkilint_findings
+from tests.ca.factory import BASE_URL, START, facts
+
+Builder = x509.CertificateBuilder
+KEY = ec.generate_private_key(ec.SECP256R1())
+THROW_AWAY = ec.generate_private_key(ec.SECP256R1())
+NOW = START.replace(microsecond=0)
+
+
+@pytest.fixture(scope="module")
+def good(hierarchy: Hierarchy, profiles: ProfileSet) -> x509.Certificate:
+    draft = draft_personal(
+        issuer=hierarchy.issuing,
+        addresses=Addresses(base_url=BASE_URL),
+        profile=profiles.profile_of("personal-signature"),
+        subject=facts(),
+        public_key=KEY.public_key(),
+        serial=new_serial(),
+        not_before=NOW,
+        not_after=last_second(NOW, 1825),
+    )
+    return x509.load_der_x509_certificate(draft.specimen_der)
+
+
+def remade(good: x509.Certificate, hash_: object = None, **changes: object) -> bytes:
+    """The good certificate with some of the builder's fields, or one extension, changed.
+
+    `drop` names an extension to leave out; `extension` is one to put in its place (or to add),
+    `critical` turns the criticality of `drop`'s around.
+    """
+    drop = changes.pop("drop", None)
+    extra = changes.pop("extension", None)
+    flip = changes.pop("flip", None)
+    fields: dict[str, object] = {
+        "issuer_name": good.issuer,
+        "subject_name": good.subject,
+        "public_key": good.public_key(),
+        "serial_number": good.serial_number,
+        "not_valid_before": good.not_valid_before_utc,
+        "not_valid_after": good.not_valid_after_utc,
+    }
+    builder = Builder(**(fields | changes))  # type: ignore[arg-type]
+    for extension in good.extensions:
+        if drop is not None and isinstance(extension.value, drop):  # type: ignore[arg-type]
+            continue
+        critical = extension.critical ^ (flip is not None and isinstance(extension.value, flip))  # type: ignore[arg-type]
+        builder = builder.add_extension(extension.value, critical=critical)
+    if extra is not None:
+        builder = builder.add_extension(extra, critical=isinstance(extra, x509.BasicConstraints))  # type: ignore[arg-type]
+    signed = builder.sign(THROW_AWAY, hash_ or hashes.SHA256())  # type: ignore[arg-type]
+    return signed.public_bytes(Encoding.DER)
+
+
+def named(*parts: x509.NameAttribute[str]) -> x509.Name:
+    return x509.Name(parts)
+
+
+def part(oid: x509.ObjectIdentifier, value: str, **options: object) -> x509.NameAttribute[str]:
+    return x509.NameAttribute(oid, value, **options)  # type: ignore[arg-type]
+
+
+C, L = part(NameOID.COUNTRY_NAME, "VN"), part(NameOID.LOCALITY_NAME, "Hà Nội")
+ORG, CN = part(NameOID.ORGANIZATION_NAME, "UBND"), part(NameOID.COMMON_NAME, "Ánh")
+SIGNING_ONLY = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
+ECDH = x509.KeyUsage(True, True, False, False, True, False, False, False, False)
+
+SPOILED: list[tuple[str, Callable[[x509.Certificate], dict[str, object]]]] = [
+    ("serial_is_positive_random_and_at_most_20_octets", lambda _: {"serial_number": 4711}),
+    ("signature_algorithm_is_the_issuers", lambda _: {"hash_": hashes.SHA384()}),
+    ("issuer_is_the_ca_byte_for_byte", lambda _: {"issuer_name": named(C, CN)}),
+    (
+        "validity_fits_the_profile_and_the_issuer",
+        lambda g: {"not_valid_after": g.not_valid_after_utc + timedelta(seconds=1)},
+    ),
+    (
+        "validity_fits_the_profile_and_the_issuer",
+        lambda g: {"not_valid_before": NOW - timedelta(days=9), "not_valid_after": NOW},
+    ),
+    (
+        "subject_strings_are_utf8_and_within_bounds",
+        lambda _: {
+            "subject_name": named(
+                C, L, ORG, part(NameOID.COMMON_NAME, "Anh", _type=_ASN1Type.PrintableString)
+            )
+        },
+    ),
+    ("subject_has_only_c_l_o_ou_cn_in_order", lambda _: {"subject_name": named(C, L, ORG)}),
+    ("subject_has_only_c_l_o_ou_cn_in_order", lambda _: {"subject_name": named(C, ORG, L, CN)}),
+    (
+        "subject_has_only_c_l_o_ou_cn_in_order",
+        lambda _: {"subject_name": named(C, L, ORG, CN, part(NameOID.TITLE, "Chủ tịch"))},
+    ),
+    (
+        "no_id_number_in_the_subject",
+        lambda _: {"subject_name": named(C, L, ORG, part(NameOID.COMMON_NAME, "Ánh 001234567890"))},
+    ),
+    ("key_usage_is_critical_and_the_profiles", lambda _: {"drop": x509.KeyUsage}),
+    ("key_usage_is_critical_and_the_profiles", lambda _: {"flip": x509.KeyUsage}),
+    (
+        "key_usage_is_critical_and_the_profiles",
+        lambda _: {"drop": x509.KeyUsage, "extension": SIGNING_ONLY},
+    ),
+    (
+        "key_usage_is_critical_and_the_profiles",
+        lambda _: {"drop": x509.KeyUsage, "extension": ECDH},
+    ),
+    (
+        "extended_key_usage_is_the_profiles",
+        lambda _: {
+            "drop": x509.ExtendedKeyUsage,
+            "extension": x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]),
+        },
+    ),
+    ("it_is_no_ca", lambda _: {"extension": x509.BasicConstraints(ca=True, path_length=None)}),
+    (
+        "subject_key_identifier_is_the_keys",
+        lambda _: {
+            "drop": x509.SubjectKeyIdentifier,
+            "extension": x509.SubjectKeyIdentifier(b"x" * 20),
+        },
+    ),
+    (
+        "authority_key_identifier_is_the_issuers",
+        lambda _: {
+            "drop": x509.AuthorityKeyIdentifier,
+            "extension": x509.AuthorityKeyIdentifier(b"x" * 20, None, None),
+        },
+    ),
+    (
+        "alternative_name_is_one_mailbox",
+        lambda _: {
+            "drop": x509.SubjectAlternativeName,
+            "extension": x509.SubjectAlternativeName([x509.DNSName("hanoi.gov.vn")]),
+        },
+    ),
+    ("policy_is_the_profiles", lambda _: {"drop": x509.CertificatePolicies}),
+    ("issuer_certificate_has_an_address", lambda _: {"drop": x509.AuthorityInformationAccess}),
+    ("crl_has_an_address", lambda _: {"drop": x509.CRLDistributionPoints}),
+    ("no_other_extension", lambda _: {"extension": x509.OCSPNoCheck()}),
+    (
+        "key_is_of_an_allowed_kind",
+        lambda _: {"public_key": ec.generate_private_key(ec.SECP521R1()).public_key()},
+    ),
+]
+
+
+def test_a_good_certificate_breaks_no_rule(
+    good: x509.Certificate, hierarchy: Hierarchy, profiles: ProfileSet
+) -> None:
+    der = good.public_bytes(Encoding.DER)
+    assert findings(der, hierarchy.issuing, profiles.profile_of("personal-signature")) == ()
+
+
+@pytest.mark.parametrize(("rule", "spoil"), SPOILED)
+def test_a_spoiled_certificate_breaks_the_rule(
+    good: x509.Certificate,
+    hierarchy: Hierarchy,
+    profiles: ProfileSet,
+    rule: str,
+    spoil: Callable[[x509.Certificate], dict[str, object]],
+) -> None:
+    der = remade(good, **spoil(good))  # type: ignore[arg-type]
+    found = findings(der, hierarchy.issuing, profiles.profile_of("personal-signature"))
+    assert rule in {finding.rule for finding in found}
+    assert all(finding.source for finding in found)
+
+
+def test_bytes_that_are_no_certificate_are_one_finding(
+    hierarchy: Hierarchy, profiles: ProfileSet
+) -> None:
+    profile = profiles.profile_of("personal-signature")
+    for der in (b"", b"\x30\x03\x02\x01", b"not DER"):
+        assert [f.rule for f in findings(der, hierarchy.issuing, profile)] == ["it_parses"]
+
+
+def test_pkilint_is_asked_and_heard(good: x509.Certificate) -> None:
+    """A negative path: what it objects to comes back as a finding."""
+    der = remade(good, flip=x509.SubjectKeyIdentifier)
+    assert pkilint_findings(der) != ()
