@@ -15,11 +15,10 @@ from sqlalchemy import select
 from signer import migrations
 from signer.accounts import SYSTEM, Role
 from signer.accounts.models import Account
-from signer.app import create_app
 from signer.cli.ceremony import ceremony_is_due, hold_ceremony
-from signer.cli.console import _, settings_of_this_machine
+from signer.cli.console import _, settings_of_this_machine, this_machine
 from signer.cli.demo.logins import Login, read_logins
-from signer.cli.server import serve
+from signer.cli.server import serve_here
 from signer.clock import HANOI, Clock
 from signer.config import Settings, load_settings
 from signer.db import db
@@ -53,7 +52,7 @@ def setup(no_serve: bool, empty: bool, reset: bool, port: int) -> None:
     if reset and settings.home.exists():
         _confirm_reset(settings)
         _tell(_("Dữ liệu cũ nằm tại: %(folder)s"), folder=set_aside(settings))
-    made = set_up(settings, demo=not empty, port=port)
+    made = set_up(settings, this_machine().create_app, demo=not empty, port=port)
     show_logins(made)
     if no_serve:
         _tell(_("Đã cài đặt xong. Chạy scripts/run để phục vụ."))
@@ -62,10 +61,12 @@ def setup(no_serve: bool, empty: bool, reset: bool, port: int) -> None:
     if made.is_new:  # the HSM was opened here: a server begins with a process of its own
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, sys.argv[0], "serve", "--port", str(port)])  # noqa: S606  # our own command, no shell
-    click.get_current_context().invoke(serve, port=port)
+    serve_here(port)
 
 
-def set_up(settings: Settings, *, demo: bool, port: int = 8080) -> SetUp:
+def set_up(
+    settings: Settings, create_app: Callable[[Settings], Flask], *, demo: bool, port: int = 8080
+) -> SetUp:
     """The installation below `settings.home` is complete; what exists is kept.
 
     `demo` fills a home that is made now with the invented city, and never one that exists. A

@@ -19,7 +19,6 @@ from signer.cli.demo.papers import paper_pdf
 from signer.cli.demo.people import SEED, Invented, invented_people, roster_csv
 from signer.errors import N_
 from signer.services import Services
-from signer.worker import handlers
 
 OFFICES = ("00004", "00577", "SNV", "STC")
 """Whose papers the demo invents; people sign in at the first of them."""
@@ -150,7 +149,7 @@ def _certify(
     # Between approval and issuing these people's addresses were withdrawn: their items fail.
     _import(rooms, [replace(person, email="") for person in shares.failing], names)
     with progress(rooms.jobs.waiting(), _("Đang cấp")) as advance:
-        rooms.jobs.run(handlers(rooms), on_progress=advance)
+        rooms.jobs.run(rooms.job_handlers, on_progress=advance)
     for group in shares.pending:
         _file(rooms, staff.hr, group)
     rejected = _file(rooms, staff.hr, shares.rejected)
