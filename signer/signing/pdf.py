@@ -2,13 +2,14 @@
 
 import contextlib
 import hashlib
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from signer.errors import N_, Invalid
+from signer.errors import N_, Invalid, Unavailable
 from signer.signing import cms
 from signer.signing.appearance import AppearanceText
 from signer.signing.geometry import Box
@@ -17,6 +18,9 @@ from signer.signing.sandbox import Sandbox, SandboxFailure, shared_sandbox
 PREPARE_SECONDS = 60.0
 """A 100 MB document takes two seconds; what needs longer is hostile."""
 
+
+IN_MEMORY_BYTES = 16 * 1024 * 1024
+"""Larger documents are copied on disk instead of being held in memory."""
 
 _TOO_COMPLEX = N_("Tài liệu PDF quá phức tạp hoặc bị lỗi nên không ký được. Hãy xuất lại tệp PDF.")
 
@@ -35,20 +39,23 @@ class SignedPdf:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedPdf:
-    """A document with a gap for the CMS object; nothing in it may change any more.
+    """A document and the update it will get, with a gap for the CMS object.
 
     Belongs to this process: it holds a hash that is half way through the file.
     """
 
-    path: Path
+    document: bytes | Path
+    """The document itself, or its copy on disk when it is a large one."""
     document_digest: bytes
-    gap_start: int
-    gap_end: int
+    before_gap: bytes = field(repr=False)
+    """The update up to the gap; `after_gap` is the rest of it."""
+    after_gap: bytes = field(repr=False)
+    gap_bytes: int
+    hashed: "hashlib._Hash" = field(repr=False)
+    """SHA-256 of the document and `before_gap`."""
+    size_bytes: int
     field_name: str
     page: int
-    size_bytes: int
-    before_gap: "hashlib._Hash" = field(repr=False)
-    after_gap: bytes = field(repr=False)
 
 
 def sign_pdf(
@@ -105,7 +112,11 @@ def prepare_pdf(
     reason: str | None = None,
     sandbox: Sandbox | None = None,
 ) -> PreparedPdf:
-    """`work` is the document ready to be signed; no key is needed yet."""
+    """All that can be done without the key is done; `source` may go away now.
+
+    `work` is where a document of more than `IN_MEMORY_BYTES` is copied to, on the disk of the
+    final output; smaller ones stay in memory. Errors as `sign_pdf`.
+    """
     if not source.is_file():
         raise Invalid(N_("Không tìm thấy tệp PDF cần ký."))
     try:
@@ -133,36 +144,45 @@ def prepare_pdf(
 
 
 def _appended(source: Path, work: Path, told: Mapping[str, Any], update: bytes) -> PreparedPdf:
-    """`work` is `source` octet for octet, then the update; the digest leaves the gap out.
+    """The update after the document, octet for octet; the digest leaves the gap out.
 
     The digest is made here, so the signature covers the very file that was handed in (R45),
     whatever the sandbox may have answered.
     """
-    before_gap = hashlib.sha256()
-    size_bytes = 0
-    with source.open("rb") as original, work.open("wb") as file:
-        while chunk := original.read(1 << 20):
-            before_gap.update(chunk)
-            file.write(chunk)
-            size_bytes += len(chunk)
-        file.write(update)
+    hashed = hashlib.sha256()
+    document: bytes | Path = work
+    if source.stat().st_size <= IN_MEMORY_BYTES:
+        document = source.read_bytes()
+        hashed.update(document)
+        size_bytes = len(document)
+    else:
+        shutil.copyfile(source, work)
+        with work.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                hashed.update(chunk)
+            size_bytes = file.tell()
     start, end = int(told["start"]) - size_bytes, int(told["end"]) - size_bytes
-    gap = b"<" + b"0" * (end - start - 2) + b">"
-    if not 0 < start < end < len(update) or update[start:end] != gap:
-        raise Invalid(_TOO_COMPLEX)  # a child that answers nonsense was taken over by the file
-    before_gap.update(update[:start])
-    digest = before_gap.copy()
+    ranges = b"[0 %d %d %d]" % (size_bytes + start, size_bytes + end, len(update) - end)
+    is_sound = (
+        0 < start < end < len(update)
+        and update[start:end] == b"<" + b"0" * (end - start - 2) + b">"
+        and ranges in update
+    )
+    if not is_sound:  # a child that answers nonsense was taken over by the file
+        raise Invalid(_TOO_COMPLEX)
+    hashed.update(update[:start])
+    digest = hashed.copy()
     digest.update(update[end:])
     return PreparedPdf(
-        path=work,
+        document=document,
         document_digest=digest.digest(),
-        gap_start=size_bytes + start,
-        gap_end=size_bytes + end,
+        before_gap=update[:start],
+        after_gap=update[end:],
+        gap_bytes=end - start,
+        hashed=hashed,
+        size_bytes=size_bytes + len(update),
         field_name=str(told["field_name"]),
         page=int(told["page"]),
-        size_bytes=size_bytes + len(update),
-        before_gap=before_gap,
-        after_gap=update[end:],
     )
 
 
@@ -170,20 +190,24 @@ def complete_pdf(
     prepared: PreparedPdf, output: Path, *, template: cms.CmsTemplate, key: cms.SigningKey
 ) -> SignedPdf:
     """The gap is filled and the file has its final name; one operation of the key was used."""
+    document = prepared.document
+    work = document if isinstance(document, Path) else output.with_name(output.name + ".part")
     try:
         signature = cms.sign(template, key, prepared.document_digest).hex().encode()
-        room = prepared.gap_end - prepared.gap_start
-        gap = b"<" + signature.ljust(room - 2, b"0") + b">"
-        if len(gap) != room:
+        gap = b"<" + signature.ljust(prepared.gap_bytes - 2, b"0") + b">"
+        if len(gap) != prepared.gap_bytes:
             raise AssertionError("the template knows the largest size")
-        with prepared.path.open("r+b", buffering=0) as file:
-            file.seek(prepared.gap_start)
-            file.write(gap)
-        prepared.path.replace(output)
+        update = b"".join((prepared.before_gap, gap, prepared.after_gap))
+        with work.open("ab" if isinstance(document, Path) else "wb", buffering=0) as file:
+            if isinstance(document, bytes):
+                update = document + update
+            if file.write(update) != len(update):
+                raise Unavailable(N_("Không đủ chỗ trên đĩa để ghi tài liệu đã ký."))
+        work.replace(output)
     except BaseException:
-        _remove(prepared.path)
+        _remove(work)
         raise
-    whole = prepared.before_gap.copy()
+    whole = prepared.hashed.copy()
     whole.update(gap)
     whole.update(prepared.after_gap)
     return SignedPdf(

@@ -18,7 +18,6 @@ from pyhanko.sign.fields import FieldMDPSpec, SigFieldSpec, enumerate_sig_fields
 from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers.cms_embedder import (
     PdfCMSEmbedder,
-    SigIOSetup,
     SigMDPSetup,
     SigObjSetup,
 )
@@ -54,7 +53,7 @@ def prepare(
     try:
         with Path(source).open("rb") as file:
             stream, size_bytes = _growing(file)
-            writer = IncrementalPdfFileWriter(stream, strict=False)
+            writer = _Writer(stream, strict=False)
             if writer.prev.encrypted:
                 raise Invalid(N_("Tài liệu đang được đặt mật khẩu nên không ký được."))
             update = _Update(writer, AppearanceText(**appearance), datetime.fromisoformat(at))
@@ -67,6 +66,13 @@ def prepare(
         raise Invalid(
             N_("Tài liệu PDF có cấu trúc bị lỗi nên không ký được. Hãy xuất lại tệp PDF.")
         ) from error
+
+
+class _Writer(IncrementalPdfFileWriter):
+    """Leaves the author's properties as they are; pyHanko would write itself in as producer."""
+
+    def _update_meta(self) -> None:
+        pass
 
 
 def _growing(file: BinaryIO) -> tuple[BinaryIO, int]:
@@ -189,7 +195,7 @@ class _Update:
         steps = PdfCMSEmbedder(new_field_spec=self.new_field).write_cms(self.name, self.writer)
         field = next(steps).get_object()
         self._show(field)
-        signature = SignatureObject(
+        signature: Any = SignatureObject(
             timestamp=self.at.astimezone(HANOI),
             name=self.text.name,
             reason=reason,
@@ -198,10 +204,14 @@ class _Update:
         )
         signature["/SubFilter"] = pdf_name("/ETSI.CAdES.detached")
         steps.send(SigObjSetup(sig_placeholder=signature, mdp_setup=_lock_of(field)))
-        prepared, _ = steps.send(SigIOSetup(md_algorithm="sha256", in_place=True))
+        # pyHanko's last step would hash the whole document; the parent does that itself.
+        self.writer.write_in_place()
+        stream = self.writer.prev.stream
+        start, end = signature.contents.offsets
+        signature.byte_range.fill_offsets(stream, start, end, stream.tell())
         return {
-            "start": prepared.reserved_region_start,
-            "end": prepared.reserved_region_end,
+            "start": start,
+            "end": end,
             "field_name": self.name,
             "page": self.page,
         }
@@ -222,9 +232,9 @@ class _Update:
 
     def _font(self, font: EmbeddedFont) -> Any:
         program = self.writer.add_object(
-            _deflated(font.program, Length1=objects.NumberObject(font.program_length))
+            _stream(font.program, b"/Filter/FlateDecode/Length1 %d" % font.program_length)
         )
-        to_unicode = self.writer.add_object(_deflated(font.to_unicode))
+        to_unicode = self.writer.add_object(_stream(font.to_unicode, b"/Filter/FlateDecode"))
         name = font.name.encode()
         left, low, right, high = font.bounding_box
         descriptor = self.writer.add_object(
@@ -295,26 +305,17 @@ class _Raw(generic.PdfObject):
         stream.write(self._written)
 
 
-def _deflated(data: bytes, **entries: generic.PdfObject) -> generic.StreamObject:
-    dictionary = {pdf_name(f"/{key}"): value for key, value in entries.items()}
-    dictionary[pdf_name("/Filter")] = pdf_name("/FlateDecode")
-    return generic.StreamObject(dictionary, encoded_data=data)
+def _stream(data: bytes, entries: bytes) -> _Raw:
+    return _Raw(b"<<%s/Length %d>>\nstream\n%s\nendstream" % (entries, len(data), data))
 
 
-def _form(drawing: Drawing, geometry: PageGeometry, font: Any) -> generic.StreamObject:
+def _form(drawing: Drawing, geometry: PageGeometry, font: Any) -> _Raw:
     a, b, c, d = geometry.appearance_matrix()
-    numbers = [objects.NumberObject(value) for value in (a, b, c, d, 0, 0)]
-    bounds = [objects.FloatObject(round(v, 3)) for v in (0, 0, drawing.width, drawing.height)]
-    fonts = objects.DictionaryObject({pdf_name("/F0"): font})
-    return generic.StreamObject(
-        {
-            pdf_name("/Type"): pdf_name("/XObject"),
-            pdf_name("/Subtype"): pdf_name("/Form"),
-            pdf_name("/BBox"): objects.ArrayObject(bounds),
-            pdf_name("/Matrix"): objects.ArrayObject(numbers),
-            pdf_name("/Resources"): objects.DictionaryObject({pdf_name("/Font"): fonts}),
-        },
-        stream_data=drawing.content,
+    return _stream(
+        drawing.content,
+        b"/Type/XObject/Subtype/Form/BBox[0 0 %.3f %.3f]/Matrix[%d %d %d %d 0 0]"
+        b"/Resources<</Font<</F0 %d 0 R>>>>"
+        % (drawing.width, drawing.height, a, b, c, d, font.idnum),
     )
 
 
