@@ -17,13 +17,10 @@ class AccountBody(Schema):
     name = fields.String(required=True, validate=ma.validate.Length(min=1, max=100))
     role = fields.Enum(Role, by_value=True, required=True)
     unit = fields.String(
-        load_default=None,
         allow_none=True,
         metadata={"description": "Unit code; left out, the role holds over the whole city"},
     )
-    display_name = fields.String(
-        load_default=None, allow_none=True, validate=ma.validate.Length(max=200)
-    )
+    display_name = fields.String(allow_none=True, validate=ma.validate.Length(max=200))
 
 
 class AccountMade(Schema):

@@ -21,10 +21,8 @@ _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 class CoverageQuery(Schema):
     """Which day and which unit."""
 
-    as_of = fields.Date(load_default=None, metadata={"description": "Left out: now"})
-    unit = fields.String(
-        load_default=None, metadata={"description": "Unit code; left out: all the caller's units"}
-    )
+    as_of = fields.Date(metadata={"description": "Left out: now"})
+    unit = fields.String(metadata={"description": "Unit code; left out: all the caller's units"})
 
 
 class FiguresAnswer(Schema):
@@ -62,7 +60,7 @@ class CoverageAnswer(FiguresAnswer):
     query=CoverageQuery,
     answer=CoverageAnswer(),
 )
-def get_coverage(as_of: date | None, unit: str | None) -> dict[str, object]:
+def get_coverage(as_of: date | None = None, unit: str | None = None) -> dict[str, object]:
     """Coverage on a day, in all and for each unit directly below."""
     return _coverage(as_of, unit).to_json()
 
@@ -73,7 +71,7 @@ def get_coverage(as_of: date | None, unit: str | None) -> dict[str, object]:
     query=CoverageQuery,
     content_type=_XLSX,
 )
-def download_coverage(as_of: date | None, unit: str | None) -> Response:
+def download_coverage(as_of: date | None = None, unit: str | None = None) -> Response:
     """The same figures as a workbook, in the language asked for."""
     found = _coverage(as_of, unit)
     answer = Response(coverage_xlsx(found, say=say), mimetype=_XLSX)

@@ -87,12 +87,11 @@ class SignBody(Schema):
     page = fields.Integer(required=True, validate=ma.validate.Range(min=1))
     box = fields.List(
         fields.Float(),
-        load_default=None,
         allow_none=True,
         validate=ma.validate.Length(equal=4),
         metadata={"description": "x0, y0, x1, y1 in points; left out only with `field`"},
     )
-    field = fields.String(load_default=None, allow_none=True)
+    field = fields.String(allow_none=True)
     shown_sha256 = fields.String(required=True)
 
 
@@ -106,7 +105,6 @@ class FileQuery(Schema):
     """Which version."""
 
     version = fields.Integer(
-        load_default=None,
         validate=ma.validate.Range(min=0),
         metadata={"description": "Newest when left out"},
     )
@@ -147,9 +145,9 @@ def sign_document(
     document_id: int,
     pin: str,
     page: int,
-    box: list[float] | None,
-    field: str | None,
     shown_sha256: str,
+    box: list[float] | None = None,
+    field: str | None = None,
 ) -> DocumentView:
     """Sign the version that was looked at; asked again after a lost answer, nothing is repeated.
 
@@ -185,7 +183,7 @@ def return_document(document_id: int, reason: str) -> DocumentView:
     query=FileQuery,
     content_type=_PDF,
 )
-def download_document(document_id: int, version: int | None) -> Response:
+def download_document(document_id: int, version: int | None = None) -> Response:
     """A version of the paper, byte for byte."""
     name, sha256 = services().dossiers.file_of(actor(), document_id, version)
     with services().files.path(sha256) as path:

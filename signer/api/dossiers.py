@@ -3,14 +3,13 @@
 from datetime import date
 
 import marshmallow as ma
-from flask_smorest.fields import Upload  # type: ignore[import-untyped]  # it ships no types
 from marshmallow import fields
 from werkzeug.datastructures import FileStorage
 
 from signer.accounts import Permission
 from signer.api.access import actor, needs
 from signer.api.documents import Document
-from signer.api.operations import Operations, Schema
+from signer.api.operations import File, Operations, Schema
 from signer.api.uploads import saved
 from signer.dossiers.views import DossierView
 from signer.services import services
@@ -21,12 +20,8 @@ dossiers = Operations("dossiers", "Papers that wait for signatures")
 class DossierQuery(Schema):
     """Which dossiers, and from where on."""
 
-    state = fields.String(
-        load_default=None, validate=ma.validate.OneOf(["open", "done", "returned"])
-    )
-    before = fields.Integer(
-        load_default=None, metadata={"description": "The last id of the page before"}
-    )
+    state = fields.String(validate=ma.validate.OneOf(["open", "done", "returned"]))
+    before = fields.Integer(metadata={"description": "The last id of the page before"})
     limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
 
 
@@ -35,15 +30,15 @@ class DossierForm(Schema):
 
     title = fields.String(required=True, validate=ma.validate.Length(min=1, max=300))
     unit = fields.String(required=True)
-    due_on = fields.Date(load_default=None)
+    due_on = fields.Date()
     signers = fields.List(
         fields.String(),
         required=True,
         validate=ma.validate.Length(min=1),
         metadata={"description": "Person codes, one field each"},
     )
-    files = fields.List(
-        Upload(),
+    files: fields.List[FileStorage] = fields.List(
+        File(),
         required=True,
         validate=ma.validate.Length(min=1, max=20),
         metadata={"description": "PDF files, one part each"},
@@ -80,7 +75,7 @@ class DossierWithDocuments(Dossier):
     status=201,
 )
 def create_dossier(
-    title: str, unit: str, due_on: date | None, signers: list[str], files: list[FileStorage]
+    title: str, unit: str, signers: list[str], files: list[FileStorage], due_on: date | None = None
 ) -> DossierView:
     """Make a dossier; it goes to its first signer at once."""
     with saved(files, "files") as papers:
@@ -96,7 +91,9 @@ def create_dossier(
     query=DossierQuery,
     answer=Dossier(many=True),
 )
-def list_dossiers(state: str | None, before: int | None, limit: int) -> list[DossierView]:
+def list_dossiers(
+    limit: int, state: str | None = None, before: int | None = None
+) -> list[DossierView]:
     """The newest dossiers the caller may see first."""
     return services().dossiers.dossiers(actor(), state=state, before=before, limit=limit)
 

@@ -13,8 +13,10 @@ from typing import Any, ClassVar, TypeVar
 import marshmallow as ma
 from flask import Flask, current_app, request
 from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]  # it ships no types
+from flask_smorest.fields import Upload  # type: ignore[import-untyped]  # it ships no types
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
+from werkzeug.datastructures import FileStorage
 
 from signer.accounts import Permission
 from signer.api import access, problems
@@ -36,6 +38,15 @@ class Schema(ma.Schema):
 
     class Meta:
         unknown = ma.RAISE
+
+
+class File(Upload):  # type: ignore[misc]  # flask-smorest ships no types
+    """One file of a multipart body."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> FileStorage:
+        if not isinstance(value, FileStorage):
+            raise ma.ValidationError(N_("Trường này phải là một tệp gửi lên."))
+        return value
 
 
 class FieldProblem(Schema):

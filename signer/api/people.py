@@ -19,16 +19,13 @@ _STATES = ["covered", "pending", *(state.value for state in SigningState)]
 class PersonQuery(Schema):
     """Which people, and from where on."""
 
-    unit = fields.String(
-        load_default=None, metadata={"description": "Unit code; with everything below it"}
-    )
-    state = fields.String(load_default=None, validate=ma.validate.OneOf(_STATES))
+    unit = fields.String(metadata={"description": "Unit code; with everything below it"})
+    state = fields.String(validate=ma.validate.OneOf(_STATES))
     search = fields.String(
-        load_default=None,
         validate=ma.validate.Length(max=100),
         metadata={"description": "Part of a name or a code; diacritics do not matter"},
     )
-    after = fields.String(load_default=None, metadata={"description": "`next` of the page before"})
+    after = fields.String(metadata={"description": "`next` of the page before"})
     limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
 
 
@@ -76,7 +73,11 @@ class IdNumber(Schema):
     "/persons", access=needs(Permission.PERSON_VIEW), query=PersonQuery, answer=PersonPage()
 )
 def list_persons(
-    unit: str | None, state: str | None, search: str | None, after: str | None, limit: int
+    limit: int,
+    unit: str | None = None,
+    state: str | None = None,
+    search: str | None = None,
+    after: str | None = None,
 ) -> dict[str, object]:
     """A page of the people the caller may see, by given name.
 

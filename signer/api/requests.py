@@ -19,12 +19,9 @@ class RequestQuery(Schema):
     """Which requests, and from where on."""
 
     state = fields.String(
-        load_default=None,
         validate=ma.validate.OneOf(["pending", "approved", "rejected", "cancelled"]),
     )
-    before = fields.Integer(
-        load_default=None, metadata={"description": "The last id of the page before"}
-    )
+    before = fields.Integer(metadata={"description": "The last id of the page before"})
     limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
 
 
@@ -32,7 +29,7 @@ class RequestBody(Schema):
     """Everybody who lacks a certificate in a unit's subtree, or named people; never both."""
 
     reason = fields.String(required=True)
-    unit = fields.String(load_default=None, allow_none=True)
+    unit = fields.String(allow_none=True)
     lacking = fields.Boolean(load_default=False)
     persons = fields.List(
         fields.String(), load_default=list, validate=ma.validate.Length(max=PEOPLE_AT_ONCE)
@@ -111,7 +108,7 @@ class Approval(Schema):
     status=201,
 )
 def create_request(
-    reason: str, unit: str | None, lacking: bool, persons: list[str]
+    reason: str, lacking: bool, persons: list[str], unit: str | None = None
 ) -> CreatedRequest | tuple[CreatedRequest, int]:
     """File a request.
 
@@ -130,7 +127,9 @@ def create_request(
     query=RequestQuery,
     answer=Request(many=True),
 )
-def list_requests(state: str | None, before: int | None, limit: int) -> list[RequestView]:
+def list_requests(
+    limit: int, state: str | None = None, before: int | None = None
+) -> list[RequestView]:
     """The newest requests of the caller's units first."""
     return services().issuance.requests(actor(), state=state, before=before, limit=limit)
 

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from flask_smorest.fields import Upload  # type: ignore[import-untyped]  # it ships no types
 from marshmallow import fields
 from werkzeug.datastructures import FileStorage
 
 from signer.accounts import Permission
 from signer.api.access import actor, needs
-from signer.api.operations import Operations, Schema
+from signer.api.operations import File, Operations, Schema
 from signer.api.uploads import saved
 from signer.api.wording import Said
 from signer.services import services
@@ -19,7 +18,7 @@ rosters = Operations("roster-imports", "Lists of people as HR has them: check, t
 class RosterForm(Schema):
     """An .xlsx or .csv file."""
 
-    file = Upload(required=True)
+    file = File(required=True)
 
 
 class FindingAnswer(Schema):

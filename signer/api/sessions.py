@@ -52,7 +52,7 @@ class Session(Schema):
     """A token to be sent as `Authorization: Bearer …` until it runs out."""
 
     token = fields.String(required=True)
-    token_type = fields.Constant("Bearer", required=True)
+    token_type = fields.String(required=True)
     account = fields.Nested(Account, required=True)
 
 
@@ -67,7 +67,8 @@ def log_in(name: str, password: str) -> dict[str, object]:
         token = accounts.log_in(name, password, address=request.remote_addr or "", kind="api")
     except Forbidden as error:
         raise Unauthorized(error.sentence, **error.values) from error
-    return {"token": token, "account": accounts.actor_of_session(token)}
+    found = accounts.actor_of_session(token)
+    return {"token": token, "token_type": "Bearer", "account": found}
 
 
 @sessions.delete("/sessions/current", access=BEFORE_NEW_PASSWORD)

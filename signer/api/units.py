@@ -16,7 +16,7 @@ units = Operations("units", "The city's bodies and their divisions")
 class UnitQuery(Schema):
     """Which day's tree."""
 
-    as_of = fields.Date(load_default=None, metadata={"description": "Left out: today"})
+    as_of = fields.Date(metadata={"description": "Left out: today"})
 
 
 class Unit(Schema):
@@ -31,7 +31,7 @@ class Unit(Schema):
 
 
 @units.get("/units", access=needs(Permission.UNIT_VIEW), query=UnitQuery, answer=Unit(many=True))
-def list_units(as_of: date | None) -> list[OrgUnit]:
+def list_units(as_of: date | None = None) -> list[OrgUnit]:
     """The units of the caller's subtrees on a day, in the order of the tree."""
     caller = actor()
     found = services().inventory.units(as_of)

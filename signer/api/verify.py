@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from flask_smorest.fields import Upload  # type: ignore[import-untyped]  # it ships no types
 from marshmallow import fields
 from werkzeug.datastructures import FileStorage
 
 from signer.api.access import PUBLIC
-from signer.api.operations import Operations, Schema
+from signer.api.operations import File, Operations, Schema
 from signer.api.uploads import saved
 from signer.api.wording import say
 from signer.services import services
@@ -19,7 +18,7 @@ verify = Operations("verify", "Checking the signatures of any PDF, open to every
 class VerifyForm(Schema):
     """The PDF to check; it is not kept."""
 
-    file = Upload(required=True)
+    file = File(required=True)
 
 
 class SignatureAnswer(Schema):
