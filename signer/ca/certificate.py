@@ -4,7 +4,7 @@ exactly the draft's bytes."""
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from cryptography import x509
@@ -161,6 +161,12 @@ def signature_algorithm_der(public_key: Any) -> bytes:
     return _SIGNATURE_ALGORITHMS[algorithm_of(public_key)]
 
 
+@lru_cache(maxsize=16)
+def issuer_algorithm_der(issuer: x509.Certificate) -> bytes:
+    """The AlgorithmIdentifier of what this CA signs."""
+    return signature_algorithm_der(issuer.public_key())
+
+
 def key_algorithm_of(public_key: Any) -> str:
     """The profile's word for a subject's key: p256, p384, rsa3072…; `other` for what it is not."""
     if isinstance(public_key, rsa.RSAPublicKey):
@@ -188,11 +194,13 @@ def whole_second(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(microsecond=0)
 
 
+@lru_cache(maxsize=16)
 def key_identifier(certificate: x509.Certificate) -> bytes:
     """The subject key identifier in a CA's certificate."""
     return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
 
 
+@lru_cache(maxsize=16)
 def raw_subject(certificate: x509.Certificate) -> bytes:
     """The subject's Name, byte for byte as the certificate has it."""
     fields = der.children(certificate.tbs_certificate_bytes)

@@ -24,14 +24,17 @@ class IssuedCertificate:
     intent: str
     state: CertificateState
     der: bytes
-    subject: str
-    """RFC 4514 text of the whole name."""
     email: str
     profile: str
     spki_sha256: str
     not_before: datetime
     not_after: datetime
     issued_at: datetime
+
+    @property
+    def subject(self) -> str:
+        """RFC 4514 text of the whole name."""
+        return x509.load_der_x509_certificate(self.der).subject.rfc4514_string()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,7 +273,6 @@ def _issued(row: Certificate, der: bytes | None) -> IssuedCertificate:
         intent=row.intent,
         state=CertificateState(row.state),
         der=der,
-        subject=x509.load_der_x509_certificate(der).subject.rfc4514_string(),
         email=row.subject_email,
         profile=row.profile,
         spki_sha256=row.spki_sha256,

@@ -2,20 +2,21 @@
 pkilint on every distinct shape."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 from signer.ca import der
 from signer.ca.certificate import (
+    issuer_algorithm_der,
     key_algorithm_of,
     key_identifier,
     raw_subject,
-    signature_algorithm_der,
 )
 from signer.ca.names import ID_NUMBER, UPPER_BOUNDS
 from signer.ca.profiles import MAX_PERSONAL_VALIDITY_DAYS, Profile
@@ -35,6 +36,9 @@ _NAME_ORDER = (
 )
 
 
+_NAME_TYPES = {  # as they are encoded: 2.5.4.n is 06 03 55 04 n
+    bytes((6, 3, 0x55, 4, int(oid.dotted_string.rpartition(".")[2]))): oid for oid in _NAME_ORDER
+}
 _USAGE_BITS = (
     "digital_signature",
     "content_commitment",
@@ -56,16 +60,21 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class _Case:
-    """What a rule looks at."""
+    """What a rule looks at: the certificate taken apart once for all of them."""
 
     certificate: x509.Certificate
     issuer: x509.Certificate
     profile: Profile
     tbs: list[tuple[int, bytes]]
     """The fields of the TBSCertificate (RFC 5280 section 4.1)."""
+    subject: list[tuple[x509.ObjectIdentifier | None, int, str]]
+    """Type (None for one we do not use), string tag and value of each attribute."""
+    extensions: dict[type[Any], x509.Extension[Any]]
+    public_key: Any
 
-    def extension(self, kind: type[Any]) -> Any:
-        return self.certificate.extensions.get_extension_for_class(kind)
+    def extension(self, kind: type[Any]) -> x509.Extension[Any]:
+        """The extension; `LookupError` when the certificate has none of this kind."""
+        return self.extensions[kind]
 
 
 Rule = Callable[[_Case], bool]
@@ -123,17 +132,24 @@ def _case(specimen_der: bytes, issuer: x509.Certificate, profile: Profile) -> _C
     try:
         certificate = x509.load_der_x509_certificate(specimen_der)
         tbs = der.children(certificate.tbs_certificate_bytes)
-        certificate.extensions  # noqa: B018  # parses them, or raises
-    except ValueError:
+        return _Case(
+            certificate=certificate,
+            issuer=issuer,
+            profile=profile,
+            tbs=tbs,
+            subject=list(_attributes(tbs[5][1])),
+            extensions={type(e.value): e for e in certificate.extensions},
+            public_key=certificate.public_key(),
+        )
+    except (ValueError, IndexError, UnsupportedAlgorithm):
         return None
-    return _Case(certificate=certificate, issuer=issuer, profile=profile, tbs=tbs)
 
 
 def _broken(case: _Case) -> Iterator[Finding]:
     for name, source, keeps in _RULES:
         try:
             kept = keeps(case)
-        except (x509.ExtensionNotFound, ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError):
             kept = False
         if not kept:
             yield Finding(rule=name, source=source)
@@ -179,19 +195,18 @@ def _shape(case: _Case) -> tuple[object, ...]:
     return (
         case.profile.name,
         key_identifier(case.issuer),
-        key_algorithm_of(case.certificate.public_key()),
+        key_algorithm_of(case.public_key),
         tuple(tag for tag, _ in der.children(case.tbs[4][1])),  # UTCTime or GeneralizedTime
-        tuple((oid, tag) for oid, tag, _ in _attributes(case.tbs[5][1])),
-        tuple((e.oid.dotted_string, e.critical) for e in case.certificate.extensions),
+        tuple((oid, tag) for oid, tag, _ in case.subject),
+        tuple((kind, e.critical) for kind, e in case.extensions.items()),
     )
 
 
-def _attributes(name_der: bytes) -> Iterable[tuple[bytes, int, bytes]]:
-    """(type, string tag, value) of each attribute of a Name."""
+def _attributes(name_der: bytes) -> Iterator[tuple[x509.ObjectIdentifier | None, int, str]]:
     for _, relative in der.children(name_der):
         for _, pair in der.children(relative):
             (_, oid), (tag, value) = der.children(pair)
-            yield oid, tag, der.content(value)
+            yield _NAME_TYPES.get(oid), tag, der.content(value).decode()
 
 
 # The rules -----------------------------------------------------------------------------------
@@ -210,7 +225,7 @@ def serial_is_positive_random_and_at_most_20_octets(case: _Case) -> bool:
 
 @rule("RFC 5280 sections 4.1.1.2 and 4.1.2.3")
 def signature_algorithm_is_the_issuers(case: _Case) -> bool:
-    return case.tbs[2][1] == signature_algorithm_der(case.issuer.public_key())
+    return case.tbs[2][1] == issuer_algorithm_der(case.issuer)
 
 
 @rule("RFC 5280 section 4.1.2.4")
@@ -232,26 +247,25 @@ def validity_fits_the_profile_and_the_issuer(case: _Case) -> bool:
 
 @rule("RFC 5280 section 4.1.2.4 and appendix A.1")
 def subject_strings_are_utf8_and_within_bounds(case: _Case) -> bool:
-    country_tag, *tags = [tag for _, tag, _ in _attributes(case.tbs[5][1])]
+    country_tag, *tags = [tag for _, tag, _ in case.subject]
     return (
         country_tag == der.PRINTABLE_STRING
         and set(tags) == {der.UTF8_STRING}
-        and all(0 < len(a.value) <= UPPER_BOUNDS[a.oid] for a in case.certificate.subject)
+        and all(oid and 0 < len(text) <= UPPER_BOUNDS[oid] for oid, _, text in case.subject)
     )
 
 
 @rule("domain.md D4")
 def subject_has_only_c_l_o_ou_cn_in_order(case: _Case) -> bool:
-    oids = [attribute.oid for attribute in case.certificate.subject]
-    units = NameOID.ORGANIZATIONAL_UNIT_NAME
-    return [o for o in oids if o != units] == [o for o in _NAME_ORDER if o != units] and (
-        [_NAME_ORDER.index(o) for o in oids] == sorted(_NAME_ORDER.index(o) for o in oids)
-    )
+    places = [_NAME_ORDER.index(oid) if oid else -1 for oid, _, _ in case.subject]
+    unit = _NAME_ORDER.index(NameOID.ORGANIZATIONAL_UNIT_NAME)
+    others = [place for place in range(len(_NAME_ORDER)) if place != unit]
+    return places == sorted(places) and [p for p in places if p != unit] == others
 
 
 @rule("domain.md D4 and R2")
 def no_id_number_in_the_subject(case: _Case) -> bool:
-    return not any(ID_NUMBER.search(str(a.value)) for a in case.certificate.subject)
+    return not any(ID_NUMBER.search(text) for _, _, text in case.subject)
 
 
 @rule("RFC 5280 section 4.2.1.3")
@@ -269,13 +283,13 @@ def extended_key_usage_is_the_profiles(case: _Case) -> bool:
 
 @rule("RFC 5280 section 4.2.1.9")
 def it_is_no_ca(case: _Case) -> bool:
-    return not any(isinstance(e.value, x509.BasicConstraints) for e in case.certificate.extensions)
+    return x509.BasicConstraints not in case.extensions
 
 
 @rule("RFC 5280 section 4.2.1.2")
 def subject_key_identifier_is_the_keys(case: _Case) -> bool:
     found = case.extension(x509.SubjectKeyIdentifier)
-    expected = x509.SubjectKeyIdentifier.from_public_key(case.certificate.public_key())
+    expected = x509.SubjectKeyIdentifier.from_public_key(case.public_key)
     return not found.critical and bool(found.value == expected)
 
 
@@ -310,15 +324,15 @@ def crl_has_an_address(case: _Case) -> bool:
 
 @rule("RFC 5280 section 4.2")
 def no_other_extension(case: _Case) -> bool:
-    return len(list(case.certificate.extensions)) == 8
+    return len(case.extensions) == len(case.certificate.extensions) == 8
 
 
 @rule("TS 119 312 section 6; certs/profiles.toml")
 def key_is_of_an_allowed_kind(case: _Case) -> bool:
-    return key_algorithm_of(case.certificate.public_key()) in case.profile.key_algorithms
+    return key_algorithm_of(case.public_key) in case.profile.key_algorithms
 
 
 @rule("RFC 5280 section 6: a subscriber must not hold its issuer's key")
 def key_is_not_the_issuers(case: _Case) -> bool:
-    found = x509.SubjectKeyIdentifier.from_public_key(case.certificate.public_key())
+    found = x509.SubjectKeyIdentifier.from_public_key(case.public_key)
     return found.digest != key_identifier(case.issuer)

@@ -7,6 +7,7 @@ name. No ID number, tax code or title ever: a certificate is public for as long 
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -102,6 +103,7 @@ def spelled(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+@lru_cache(maxsize=1024)  # thousands of people share a few hundred units
 def _attribute(oid: x509.ObjectIdentifier, value: str, field: str) -> x509.NameAttribute[str]:
     text = spelled(value)
     if len(text) > UPPER_BOUNDS[oid]:
