@@ -1,6 +1,7 @@
 """Works off jobs: as a thread beside the embedded server, or as a process of its own."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -11,6 +12,8 @@ from signer.errors import Unavailable
 from signer.services import services
 
 IDLE_SECONDS = 1.0
+CRL_SECONDS = 10.0
+"""How soon at the latest a revocation is looked for and the list published anew."""
 AWAY_SECONDS = 3.0
 
 _log = structlog.get_logger(__name__)
@@ -22,6 +25,7 @@ def work(app: Flask, stop: threading.Event) -> None:
     While the HSM is away the queue waits; no fault of one round ends the worker.
     """
     resumed = False
+    crl_due = 0.0
     while not stop.is_set():
         pause = IDLE_SECONDS
         try:
@@ -30,6 +34,9 @@ def work(app: Flask, stop: threading.Event) -> None:
                 if not resumed:
                     rooms.issuance.issuing.resume()
                     resumed = True
+                if time.monotonic() >= crl_due:
+                    rooms.authority.refresh_crl()
+                    crl_due = time.monotonic() + CRL_SECONDS
                 rooms.jobs.run(rooms.job_handlers, stop=stop.is_set)
         except Unavailable as error:
             _log.warning("jobs wait", reason=error.sentence)

@@ -46,9 +46,7 @@ def clock() -> StandingClock:
 
 
 @pytest.fixture(scope="session")
-def pki(
-    tmp_path_factory: pytest.TempPathFactory, hsm: Hsm, root_hsm: Hsm, vault: Vault
-) -> Path:
+def pki(tmp_path_factory: pytest.TempPathFactory, hsm: Hsm, root_hsm: Hsm, vault: Vault) -> Path:
     """root.pem and issuing.pem of a hierarchy whose keys are in the session's tokens."""
     folder = tmp_path_factory.mktemp("pki")
     profiles = load_profiles()

@@ -10,6 +10,8 @@ from signer.cli.console import Machine, _, sentence
 from signer.cli.setup import setup
 from signer.errors import SignerError
 
+__all__ = ["Machine", "main"]
+
 EX_USAGE = 64
 """sysexits.h; click's own 2 would look like `signer verify` saying "indeterminate"."""
 

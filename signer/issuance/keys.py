@@ -60,7 +60,7 @@ def wrapped_of(key_id: int) -> bytes:
 
 
 def mark_active(key_id: int) -> None:
-    """The key is sealed and kept here no longer; in the caller's transaction, `Conflict` if lost."""
+    """The key is sealed, kept here no longer; in the caller's transaction, `Conflict` if lost."""
     move_state(SigningKey, key_id, "ready", "active", wrapped=None)
 
 

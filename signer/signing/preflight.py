@@ -70,7 +70,7 @@ class Preflight:
 
     verdict: PreflightVerdict
     sentence: str
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)  # whatever the sentence names
     pages: tuple[PageSize, ...] = ()
     signatures: int = 0
     fields: tuple[SignatureField, ...] = ()

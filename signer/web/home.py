@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from signer.accounts import Actor, Permission
 from signer.accounts.permissions import ROLE_NAMES
-from signer.dossiers.service import DocumentView
+from signer.dossiers.views import DocumentView
 from signer.jobs import Progress
 from signer.services import services
 from signer.signing.service import KeyState

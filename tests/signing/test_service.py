@@ -32,9 +32,7 @@ def official(city: City) -> tuple[Person, Actor]:
 
 
 def _sign(services: Services, actor: Actor, sha256: str, pin: str, intent: str = "thử") -> str:
-    return services.signing.sign(
-        actor, intent=intent, input_sha256=sha256, pin=pin, place=PLACE
-    )
+    return services.signing.sign(actor, intent=intent, input_sha256=sha256, pin=pin, place=PLACE)
 
 
 @both_databases
@@ -67,9 +65,7 @@ def test_the_sealed_key_is_the_only_copy(
     envelope = db.session.scalar(select(Activation.envelope))
     assert envelope is not None
     assert wrapped not in envelope
-    raw = b"".join(
-        file.read_bytes() for file in services.settings.home.glob("signer.sqlite3*")
-    )
+    raw = b"".join(file.read_bytes() for file in services.settings.home.glob("signer.sqlite3*"))
     assert wrapped not in raw[: services.settings.home.joinpath("signer.sqlite3").stat().st_size]
     with pytest.raises(NotFound):
         services.signing.activate(actor, PIN)
