@@ -73,7 +73,7 @@ def draft_personal(
     """A personal certificate as the profile wants it; `Invalid` for facts it cannot state."""
     builder = (
         x509.CertificateBuilder(
-            issuer_name=issuer.subject,
+            issuer_name=_subject(issuer),
             subject_name=subject_name(subject),
             public_key=public_key,
             serial_number=serial,
@@ -249,6 +249,15 @@ def _ca_builder(
     ).add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
 
 
+# What all certificates of one CA share is made once: it costs more than the signature.
+
+
+@lru_cache(maxsize=16)
+def _subject(certificate: x509.Certificate) -> x509.Name:
+    return certificate.subject
+
+
+@lru_cache(maxsize=16)
 def _key_usage(*bits: str) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature="digital_signature" in bits,
@@ -263,18 +272,22 @@ def _key_usage(*bits: str) -> x509.KeyUsage:
     )
 
 
+@lru_cache(maxsize=16)
 def _purposes(oids: tuple[str, ...]) -> x509.ExtendedKeyUsage:
     return x509.ExtendedKeyUsage([x509.ObjectIdentifier(oid) for oid in oids])
 
 
+@lru_cache(maxsize=16)
 def _policy(oid: str) -> x509.CertificatePolicies:
     return x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(oid), None)])
 
 
+@lru_cache(maxsize=16)
 def _issuer_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
     return x509.AuthorityKeyIdentifier(key_identifier(issuer), None, None)
 
 
+@lru_cache(maxsize=16)
 def _issuer_address(url: str) -> x509.AuthorityInformationAccess:
     return x509.AuthorityInformationAccess(
         [
@@ -285,6 +298,7 @@ def _issuer_address(url: str) -> x509.AuthorityInformationAccess:
     )
 
 
+@lru_cache(maxsize=16)
 def _crl_address(url: str) -> x509.CRLDistributionPoints:
     point = x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, None)
     return x509.CRLDistributionPoints([point])
