@@ -10,6 +10,7 @@ from typing import Any
 import flask_swagger_ui
 from flask import Blueprint, Flask, Response, current_app, render_template, send_from_directory
 from flask.json import dumps
+from flask_babel import get_locale
 
 from signer.api import problems
 from signer.api.access import MARK, PUBLIC, authenticate
@@ -45,7 +46,7 @@ def openapi() -> Response:
 @blueprint.get("/docs")
 def page() -> str:
     """A page to read and try every operation."""
-    return render_template("api/docs.html", language=problems.language())
+    return render_template("api/docs.html", language=str(get_locale()))
 
 
 @blueprint.get("/docs/<path:name>")

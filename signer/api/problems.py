@@ -1,6 +1,7 @@
 """Every error of this door as a problem document (RFC 9457), in the caller's language."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 
@@ -74,6 +75,33 @@ _FIELD_SENTENCES: dict[str, str] = {  # marshmallow's own words, which come in E
     "Not a valid date.": N_("Ngày phải có dạng YYYY-MM-DD và là ngày có thật."),
     "Not a valid list.": N_("Giá trị phải là một danh sách."),
 }
+_FIELD_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(r"Must be one of: (?P<choices>.+)\."),
+        N_("Giá trị phải là một trong: %(choices)s."),
+    ),
+    (
+        re.compile(r"Must be .+ to (?P<min>\S+) and .+ to (?P<max>\S+)\."),
+        N_("Giá trị phải nằm trong khoảng từ %(min)s đến %(max)s."),
+    ),
+    (
+        re.compile(r"Must be greater than or equal to (?P<min>\S+)\."),
+        N_("Giá trị phải từ %(min)s trở lên."),
+    ),
+    (
+        re.compile(r"Longer than maximum length (?P<max>\d+)\."),
+        N_("Độ dài không được quá %(max)s."),
+    ),
+    (
+        re.compile(r"Shorter than minimum length (?P<min>\d+)\."),
+        N_("Độ dài ít nhất phải là %(min)s."),
+    ),
+    (
+        re.compile(r"Length must be between (?P<min>\d+) and (?P<max>\d+)\."),
+        N_("Độ dài phải từ %(min)s đến %(max)s."),
+    ),
+    (re.compile(r"Length must be (?P<size>\d+)\."), N_("Độ dài phải đúng bằng %(size)s.")),
+)
 _FIELD_OTHERWISE = N_("Giá trị không hợp lệ.")
 
 
@@ -192,8 +220,16 @@ def _complaints(found: object, field: str) -> Iterator[dict[str, str]]:
         for message in found:
             yield from _complaints(message, field)
     else:
-        text = str(found)
-        known = _FIELD_SENTENCES.get(text)
-        # A sentence of our own schemas is already one of the catalogue.
-        sentence = known or (text if not text.isascii() else _FIELD_OTHERWISE)
-        yield {"field": field, "detail": gettext(sentence)}
+        yield {"field": field, "detail": _field_sentence(str(found))}
+
+
+def _field_sentence(message: str) -> str:
+    """A field's complaint in the language set at the moment."""
+    if not message.isascii():  # a sentence of our own schemas, already one of the catalogue
+        return translated(message, {})
+    if message in _FIELD_SENTENCES:
+        return translated(_FIELD_SENTENCES[message], {})
+    for pattern, sentence in _FIELD_PATTERNS:
+        if match := pattern.fullmatch(message):
+            return translated(sentence, match.groupdict())
+    return translated(_FIELD_OTHERWISE, {})
