@@ -44,7 +44,7 @@ _GROUPS = (
     Group(
         label=N_("Cấp chứng thư"),
         entries=(
-            Entry(path="/people", label=N_("Cán bộ"), icon="people", permission=_P.PERSON_VIEW),
+            Entry(path="/people", label=N_("Nhân sự"), icon="people", permission=_P.PERSON_VIEW),
             Entry(
                 path="/roster",
                 label=N_("Nạp danh sách"),

@@ -17,7 +17,7 @@ blueprint = Blueprint("requests", __name__)
 STATES = {
     "pending": N_("Chờ duyệt"),
     "approved": N_("Đã duyệt"),
-    "rejected": N_("Không duyệt"),
+    "rejected": N_("Không được duyệt"),
     "cancelled": N_("Đã rút lại"),
 }
 PAGE_SIZE = 50
