@@ -131,7 +131,8 @@ class Issuing:
                 return
             try:
                 with transaction():
-                    ledger.reserve(list(new.values()), self._clock.now())
+                    # In one order everywhere, or two workers could wait for each other's rows.
+                    ledger.reserve([new[key] for key in sorted(new)], self._clock.now())
             except IntegrityError:
                 continue  # somebody reserved one of them since: look again
             return

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -52,9 +51,9 @@ def hierarchy(ca_keys: Keys, profiles: ProfileSet) -> Hierarchy:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    """A minimal application around one SQLite file, its context pushed."""
-    flask = ledger_app(tmp_path / "ledger.sqlite3")
+def app(database_url: str) -> Iterator[Flask]:
+    """A minimal application around one empty ledger, its context pushed."""
+    flask = ledger_app(database_url)
     with flask.app_context():
         Base.metadata.create_all(db.engine)
         yield flask

@@ -3,7 +3,6 @@
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -31,9 +30,9 @@ class MovableClock(Clock):
         self.at += by
 
 
-def ledger_app(file: Path) -> Flask:
+def ledger_app(database_url: str) -> Flask:
     flask = Flask("ledger")
-    flask.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{file}"
+    flask.config["SQLALCHEMY_DATABASE_URI"] = database_url
     db.init_app(flask)
     return flask
 

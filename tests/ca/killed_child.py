@@ -86,7 +86,7 @@ def main() -> None:
         IssueOrder(intent=intent, subject=facts(), public_key_der=bytes.fromhex(key_hex))
         for intent, key_hex in plan["orders"]
     ]
-    with ledger_app(Path(plan["database"])).app_context():
+    with ledger_app(plan["database"]).app_context():
         for start in range(0, len(orders), plan["chunk"]):
             authority.issue_many(orders[start : start + plan["chunk"]], "system")
 

@@ -39,6 +39,7 @@ from tests.ca.factory import (
     order,
     public_key_der,
 )
+from tests.databases import both_databases
 from tests.softhsm import token_away
 
 
@@ -102,6 +103,7 @@ def test_serials_are_positive_random_and_fit_20_octets(authority: Authority) -> 
     assert {len(c.serial_hex) for c in made} == {40}
 
 
+@both_databases
 def test_one_intent_gets_one_certificate(authority: Authority, audit: Audit) -> None:
     wanted = order("key-1")
     (first,) = issued(authority.issue_many([wanted], "system"))
@@ -253,6 +255,7 @@ def test_an_hsm_that_is_away_leaves_the_serial_reserved(
     assert made.serial_hex == reserved
 
 
+@both_databases
 def test_bytes_of_an_earlier_ca_are_abandoned_and_listed(
     authority: Authority,
     ca_keys: Keys,
@@ -292,6 +295,7 @@ def test_bytes_of_an_earlier_ca_are_abandoned_and_listed(
     assert made.serial != serial
 
 
+@both_databases
 def test_two_workers_on_one_intent_make_one_certificate(
     app: Flask, authority: Authority, audit: Audit
 ) -> None:
@@ -353,6 +357,7 @@ def test_an_unknown_serial_is_unknown(authority: Authority) -> None:
         authority.revoke(1, RevocationReason.SUPERSEDED, "system")
 
 
+@both_databases
 def test_a_revocation_counts_from_its_instant_and_happens_once(
     authority: Authority, clock: MovableClock
 ) -> None:
@@ -368,6 +373,7 @@ def test_a_revocation_counts_from_its_instant_and_happens_once(
         authority.revoke(made.serial, RevocationReason.SUPERSEDED, "quantri")
 
 
+@both_databases
 def test_every_change_is_audited(authority: Authority, audit: Audit) -> None:
     (made,) = issued(authority.issue_many([order("key-1")], "quantri"))
     authority.revoke(made.serial, RevocationReason.SUPERSEDED, "quantri")

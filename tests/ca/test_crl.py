@@ -15,6 +15,7 @@ from signer.ca.crl import RevokedSerial, crl_tbs
 from signer.errors import Unavailable
 from signer.pkcs11 import Hsm
 from tests.ca.factory import START, MovableClock, issued, openssl, order
+from tests.databases import both_databases
 from tests.softhsm import token_away
 
 
@@ -61,6 +62,7 @@ def test_a_crl_says_who_when_and_why(authority: Authority, clock: MovableClock) 
     assert len(second.extensions) == 0  # RFC 5280 section 5.3.1: unspecified is left out
 
 
+@both_databases
 def test_numbers_only_go_up(authority: Authority) -> None:
     numbers = [_number(authority.publish_crl()) for _ in range(3)]
     assert numbers == [1, 2, 3]

@@ -38,6 +38,7 @@ def test_a_killed_issuing_goes_on_where_it_was(
     audit: Audit,
     hierarchy: Hierarchy,
     token_home: Path,
+    database_url: str,
     tmp_path: Path,
 ) -> None:
     orders = [
@@ -48,7 +49,7 @@ def test_a_killed_issuing_goes_on_where_it_was(
     log.touch()
     plan = {
         "token_home": str(token_home),
-        "database": str(tmp_path / "ledger.sqlite3"),
+        "database": database_url,
         "log": str(log),
         "chain": [
             c.public_bytes(Encoding.PEM).decode() for c in (hierarchy.root, hierarchy.issuing)
