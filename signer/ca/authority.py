@@ -196,7 +196,7 @@ class Authority:
         if found is not None:
             crl, _ = found
             half = crl.this_update + (crl.next_update - crl.this_update) / 2
-            if self._clock.now() < half and crl.entries == len(ledger.revoked_serials()):
+            if self._clock.now() < half and crl.entries == ledger.count_revoked():
                 return False
         release()
         self.publish_crl(actor)

@@ -199,6 +199,17 @@ def row_of(serial: int) -> Certificate | None:
     )
 
 
+def count_revoked() -> int:
+    """How many lines a complete CRL has now."""
+    listed = (CertificateState.REVOKED, CertificateState.ABANDONED)
+    return (
+        db.session.scalar(
+            select(func.count()).select_from(Certificate).where(Certificate.state.in_(listed))
+        )
+        or 0
+    )
+
+
 def revoked_serials() -> list[RevokedSerial]:
     """Every line of a complete CRL, in the order of the ledger.
 

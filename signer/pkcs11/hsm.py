@@ -195,7 +195,7 @@ class Hsm:
                     library.wait(deadline)
                     continue
                 pool.out += 1
-                library.leases += 1
+                library.lend()
                 return session, library.generation
 
     def _give_back(
@@ -208,11 +208,11 @@ class Hsm:
                 pool.needs_login = True
             elif cure is Cure.LIBRARY:
                 library.distrust(generation)
-            is_current = generation == library.generation == pool.generation
-            if is_current and cure in (None, Cure.LOGIN):
-                pool.idle.append(session)
-            elif is_current:
-                _close(session)
+            if generation == library.generation:  # else it died with its library
+                if cure in (None, Cure.LOGIN) and pool.generation == generation:
+                    pool.idle.append(session)
+                else:
+                    _close(session)
             library.condition.notify_all()
 
     # How the token is opened -------------------------------------------------------------------
@@ -245,7 +245,11 @@ class Hsm:
         pool.idle = []  # sessions of an earlier generation died with it
         pool.token = library.token(self.label)
         pool.anchor = pool.token.open(rw=True, attribute_mapper=TemplateMapper())
-        self._log_in(library, pool)
+        try:
+            self._log_in(library, pool)
+        except BaseException:
+            _close(pool.anchor)  # tokens have few sessions
+            raise
         pool.generation = library.generation
         pool.probed_at = time.monotonic()
 

@@ -33,6 +33,8 @@ BUSY = N_("Thiết bị bảo mật (HSM) đang bận; hãy thử lại sau ít 
 
 _PAUSE_AFTER_FAILURE_SECONDS = 0.2
 """After a restart that failed, callers are turned away this long instead of queueing for more."""
+_RESTART_AFTER_LEASES = 100_000
+"""SoftHSM grows by some 240 bytes with each unwrapped key until C_Finalize: 24 MB at most."""
 
 
 class _InitializeArgs(ctypes.Structure):  # CK_C_INITIALIZE_ARGS, PKCS#11 v2.40 section 3.7
@@ -76,6 +78,7 @@ class Library:
         self._lib: Any = None  # pkcs11.lib, a class of a C extension without usable stubs
         self._functions: Any = None  # ctypes pointer to the function list
         self._is_ready = False
+        self._lent = 0
         self._failed_at = float("-inf")
 
     @contextmanager
@@ -105,6 +108,8 @@ class Library:
         A restart first waits until no session is out, since it kills every handle. Raises
         `Unavailable` when that takes too long or the library refuses to start.
         """
+        if self._lent >= _RESTART_AFTER_LEASES and not self.leases:
+            self._is_ready = False
         while not self._is_ready:
             if time.monotonic() - self._failed_at < _PAUSE_AFTER_FAILURE_SECONDS:
                 raise Unavailable(AWAY)
@@ -112,6 +117,11 @@ class Library:
                 self.wait(deadline)
                 continue
             self._restart()
+
+    def lend(self) -> None:
+        """One more session is in somebody's hands; must hold `condition`."""
+        self.leases += 1
+        self._lent += 1
 
     def note_failure(self) -> None:
         """The token could not be reached even by a fresh library; callers pause for a moment."""
@@ -167,6 +177,7 @@ class Library:
             self.note_failure()
             raise Unavailable(AWAY)
         self._is_ready = True
+        self._lent = 0
 
     def _load(self) -> None:
         if self._lib is not None:

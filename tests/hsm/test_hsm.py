@@ -299,6 +299,28 @@ def test_a_module_that_is_not_there_is_a_configuration_error(tmp_path: Path) -> 
         text.write_text("not a library")
 
 
+def test_the_library_restarts_before_it_has_grown_too_much(fragile: Vault) -> None:
+    """Only while nobody holds a session; nobody notices."""
+    library = library_of(MODULE)
+    made = fragile.generate()
+    with fragile.unlocked(made.wrapped, made.public_key_der) as key:
+        library._lent = 10**9
+        before = library.generation
+        fragile.harden(b"1")
+        key.sign(b"1", ECDSA)
+        assert library.generation == before
+    sign_once(fragile)
+    assert library.generation == before + 1
+
+
+def test_a_session_leased_over_a_close_is_closed_when_given_back(fragile_hsm: Hsm) -> None:
+    with fragile_hsm.lease() as session:
+        fragile_hsm.close()
+    with pytest.raises(pkcs11.SessionHandleInvalid):
+        session.generate_random(64)
+    _lease(fragile_hsm)
+
+
 def test_a_missing_key_is_not_found(hsm: Hsm) -> None:
     with pytest.raises(NotFound):
         hsm.run(lambda s: s.get_key(label="no such key"))
