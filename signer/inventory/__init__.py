@@ -1,0 +1,1 @@
+"""The inventory room: units with their history, people, roster imports."""

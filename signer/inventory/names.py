@@ -10,7 +10,7 @@ _TONE_BEFORE_SHAPE = re.compile(f"([{''.join(_TONES)}])([{_SHAPES}])")
 _D_LOOKALIKES = str.maketrans({"Ð": "Đ", "ð": "đ", "Ɖ": "Đ", "ɖ": "đ"})
 """Eth and the African d look like Đ on screen and come out of old converters."""
 
-_ALPHABET = "a ă â b c d đ e ê f g h i j k l m n o ô ơ p q r s t u ư v w x y z".split()
+_ALPHABET = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
 _LETTER_ORDER = {letter: chr(0x40 + i) for i, letter in enumerate(_ALPHABET)}
 """Vietnamese alphabet mapped to bytes in its order, above digits and the two separators."""
 _FIELD_END, _WORD_END = "\x20", "\x21"

@@ -1,0 +1,135 @@
+"""Reads one cell of a roster: dates, addresses, telephone numbers, words from closed lists."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from signer.errors import N_, Invalid
+from signer.inventory.models import PERSON_KIND_NAMES, SEX_NAMES, PersonKind, Sex
+from signer.inventory.names import clean_text, fold
+from signer.inventory.sheets import Cell
+from signer.inventory.states import STATE_RULES, PersonState
+
+_DATE = re.compile(r"(\d{1,2})\s*[/.\-]\s*(\d{1,2})\s*[/.\-]\s*(\d{4})")
+_DATE_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]00:00(?::00)?)?")
+_DATE_IN_WORDS = re.compile(r"(?:ngay )?(\d{1,2}) thang (\d{1,2}) nam (\d{4})")
+_EXCEL_EPOCH = date(1899, 12, 30)  # day 0 of the 1900 date system, its leap-year mistake included
+_EXCEL_DAYS = (1_000, 73_050)  # 1902 to 2099: what a birth or issue date may be as a bare number
+_EMAIL = re.compile(
+    r"[a-z0-9](?:[a-z0-9._+\-]{0,62}[a-z0-9])?"
+    r"@(?:[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}"
+)
+"""The dot-atom of RFC 5322, 3.2.3, in the letters that official addresses use."""
+_EMAIL_LENGTH = 254  # RFC 5321, 4.5.3.1.3, less the angle brackets
+_MOBILE = re.compile(r"0\d{9}")
+DATE_HINT = N_("Ghi ngày theo dạng ngày/tháng/năm, ví dụ 05/10/1980.")
+
+_KIND_WORDS: dict[str, PersonKind] = {
+    **{fold(name): kind for kind, name in PERSON_KIND_NAMES.items()},
+    **{str(kind): kind for kind in PersonKind},
+    "cb": PersonKind.CADRE,
+    "cc": PersonKind.CIVIL_SERVANT,
+    "vc": PersonKind.PUBLIC_EMPLOYEE,
+    "hop dong": PersonKind.WORKER,
+    "hop dong lao dong": PersonKind.WORKER,
+    "hop dong 111": PersonKind.WORKER,
+    "nld": PersonKind.WORKER,
+}
+_SEX_WORDS: dict[str, Sex] = {
+    **{fold(name): sex for sex, name in SEX_NAMES.items()},
+    "male": Sex.MALE,
+    "female": Sex.FEMALE,
+}
+_STATE_WORDS: dict[str, PersonState] = {
+    **{fold(rule.label): state for state, rule in STATE_RULES.items()},
+    **{str(state): state for state in PersonState},
+    "dang lam viec": PersonState.WORKING,
+    "dieu dong": PersonState.ROTATED,
+    "luan chuyen": PersonState.ROTATED,
+    "thai san": PersonState.MATERNITY_LEAVE,
+    "nghi viec khong huong luong": PersonState.UNPAID_LEAVE,
+    "tam dinh chi": PersonState.SUSPENDED,
+    "da nghi huu": PersonState.RETIRED,
+    "huu tri": PersonState.RETIRED,
+    "nghi viec": PersonState.RESIGNED,
+    "ky luat buoc thoi viec": PersonState.DISMISSED,
+    "da mat": PersonState.DECEASED,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadDate:
+    """A day, and whether it came as Excel's bare day number."""
+
+    day: date
+    was_number: bool = False
+
+
+def date_of(cell: Cell) -> ReadDate:
+    """The day in a cell; raises `Invalid` for one that the calendar does not have."""
+    if isinstance(cell, date):
+        return ReadDate(day=cell)
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        first, last = _EXCEL_DAYS
+        if float(cell).is_integer() and first <= cell <= last:
+            return ReadDate(day=_EXCEL_EPOCH + timedelta(days=int(cell)), was_number=True)
+        raise Invalid(N_("“%(value)s” không đủ ngày, tháng, năm."), value=f"{cell:g}")
+    text = clean_text(str(cell))
+    if found := _DATE.fullmatch(text) or _DATE_IN_WORDS.fullmatch(fold(text).replace(",", "")):
+        day, month, year = (int(part) for part in found.groups())
+    elif found := _DATE_ISO.fullmatch(text):
+        year, month, day = (int(part) for part in found.groups())
+    else:
+        raise Invalid(N_("“%(value)s” không phải một ngày đầy đủ."), value=text)
+    try:
+        return ReadDate(day=date(year, month, day))
+    except ValueError as error:
+        raise Invalid(N_("Ngày %(value)s không có trong lịch."), value=text) from error
+
+
+def email_of(text: str) -> str:
+    """The address in lower case; raises `Invalid` when it is malformed."""
+    address = clean_text(text).lower()
+    local = address.partition("@")[0]
+    if len(address) > _EMAIL_LENGTH or ".." in local or not _EMAIL.fullmatch(address):
+        raise Invalid(N_("Địa chỉ thư điện tử “%(value)s” không đúng dạng."), value=address)
+    return address
+
+
+def is_official(email: str, domains: tuple[str, ...]) -> bool:
+    """True when the address is in one of the domains or in a subdomain of one (R3)."""
+    host = email.rpartition("@")[2]
+    return any(host == domain or host.endswith("." + domain) for domain in domains)
+
+
+def mobile_of(cell: Cell) -> str:
+    """Ten digits from 0; +84 and a zero that Excel dropped are put right; else `Invalid`."""
+    text = f"{cell:.0f}" if isinstance(cell, float) else clean_text(str(cell))
+    digits = re.sub(r"[\s.\-()]", "", text)
+    digits = re.sub(r"^(\+?84|0084)(?=\d{9}$)", "0", digits)
+    if re.fullmatch(r"[1-9]\d{8}", digits):
+        digits = "0" + digits
+    if not _MOBILE.fullmatch(digits):
+        raise Invalid(N_("Số điện thoại “%(value)s” không phải số di động 10 chữ số."), value=text)
+    return digits
+
+
+def kind_of(text: str) -> PersonKind:
+    """The class of official; raises `Invalid` for another word."""
+    if (kind := _KIND_WORDS.get(fold(text))) is None:
+        raise Invalid(N_("“%(value)s” không phải một loại cán bộ."), value=text)
+    return kind
+
+
+def sex_of(text: str) -> Sex:
+    """The sex; raises `Invalid` for another word."""
+    if (sex := _SEX_WORDS.get(fold(text))) is None:
+        raise Invalid(N_("“%(value)s” không phải giới tính."), value=text)
+    return sex
+
+
+def state_of(text: str) -> PersonState:
+    """The working state; raises `Invalid` for another word."""
+    if (state := _STATE_WORDS.get(fold(text))) is None:
+        raise Invalid(N_("“%(value)s” không phải một trạng thái công tác."), value=text)
+    return state

@@ -1,0 +1,55 @@
+"""What the check of a roster found: by row and column, in the clerk's words."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """An error refuses its row; a warning imports it."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One remark about one cell, or about the row when `column` is empty.
+
+    `sentence` and `hint_sentence` are catalogue keys with named fields; a door translates and
+    formats them with `values`. `message` and `hint` are the Vietnamese, ready to print.
+    """
+
+    severity: Severity
+    row: int
+    """The spreadsheet's own row number, from 1."""
+    column: str
+    """The spreadsheet's column letter, such as F."""
+    heading: str
+    """What the roster's header calls that column."""
+    value: str
+    """The cell as it was read, at most 200 characters."""
+    sentence: str
+    hint_sentence: str = ""
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+    @property
+    def message(self) -> str:
+        """What is wrong, in Vietnamese."""
+        return self.sentence % self.values
+
+    @property
+    def hint(self) -> str:
+        """What to do about it, in Vietnamese; empty when there is nothing to add."""
+        return self.hint_sentence % self.values
+
+    def to_json(self) -> dict[str, object]:
+        """Everything, with the Vietnamese sentences, for the command line and the API."""
+        return asdict(self) | {"message": self.message, "hint": self.hint}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, object]) -> "Finding":
+        """The finding that `to_json` wrote."""
+        names = cls.__dataclass_fields__
+        kept: dict[str, object] = {k: v for k, v in stored.items() if k in names}
+        return cls(**(kept | {"severity": Severity(str(stored["severity"]))}))  # type: ignore[arg-type]  # our own JSON

@@ -1,0 +1,371 @@
+"""The inventory: which units the city has, who works in them, since when and in which state."""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Select, and_, func, or_, select, tuple_, update
+
+from signer.accounts import SYSTEM, Actor, Permission, in_subtree, visible
+from signer.audit import Audit
+from signer.clock import Clock
+from signer.config import Settings
+from signer.db import advisory_lock, db, transaction
+from signer.errors import N_, Conflict, Invalid, NotFound
+from signer.files import Files
+from signer.inventory.facts import PersonFacts, changes_between
+from signer.inventory.importing import CheckedRoster, ImportView, RosterImports, RosterReceipt
+from signer.inventory.models import OrgUnit, Person, PersonPeriod, RosterImport, UnitKind
+from signer.inventory.names import clean_text, fold
+from signer.inventory.planning import PlannedRow, Verdict
+from signer.inventory.states import PersonState
+from signer.inventory.storage import (
+    ROSTER_LOCK,
+    Progress,
+    Stored,
+    Storing,
+    in_chunks,
+    known_people,
+    known_units,
+)
+from signer.inventory.tree import HANOI_UNITS, UnitFacts, read_units, store_units
+
+_T = TypeVar("_T")
+_PAGE_MOST = 500
+_IDS_PER_QUERY = 900
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page(Generic[_T]):
+    """A piece of a long list; `next` is what `after` wants for the piece behind it."""
+
+    items: tuple[_T, ...]
+    next: str | None
+
+
+class Inventory:
+    """Keeps units and people, with their history; the only writer of those tables."""
+
+    def __init__(self, clock: Clock, audit: Audit, files: Files, settings: Settings) -> None:
+        self._clock = clock
+        self._audit = audit
+        self._imports = RosterImports(clock, audit, files, settings)
+
+    # Units
+
+    def load_units(self, csv_path: Path = HANOI_UNITS, actor: Actor = SYSTEM) -> int:
+        """The number of units of the file that were added or changed; again: none."""
+        actor.require(Permission.ACCOUNT_MANAGE, "")
+        return store_units(read_units(csv_path), self._audit, actor.name)
+
+    def add_unit(
+        self,
+        code: str,
+        name: str,
+        kind: UnitKind,
+        parent_code: str | None,
+        valid_from: date | None,
+        *,
+        actor: Actor = SYSTEM,
+    ) -> OrgUnit:
+        """The unit of that code with these facts, added or brought up to date."""
+        actor.require(Permission.ACCOUNT_MANAGE, "")
+        facts = UnitFacts(
+            code=clean_text(code),
+            name=clean_text(name),
+            kind=kind,
+            parent_code=parent_code,
+            valid_from=valid_from,
+        )
+        store_units([facts], self._audit, actor.name)
+        return self.unit_of(facts.code)
+
+    def unit_of(self, code: str) -> OrgUnit:
+        """The unit of that code, closed or not; `NotFound` when there is none."""
+        unit = db.session.scalar(select(OrgUnit).where(OrgUnit.code == code))
+        if unit is None:
+            raise NotFound(N_("Không có đơn vị nào mang mã %(code)s."), code=code)
+        return unit
+
+    def units(self, as_of: date | None = None, *, within: str = "") -> list[OrgUnit]:
+        """The units of that day (today when None) in the order of the tree.
+
+        `within` is a unit path: only that unit and what is below it.
+        """
+        return list(db.session.scalars(self._units_on(as_of, within).order_by(OrgUnit.path)))
+
+    def children(self, unit: OrgUnit, as_of: date | None = None) -> list[OrgUnit]:
+        """The units directly below, of that day, in the order of the tree."""
+        statement = self._units_on(as_of, unit.path).where(OrgUnit.parent_id == unit.id)
+        return list(db.session.scalars(statement.order_by(OrgUnit.path)))
+
+    def units_by_ids(self, ids: Iterable[int]) -> dict[int, OrgUnit]:
+        """The units, closed ones too; unknown ids are left out."""
+        return {unit.id: unit for unit in _by_ids(OrgUnit, ids)}
+
+    def visible_units(self, actor: Actor, permission: Permission) -> list[OrgUnit]:
+        """Today's units over which the actor holds the permission, in the order of the tree."""
+        statement = visible(actor, permission, self._units_on(None, ""), _path(OrgUnit))
+        return list(db.session.scalars(statement.order_by(OrgUnit.path)))
+
+    def _units_on(self, as_of: date | None, within: str) -> Select[OrgUnit]:
+        day = as_of or self._clock.today()
+        return select(OrgUnit).where(
+            or_(OrgUnit.valid_from.is_(None), OrgUnit.valid_from <= day),
+            or_(OrgUnit.valid_to.is_(None), OrgUnit.valid_to >= day),
+            in_subtree(_path(OrgUnit), within),
+        )
+
+    # Roster imports
+
+    def dry_run(
+        self, actor: Actor, path: Path, file_name: str, effective_on: date | None = None
+    ) -> CheckedRoster:
+        """See `RosterImports.dry_run`."""
+        return self._imports.dry_run(actor, path, file_name, effective_on)
+
+    def apply(
+        self, actor: Actor, import_id: int, on_progress: Progress | None = None
+    ) -> RosterReceipt:
+        """See `RosterImports.apply`."""
+        return self._imports.apply(actor, import_id, on_progress)
+
+    def import_of(self, actor: Actor, import_id: int) -> ImportView:
+        """The import with what its check found; `NotFound`, `Forbidden` for another's."""
+        return self._imports.view(actor, import_id)
+
+    def import_content(self, actor: Actor, import_id: int) -> bytes:
+        """The uploaded file, as it was."""
+        return self._imports.content(actor, import_id)
+
+    def imports(self, actor: Actor, limit: int = 20) -> Sequence[RosterImport]:
+        """The newest imports: own ones, or everybody's for a city-wide role."""
+        return self._imports.recent(actor, limit)
+
+    # People
+
+    def person_of(self, actor: Actor, code: str) -> Person:
+        """The person of that code; `NotFound` when there is none that the actor may see."""
+        statement = select(Person).where(Person.code == clean_text(code).upper())
+        person = db.session.scalar(visible(actor, Permission.PERSON_VIEW, statement, _path(Person)))
+        if person is None:
+            raise NotFound(N_("Không tìm thấy người có mã %(code)s."), code=code)
+        return person
+
+    def people(
+        self,
+        actor: Actor,
+        *,
+        unit_path: str | None = None,
+        search: str | None = None,
+        states: Iterable[PersonState] | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Page[Person]:
+        """People in the order of a Vietnamese name list, those in the actor's subtrees only.
+
+        `search` takes words of a name in any order and with or without marks, the start of a
+        code, or the start of an e-mail address.
+        """
+        limit = max(1, min(limit, _PAGE_MOST))
+        statement = self._listed(actor, unit_path, search, states)
+        if after is not None:
+            sort_key, person_id = _place_of(after)
+            statement = statement.where(
+                tuple_(Person.sort_key, Person.id) > tuple_(sort_key, person_id)
+            )
+        found = db.session.scalars(
+            statement.order_by(Person.sort_key, Person.id).limit(limit + 1)
+        ).all()
+        items = tuple(found[:limit])
+        more = len(found) > limit
+        return Page(items=items, next=_token_of(items[-1]) if more else None)
+
+    def count_people(
+        self,
+        actor: Actor,
+        *,
+        unit_path: str | None = None,
+        search: str | None = None,
+        states: Iterable[PersonState] | None = None,
+    ) -> int:
+        """How many people the same list has in all."""
+        found = self._listed(actor, unit_path, search, states).subquery()
+        return db.session.scalar(select(func.count()).select_from(found)) or 0
+
+    def people_in(
+        self, actor: Actor, unit_path: str, *, permission: Permission = Permission.PERSON_VIEW
+    ) -> list[Person]:
+        """Everybody of a subtree over whom the actor holds the permission, in list order."""
+        statement = select(Person).where(in_subtree(_path(Person), unit_path))
+        statement = visible(actor, permission, statement, _path(Person))
+        return list(db.session.scalars(statement.order_by(Person.sort_key, Person.id)))
+
+    def people_by_codes(
+        self,
+        actor: Actor,
+        codes: Iterable[str],
+        *,
+        permission: Permission = Permission.PERSON_VIEW,
+    ) -> dict[str, Person]:
+        """The people of those codes over whom the actor holds the permission."""
+        found: dict[str, Person] = {}
+        wanted = sorted({clean_text(code).upper() for code in codes})
+        for chunk in in_chunks(wanted, _IDS_PER_QUERY):
+            statement = select(Person).where(Person.code.in_(chunk))
+            statement = visible(actor, permission, statement, _path(Person))
+            found |= {person.code: person for person in db.session.scalars(statement)}
+        return found
+
+    def people_by_ids(self, ids: Iterable[int]) -> dict[int, Person]:
+        """The people, whoever asks: for services that checked already. Unknown ids are left out."""
+        return {person.id: person for person in _by_ids(Person, ids)}
+
+    def person_of_account(self, account_id: int | None) -> Person | None:
+        """The person who logs in with that account; None for accounts of nobody."""
+        if account_id is None:
+            return None
+        return db.session.scalar(select(Person).where(Person.account_id == account_id))
+
+    def link_account(self, person_id: int, account_id: int, actor: Actor = SYSTEM) -> None:
+        """The person now logs in with that account; `Conflict` when either has another one."""
+        actor.require(Permission.ACCOUNT_MANAGE)
+        with transaction():
+            person = db.session.get(Person, person_id)
+            if person is None:
+                raise NotFound(N_("Không tìm thấy người này."))
+            if person.account_id == account_id:
+                return
+            if person.account_id is not None or self.person_of_account(account_id) is not None:
+                raise Conflict(N_("Người này hoặc tài khoản này đã được liên kết."))
+            db.session.execute(
+                update(Person).where(Person.id == person_id).values(account_id=account_id)
+            )
+            self._audit.record(
+                actor.name, "person.account_linked", f"person:{person.code}", account_id=account_id
+            )
+
+    def reveal_id(self, actor: Actor, code: str) -> str | None:
+        """The full identity number; each look is recorded before the answer (R5)."""
+        person = self.person_of(actor, code)
+        actor.require(Permission.PERSON_REVEAL, person.unit_path)
+        with transaction():
+            self._audit.record(actor.name, "person.id_revealed", f"person:{person.code}")
+        return person.id_number
+
+    def history_of(self, person_id: int) -> list[PersonPeriod]:
+        """Where the person belonged and in which state, oldest first."""
+        statement = select(PersonPeriod).where(PersonPeriod.person_id == person_id)
+        return list(db.session.scalars(statement.order_by(PersonPeriod.valid_from)))
+
+    def add_people(
+        self, actor: Actor, people: Sequence[PersonFacts], effective_on: date, *, source: str
+    ) -> Stored:
+        """Adds or brings up to date these persons, in one transaction, dated from that day.
+
+        For data made by our own programs: nothing is checked but what the database itself
+        refuses. `source` is the audit events' subject, such as `demo:people`.
+        """
+        actor.require(Permission.ROSTER_IMPORT)
+        with transaction():
+            advisory_lock(ROSTER_LOCK)
+            known = known_people(people)
+            entries = []
+            for row, facts in enumerate(people, start=1):
+                before = known.by_code.get(facts.code)
+                changes = changes_between(before.facts, facts) if before else ()
+                verdict = Verdict.NEW if before is None else Verdict.CHANGED
+                if before is None or changes:
+                    entries.append(
+                        PlannedRow(row=row, facts=facts, verdict=verdict, changes=changes)
+                    )
+            storing = Storing(
+                self._audit,
+                actor=actor.name,
+                subject=source,
+                effective_on=effective_on,
+                now=self._clock.now(),
+            )
+            return storing.store(entries, known, {unit.id: unit.code for unit in known_units()})
+
+    def _listed(
+        self,
+        actor: Actor,
+        unit_path: str | None,
+        search: str | None,
+        states: Iterable[PersonState] | None,
+    ) -> Select[Person]:
+        statement = visible(actor, Permission.PERSON_VIEW, select(Person), _path(Person))
+        if unit_path:
+            statement = statement.where(in_subtree(_path(Person), unit_path))
+        if states is not None:
+            statement = statement.where(Person.state.in_(list(states)))
+        if search and (words := fold(search).split()):
+            by_name = [_word_starts(word) for word in words]
+            whole = _like(clean_text(search))
+            statement = statement.where(
+                or_(
+                    and_(*by_name),
+                    Person.code.like(f"{whole.upper()}%", escape="\\"),
+                    Person.email.like(f"{whole.lower()}%", escape="\\"),
+                )
+            )
+        return statement
+
+
+def people_on(day: date, unit_path: str = "") -> Select[int, int, str, PersonState, bool]:
+    """Selects (person_id, unit_id, unit_path, state, counted) as they were on that day (R2)."""
+    return select(
+        PersonPeriod.person_id,
+        PersonPeriod.unit_id,
+        PersonPeriod.unit_path,
+        PersonPeriod.state,
+        PersonPeriod.counted,
+    ).where(
+        in_subtree(_path(PersonPeriod), unit_path),
+        PersonPeriod.valid_from <= day,
+        or_(PersonPeriod.valid_to.is_(None), PersonPeriod.valid_to >= day),
+    )
+
+
+def _word_starts(word: str) -> Any:  # SQLAlchemy's ColumnElement[bool]
+    start = _like(word)
+    return or_(
+        Person.search_key.like(f"{start}%", escape="\\"),
+        Person.search_key.like(f"% {start}%", escape="\\"),
+    )
+
+
+def _like(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _path(model: type[OrgUnit] | type[Person] | type[PersonPeriod]) -> Any:
+    """The path column of any of the three, for `visible` and `in_subtree`."""
+    return model.path if model is OrgUnit else model.unit_path  # type: ignore[union-attr]  # see above
+
+
+def _by_ids(model: type[_T], ids: Iterable[int]) -> list[_T]:
+    found: list[_T] = []
+    key: Any = model.id  # type: ignore[attr-defined]  # every model here has one
+    for chunk in in_chunks(sorted(set(ids)), _IDS_PER_QUERY):
+        found += db.session.scalars(select(model).where(key.in_(chunk)))
+    return found
+
+
+def _token_of(person: Person) -> str:
+    place = json.dumps([person.sort_key, person.id]).encode()
+    return base64.urlsafe_b64encode(place).decode().rstrip("=")
+
+
+def _place_of(token: str) -> tuple[str, int]:
+    try:
+        sort_key, person_id = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        return str(sort_key), int(person_id)
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise Invalid(N_("Địa chỉ trang danh sách không đúng; hãy mở lại từ đầu.")) from error
