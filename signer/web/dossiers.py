@@ -20,9 +20,11 @@ from flask_babel import gettext as _
 
 from signer.accounts import Permission
 from signer.errors import N_, Invalid
+from signer.inventory.models import OrgUnit
 from signer.services import services
 from signer.web.access import actor, permission
 from signer.web.forms import FormError, number_in_query, required, shown_again_by
+from signer.web.labels import unit_options
 from signer.web.uploads import FILES_AT_ONCE, KeptFile, keep, kept_files, kept_token
 
 blueprint = Blueprint("dossiers", __name__)
@@ -64,7 +66,7 @@ def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     return render_template(
         "dossiers/new.html",
         errors=errors,
-        choices=_own_units(),
+        choices=unit_options(_own_units(), _("Chọn đơn vị")),
         files_at_once=FILES_AT_ONCE,
         signers=_signer_codes(),
         kept=kept,
@@ -89,7 +91,7 @@ def create() -> ResponseReturnValue:
             files=[(f.name, stack.enter_context(services().files.path(f.sha256))) for f in files],
             signers=_signer_codes(),
         )
-    flash(_("Đã lập hồ sơ và trình ký."))
+    flash(_("Đã lập hồ sơ và trình ký."), "ok")
     return redirect(url_for("dossiers.show", dossier_id=dossier_id))
 
 
@@ -118,11 +120,9 @@ def _attachment(path: Path, name: str) -> Response:
     return send_file(path.open("rb"), "application/pdf", as_attachment=True, download_name=name)
 
 
-def _own_units() -> list[tuple[str, str]]:
-    visitor = actor()
+def _own_units() -> list[OrgUnit]:
     units = services().inventory.units()
-    own = [unit for unit in units if visitor.can(Permission.DOSSIER_CREATE, unit.path)]
-    return [(unit.code, unit.name) for unit in own]
+    return [unit for unit in units if actor().can(Permission.DOSSIER_CREATE, unit.path)]
 
 
 def _signer_codes() -> list[str]:

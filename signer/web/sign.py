@@ -84,7 +84,7 @@ def activate() -> ResponseReturnValue:
     if request.form.get("pin_again", "") != pin:
         raise Invalid(N_("Hai lần nhập mã PIN không giống nhau."), field="pin_again")
     services().signing.activate(actor(), pin)
-    flash(_("Đã đặt mã PIN. Từ bây giờ bạn ký số được."))
+    flash(_("Đã đặt mã PIN. Từ bây giờ bạn ký số được."), "ok")
     return redirect(_next() or url_for("sign.inbox"))
 
 
@@ -155,7 +155,7 @@ def send_back(document_id: int) -> ResponseReturnValue:
     """The document goes back to whoever submitted it, with the reason."""
     reason = required("reason", N_("Hãy ghi lý do trả lại để người trình biết cần sửa gì."))
     services().dossiers.send_back(actor(), document_id, reason)
-    flash(_("Đã trả lại tài liệu kèm lý do."))
+    flash(_("Đã trả lại tài liệu kèm lý do."), "ok")
     return redirect(url_for("sign.inbox"))
 
 

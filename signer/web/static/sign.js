@@ -8,6 +8,7 @@ const POINTS_PER_MM = 72 / 25.4;
 const STEP_MM = 1;
 const SMALLEST_MM = { width: 30, height: 9 };
 const ZOOM = { least: 0.5, most: 3, step: 0.25 };
+const SHARP_FROM = 1.25;
 
 /** A sentence with its {name} fields filled in; sentences come translated from the page. */
 function fill(sentence, values) {
@@ -55,11 +56,17 @@ class Viewer {
   }
 
   setZoom(zoom) {
+    const frame = this.scroller;
+    const middle = {
+      x: (frame.scrollLeft + frame.clientWidth / 2) / frame.scrollWidth,
+      y: (frame.scrollTop + frame.clientHeight / 2) / frame.scrollHeight,
+    };
     this.zoom = Math.min(Math.max(zoom, ZOOM.least), ZOOM.most);
-    this.scroller.style.setProperty("--zoom", String(this.zoom));
+    frame.style.setProperty("--zoom", String(this.zoom));
+    frame.scrollLeft = middle.x * frame.scrollWidth - frame.clientWidth / 2;
+    frame.scrollTop = middle.y * frame.scrollHeight - frame.clientHeight / 2;
     if (this.zoomShown) this.zoomShown.value = `${Math.round(this.zoom * 100)} %`;
-    if (this.zoom > 1.25) this.#sharpen();
-    this.show(this.current);
+    this.#sharpen();
     this.onzoom();
   }
 
@@ -79,14 +86,20 @@ class Viewer {
 
   #setCurrent(number) {
     this.current = number;
+    this.#sharpen();
     if (this.number && document.activeElement !== this.number) this.number.value = String(number);
   }
 
-  /** Asks for the finer images; they stay lazy, so only pages near the screen are fetched. */
+  /** When zoomed in, the page in view and its neighbours get finer images, once these are here. */
   #sharpen() {
-    for (const image of this.root.querySelectorAll("img[data-sharp]")) {
-      image.src = image.dataset.sharp;
+    if (this.zoom <= SHARP_FROM) return;
+    for (const page of this.pages.slice(Math.max(this.current - 2, 0), this.current + 1)) {
+      const image = page.querySelector("img[data-sharp]");
+      if (!image) continue;
+      const finer = new Image();
+      finer.src = image.dataset.sharp;
       delete image.dataset.sharp;
+      finer.decode().then(() => { image.src = finer.src; }, () => {});
     }
   }
 }
@@ -153,6 +166,7 @@ class SignatureBox {
     this.place = next;
     this.#toFields();
     this.#draw();
+    this.#sizeCorners();
     this.#say();
   }
 
@@ -178,11 +192,15 @@ class SignatureBox {
     }
   }
 
-  /** Corners keep the size of a fingertip on the screen, whatever the zoom. */
+  /** Corners keep their size on the screen, whatever the zoom: a dot, and a fingertip to hold it. */
   #sizeCorners() {
     const scale = this.#pointsPerPixel();
-    const radius = matchMedia("(pointer: coarse)").matches ? 11 : 6;
-    for (const corner of this.corners) corner.setAttribute("r", radius * scale);
+    const reach = (matchMedia("(pointer: coarse)").matches ? 18 : 10) * scale;
+    const room = 0.35 * Math.min(this.place.width, this.place.height); // the rest is for moving
+    for (const corner of this.corners) {
+      const isSeen = corner.classList.contains("corner-seen");
+      corner.setAttribute("r", isSeen ? 5 * scale : Math.min(reach, Math.max(room, 6 * scale)));
+    }
   }
 
   #pointsPerPixel() {

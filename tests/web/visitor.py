@@ -1,0 +1,65 @@
+"""A person with a browser that runs no script: logs in, opens pages, sends the forms it was shown."""
+
+import re
+from io import BytesIO
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from signer.accounts import SYSTEM, Role
+from signer.inventory.models import Person
+from tests.factories import WARD, City
+
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+class Visitor:
+    """Keeps the cookies; answers are `TestResponse`s, not followed when they redirect."""
+
+    def __init__(self, app: Flask) -> None:
+        self.client: FlaskClient = app.test_client()
+
+    def log_in(self, account: tuple[str, str]) -> "Visitor":
+        """The visitor is this account from now on."""
+        name, password = account
+        answer = self.post("/login", {"name": name, "password": password}, form_at="/login")
+        assert answer.status_code == 302, answer.text
+        return self
+
+    def get(self, path: str, **query: object) -> TestResponse:
+        """The page."""
+        return self.client.get(path, query_string=query or None)
+
+    def post(
+        self, path: str, fields: dict[str, Any], *, form_at: str | None = None
+    ) -> TestResponse:
+        """The answer to the form that the page at `form_at` (or at `path`) showed."""
+        shown = self.client.get(form_at or path)
+        found = _TOKEN.search(shown.text)
+        assert found, f"no form at {form_at or path}: {shown.status_code}"
+        return self.client.post(
+            path, data={"csrf_token": found[1], **fields}, content_type="multipart/form-data"
+        )
+
+
+def pdf(content: bytes, name: str = "van-ban.pdf") -> tuple[BytesIO, str]:
+    """A file for a form."""
+    return BytesIO(content), name
+
+
+def hidden(page: str, name: str) -> str:
+    """The value of the input of that name in the page."""
+    found = re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]*)"', page)
+    assert found, f"no input {name}"
+    return found[1]
+
+
+def account_of(city: City, person: Person, role: Role = Role.SIGNER) -> tuple[str, str]:
+    """Name and password of a new account that belongs to the person."""
+    account = city.account(person.code.lower(), role, WARD)
+    made = city.services.accounts.actor_of(account[0])
+    assert made.account_id is not None
+    city.services.inventory.link_account(SYSTEM, person.id, made.account_id)
+    return account
