@@ -1,6 +1,7 @@
 """The issuing authority: what it issued, what it revoked, and what it says of a serial."""
 
 import hashlib
+import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -201,6 +202,13 @@ class Authority:
         release()
         self.publish_crl(actor)
         return True
+
+    def prove_key(self) -> None:
+        """Token, key and CA certificate belong together: a random text was signed and verified.
+
+        Stores nothing. Raises what a signature would: `Unavailable`, `NotFound`, `SignerError`.
+        """
+        sign_tbs(self._key, secrets.token_bytes(64), self._certificate.public_key())
 
     # Looking up --------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from signer.ca.hierarchy import build_issuing
 from signer.ca.issuing import Issuing
 from signer.ca.lint import pkilint_findings
 from signer.db import db, transaction
-from signer.errors import ConfigError, Conflict, Invalid, NotFound, Unavailable
+from signer.errors import ConfigError, Conflict, Invalid, NotFound, SignerError, Unavailable
 from signer.pkcs11 import Hsm
 from tests.ca.conftest import Keys
 from tests.ca.factory import (
@@ -326,9 +326,11 @@ def test_an_unsigned_or_wrongly_signed_certificate_is_never_stored(
             return bytes(ca_keys.issuing.sign(data + b"!", algorithm))
 
     honest: Issuing = authority._issuing
-    honest._key = LyingKey()
+    honest._key = authority._key = LyingKey()
     (outcome,) = authority.issue_many([order("key-1")], "system")
     assert isinstance(outcome, Exception)
+    with pytest.raises(SignerError):
+        authority.prove_key()
     honest._key = ca_keys.issuing
     assert authority.find_by_intent("key-1") is None
 
@@ -371,6 +373,11 @@ def test_a_revocation_counts_from_its_instant_and_happens_once(
     assert authority.certificate_of(made.serial).state is CertificateState.REVOKED
     with pytest.raises(Conflict):
         authority.revoke(made.serial, RevocationReason.SUPERSEDED, "quantri")
+
+
+def test_proving_the_key_changes_nothing(authority: Authority, audit: Audit) -> None:
+    authority.prove_key()
+    assert audit.verify() == 0
 
 
 @both_databases
