@@ -1,4 +1,4 @@
-"""The HTML door: pages rendered here, in Vietnamese first, usable by keyboard and without script."""
+"""The HTML door: pages rendered on the server, Vietnamese first, usable without script."""
 
 from signer.web.door import register
 

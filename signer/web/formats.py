@@ -43,7 +43,7 @@ def show_number(value: int | float | Decimal, places: int | None = None) -> str:
 
 
 def show_percent(value: int | float | Decimal, places: int = 1) -> str:
-    """98,5% of a number between 0 and 100; cut, not rounded, so that 99,96 never reads 100 (R54)."""
+    """98,5% of a number from 0 to 100; cut, not rounded, so that 99,96 never reads 100 (R54)."""
     step = Decimal(1).scaleb(-places)
     return show_number(Decimal(str(value)).quantize(step, rounding=ROUND_FLOOR), places) + "%"
 

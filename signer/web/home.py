@@ -62,7 +62,7 @@ def choose_theme(theme: str) -> ResponseReturnValue:
 def _waiting_for(visitor: Actor) -> Waiting:
     house = services()
     signs = visitor.can(Permission.DOCUMENT_SIGN)
-    person = house.inventory.person_of_account(visitor.account_id) if visitor.account_id else None
+    person = house.inventory.person_of_account(visitor.account_id)
     approves = visitor.can(Permission.REQUEST_APPROVE)
     return Waiting(
         requests=house.issuance.count_pending(visitor) if approves else None,

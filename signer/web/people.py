@@ -50,8 +50,11 @@ def index() -> ResponseReturnValue:
         standings=standings,
         unit=unit,
         state=state,
-        unit_options=unit_options(_own_units(), _("Tất cả đơn vị của tôi")),
-        unit_names={u.id: u.name for u in services().inventory.units()},
+        unit_options=unit_options(
+            services().inventory.visible_units(actor(), Permission.PERSON_VIEW),
+            _("Tất cả đơn vị của tôi"),
+        ),
+        units=services().inventory.units_by_ids(person.unit_id for person in page.items),
         filters=FILTERS,
     )
 
@@ -85,17 +88,11 @@ def find_unit(code: str) -> OrgUnit | None:
     return services().inventory.unit_of(code.strip()) if code.strip() else None
 
 
-def _own_units() -> list[OrgUnit]:
-    """Today's units the visitor may look into, in the order of the tree."""
-    units = services().inventory.units()
-    return [unit for unit in units if actor().can(Permission.PERSON_VIEW, unit.path)]
-
-
 def _page(
     code: str, *, id_number: str | None = None, errors: tuple[FormError, ...] = ()
 ) -> ResponseReturnValue:
     person = services().inventory.person_of(actor(), code)
-    unit = next(u for u in services().inventory.units() if u.id == person.unit_id)
+    unit = services().inventory.units_by_ids([person.unit_id])[person.unit_id]
     sees_record = actor().can(Permission.AUDIT_VIEW)
     subject = f"person:{person.code}"
     return render_template(

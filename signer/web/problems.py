@@ -62,21 +62,23 @@ def _page(status: int, sentence: str, error: HTTPException | None = None) -> Res
 
 
 def _title_of(status: int) -> str:
-    return {
+    titles: dict[int, str] = {
         400: _("Chưa thực hiện được"),
         403: _("Bạn không có quyền xem trang này"),
         404: _("Không tìm thấy"),
         409: _("Dữ liệu vừa thay đổi"),
         413: _("Tệp quá lớn"),
         503: _("Hệ thống tạm thời bận"),
-    }.get(status, _("Có lỗi xảy ra"))
+    }
+    return titles.get(status) or str(_("Có lỗi xảy ra"))
 
 
 def _sentence_of(status: int) -> str:
-    return {
+    sentences: dict[int, str] = {
         404: _("Trang này không tồn tại hoặc đã được chuyển đi nơi khác."),
         405: _("Trang này không nhận thao tác vừa gửi."),
         413: _("Tệp gửi lên vượt quá dung lượng cho phép."),
         429: _("Bạn thao tác quá nhanh. Hãy chờ một lát rồi thử lại."),
         500: _("Hệ thống gặp lỗi ngoài dự kiến. Không có dữ liệu nào bị mất; hãy thử lại sau."),
-    }.get(status, _("Yêu cầu vừa gửi không thực hiện được."))
+    }
+    return sentences.get(status) or str(_("Yêu cầu vừa gửi không thực hiện được."))
