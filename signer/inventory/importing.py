@@ -142,14 +142,12 @@ class RosterImports:
         planned = self._plan(read, rules)
         self._mark(record, state=ImportState.APPLYING)
         pending = [entry.row for entry in planned.entries if entry.verdict is not Verdict.SAME]
-        skipped = planned.rows - len(pending)
         units = {unit.id: unit.code for unit in known_units()}
-        raced = done = 0
+        raced = 0
         for part in _parts(read, set(pending)):
             raced += self._store(actor, record, part, rules, units)
-            done += len(part.rows)
             if on_progress is not None:
-                on_progress(skipped + done, planned.rows)
+                on_progress(len(part.rows))
         refused = planned.error_rows + raced
         with transaction():
             db.session.execute(
@@ -274,14 +272,7 @@ def _parts(read: ReadRoster, numbers: set[int]) -> Iterator[ReadRoster]:
 
 
 def _report_of(planned: RosterPlan) -> bytes:
-    report = {
-        "errors": [finding.to_json() for finding in planned.errors],
-        "warnings": [finding.to_json() for finding in planned.warnings],
-        "ignored_rows": planned.ignored_rows,
-        "unknown_headings": planned.unknown_headings,
-        "remark": planned.remark,
-    }
-    return json.dumps(report, ensure_ascii=False).encode()
+    return json.dumps(planned.to_json(), ensure_ascii=False).encode()
 
 
 def _receipt(record: RosterImport, *, refused: int) -> RosterReceipt:

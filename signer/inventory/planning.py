@@ -53,6 +53,21 @@ class RosterPlan:
     unknown_headings: tuple[str, ...] = ()
     remark: str | None = None
 
+    def to_json(self) -> dict[str, object]:
+        """Counts and findings, as a machine reads them; the sentences are Vietnamese."""
+        return {
+            "rows": self.rows,
+            "new": self.new,
+            "changed": self.changed,
+            "same": self.same,
+            "error_rows": self.error_rows,
+            "errors": [finding.to_json() for finding in self.errors],
+            "warnings": [finding.to_json() for finding in self.warnings],
+            "ignored_rows": list(self.ignored_rows),
+            "unknown_headings": list(self.unknown_headings),
+            "remark": self.remark,
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReadRoster:

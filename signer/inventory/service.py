@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, and_, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_, update
 
 from signer.accounts import SYSTEM, Actor, Permission, in_subtree, visible
 from signer.audit import Audit
@@ -164,16 +164,18 @@ class Inventory:
         unit_path: str | None = None,
         search: str | None = None,
         states: Iterable[PersonState] | None = None,
+        where: Sequence[ColumnElement[bool]] = (),
         after: str | None = None,
         limit: int = 50,
     ) -> Page[Person]:
         """People in the order of a Vietnamese name list, those in the actor's subtrees only.
 
         `search` takes words of a name in any order and with or without marks, the start of a
-        code, or the start of an e-mail address.
+        code, or the start of an e-mail address. `where` is what a room above adds, over columns
+        of `Person`.
         """
         limit = max(1, min(limit, _PAGE_MOST))
-        statement = self._listed(actor, unit_path, search, states)
+        statement = self._listed(actor, unit_path, search, states).where(*where)
         if after is not None:
             sort_key, person_id = _place_of(after)
             statement = statement.where(
@@ -193,9 +195,10 @@ class Inventory:
         unit_path: str | None = None,
         search: str | None = None,
         states: Iterable[PersonState] | None = None,
+        where: Sequence[ColumnElement[bool]] = (),
     ) -> int:
         """How many people the same list has in all."""
-        found = self._listed(actor, unit_path, search, states).subquery()
+        found = self._listed(actor, unit_path, search, states).where(*where).subquery()
         return db.session.scalar(select(func.count()).select_from(found)) or 0
 
     def people_in(
@@ -232,7 +235,7 @@ class Inventory:
             return None
         return db.session.scalar(select(Person).where(Person.account_id == account_id))
 
-    def link_account(self, person_id: int, account_id: int, actor: Actor = SYSTEM) -> None:
+    def link_account(self, actor: Actor, person_id: int, account_id: int) -> None:
         """The person now logs in with that account; `Conflict` when either has another one."""
         actor.require(Permission.ACCOUNT_MANAGE)
         with transaction():

@@ -234,5 +234,5 @@ def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
 
 
-Progress = Callable[[int, int], None]
-"""Told (rows done, rows in all) after each stored chunk."""
+Progress = Callable[[int], None]
+"""Told, after each stored chunk, how many rows it had."""
