@@ -34,7 +34,7 @@ class City:
         self.services = services
         self._folder = folder
         self._people = 0
-        services.inventory.load_units(SYSTEM.name)
+        services.inventory.load_units()
 
     def people(self, count: int, *, unit: str = WARD, email: bool = True) -> list[Person]:
         """That many new people of the unit, through the roster import."""
