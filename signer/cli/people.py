@@ -7,7 +7,7 @@ import click
 
 from signer.accounts import SYSTEM
 from signer.cli.console import _, progress, show_json, with_services
-from signer.inventory.roster import RosterPlan
+from signer.inventory.planning import RosterPlan
 from signer.issuance.states import STATE_NAMES
 from signer.services import Services
 
@@ -33,7 +33,7 @@ def list_people(services: Services, unit: str | None, state: str | None, as_json
         page, states = services.issuance.people(
             SYSTEM, unit_path=path, state=state, after=after, limit=1000
         )
-        for found in page.rows:
+        for found in page.items:
             standing = states[found.id]
             rows.append(
                 {
@@ -49,7 +49,7 @@ def list_people(services: Services, unit: str | None, state: str | None, as_json
                     f"{found.code:<12} {found.full_name:<28} {names[found.unit_id].name:<45} "
                     f"{_(STATE_NAMES[standing.state])}"
                 )
-        after = page.next_after
+        after = page.next
         if after is None:
             break
     if as_json:

@@ -26,7 +26,6 @@ from signer.errors import N_, ConfigError
 from signer.services import services
 
 ADMIN = "admin"
-_UNITS = Path(__file__).parent.parent / "inventory" / "data" / "hanoi_units.csv"
 _UNFINISHED = "demo.unfinished"
 """Lies in the home while the demo city is being made; with it, the home holds nothing else."""
 _OUR_FILES = ("settings.toml", "signer.sqlite3", "softhsm2.conf", "secret.key")
@@ -139,7 +138,7 @@ def _fill(settings: Settings, *, is_new: bool) -> tuple[Login, ...]:
     if not migrations.is_current(db.engine):
         _step(_("Tạo hoặc nâng cấp cơ sở dữ liệu"), lambda: migrations.upgrade(db.engine))
     rooms = services()
-    rooms.inventory.load_units(_UNITS, SYSTEM)
+    rooms.inventory.load_units()
     if settings.demo:
         if is_new:
             from signer.cli.demo.city import make_city  # PDF tools are loaded only to make papers

@@ -67,6 +67,12 @@ _GIVEN_NAMES = _split(
         ),
     }
 )
+_LONG_NAMES = (
+    "Công Tằng Tôn Nữ Thị Hoàng Diệu Minh Ngọc Phương Khánh Quỳnh Anh Thư",
+    "Công Huyền Tôn Nữ Thị Bích Ngọc Phương Thảo Minh Khuê Hoàng Yến Vân",
+    "Công Tôn Nữ Thị Thanh Nhàn Diễm Phượng Hoàng Quỳnh Giao Bảo Châu Anh",
+)
+"""Longer than the 64 characters that a certificate has for a name (RFC 5280, ub-common-name)."""
 _COMMUNE_DIVISIONS = {
     "Văn phòng HĐND và UBND": ("Công chức", "Chánh Văn phòng", "Phó Chánh Văn phòng"),
     "Phòng Kinh tế": ("Công chức", "Trưởng phòng", "Phó Trưởng phòng"),
@@ -116,8 +122,11 @@ def invented_people(seed: int = SEED) -> list[Invented]:
     """About 1,500 people; the first of each unit is its head."""
     random = Random(seed)  # noqa: S311  # invented people, not secrets
     taken: Counter[str] = Counter()
+    posts = list(_posts(random))
+    long_names = dict(zip(range(len(posts), 0, -1), _LONG_NAMES, strict=False))
     return [
-        _invent(random, number, post, taken) for number, post in enumerate(_posts(random), start=1)
+        _invent(random, number, post, taken, long_names.get(number))
+        for number, post in enumerate(posts, start=1)
     ]
 
 
@@ -169,12 +178,14 @@ def _divisions(
             yield Post(unit_code=unit, division=division, kind=kind, title=title)
 
 
-def _invent(random: Random, number: int, post: Post, taken: Counter[str]) -> Invented:
-    sex = random.choice(("Nam", "Nữ"))
+def _invent(
+    random: Random, number: int, post: Post, taken: Counter[str], long_name: str | None
+) -> Invented:
+    sex = "Nữ" if long_name else random.choice(("Nam", "Nữ"))
     middle, given = random.choice(_MIDDLE_NAMES[sex]), random.choice(_GIVEN_NAMES[sex])
     while given == middle:
         given = random.choice(_GIVEN_NAMES[sex])
-    name = f"{random.choice(_FAMILY_NAMES)} {middle} {given}"
+    name = long_name or f"{random.choice(_FAMILY_NAMES)} {middle} {given}"
     oldest, youngest = (1967, 1985) if post.division.startswith("Lãnh đạo") else (1968, 2002)
     born = date(random.randint(oldest, youngest), 1, 1) + timedelta(days=random.randrange(365))
     # Digit 4 says century and sex, digits 5 and 6 the year of birth (Decree 137/2015, article 13).
