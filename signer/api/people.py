@@ -92,8 +92,8 @@ def list_persons(
         after=after,
         limit=limit,
     )
-    names = {found.id: found for found in services().inventory.units()}
-    shown = [_shown(p, names.get(p.unit_id), standings[p.id]) for p in page.items]
+    units = services().inventory.units_by_ids({person.unit_id for person in page.items})
+    shown = [_shown(p, units[p.unit_id], standings[p.id]) for p in page.items]
     return {"persons": shown, "next": page.next}
 
 
@@ -122,10 +122,10 @@ def allow_reactivation(code: str) -> dict[str, object]:
 
 def _detail(code: str) -> dict[str, object]:
     person = services().inventory.person_of(actor(), code)
-    units = {found.id: found for found in services().inventory.units()}
+    unit = services().inventory.units_by_ids([person.unit_id])[person.unit_id]
     standing = services().issuance.states_of([person.id])[person.id]
     return {
-        **_shown(person, units.get(person.unit_id), standing),
+        **_shown(person, unit, standing),
         "birth_date": person.birth_date,
         "sex": person.sex,
         "kind": person.kind,
@@ -134,12 +134,12 @@ def _detail(code: str) -> dict[str, object]:
     }
 
 
-def _shown(person: Person, unit: OrgUnit | None, standing: Standing) -> dict[str, object]:
+def _shown(person: Person, unit: OrgUnit, standing: Standing) -> dict[str, object]:
     return {
         "code": person.code,
         "name": person.full_name,
-        "unit": unit.code if unit else "",
-        "unit_name": unit.name if unit else "",
+        "unit": unit.code,
+        "unit_name": unit.name,
         "division": person.division,
         "title": person.title,
         "email": person.email,

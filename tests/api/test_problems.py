@@ -1,0 +1,153 @@
+"""Errors: one shape (RFC 9457), the right status, the caller's language, nothing internal."""
+
+import io
+
+import pytest
+from sqlalchemy import text
+
+from signer.accounts import Role
+from signer.db import db, transaction
+from tests.softhsm import token_away
+
+EN = {"Accept-Language": "en"}
+
+
+def problem_of(answer, status):
+    assert answer.status_code == status, answer.text
+    assert answer.content_type == "application/problem+json"
+    assert {"type", "title", "status", "detail"} <= set(answer.json)
+    assert answer.json["status"] == status
+    return answer.json
+
+
+def test_an_unknown_address_is_a_problem_and_not_a_page(nobody):
+    problem = problem_of(nobody.get("nowhere"), 404)
+    assert problem["type"] == "urn:signer:problem:not-found"
+    assert problem["title"] == "Không tìm thấy"
+    problem_of(nobody.get("/api/other"), 404)
+
+
+def test_a_wrong_method_says_which_are_right(nobody):
+    answer = nobody.call("PUT", "sessions")
+    problem_of(answer, 405)
+    assert answer.headers["Allow"] == "OPTIONS, POST"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"", "application/json", 400),
+        (b"", None, 400),
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 422),
+        (b"null", "application/json", 422),
+        (b"{}", "application/json", 422),
+        (b"name=a&password=b", "application/x-www-form-urlencoded", 415),
+        (b'{"name": "a", "password": "b"}', "text/plain", 415),
+        (b'{"name": "a", "password": "b", "admin": true}', "application/json", 422),
+        (b"\xff\xfe", "application/json", 400),
+        (b'{"name": "\xff", "password": "b"}', "application/json", 400),
+        (b'{"name": "a", "password": {"$ne": 1}}', "application/json", 422),
+        (b"[" * 100_000, "application/json", 400),
+    ],
+)
+def test_a_body_that_is_missing_broken_or_of_another_kind_is_refused(
+    nobody, body, content_type, status
+):
+    problem_of(nobody.post("sessions", data=body, content_type=content_type), status)
+
+
+def test_a_body_that_may_be_empty_of_fields_must_still_be_there(as_role):
+    approver = as_role(Role.APPROVER, None)
+    problem_of(approver.post("requests/1/approve"), 400)
+    problem_of(approver.post("requests/1/approve", json={}), 404)
+
+
+def test_each_field_has_its_own_sentence_in_the_language_asked_for(nobody):
+    body = {"name": 1, "x": 2}
+    vietnamese = problem_of(nobody.post("sessions", json=body), 422)
+    assert {e["field"]: e["detail"] for e in vietnamese["errors"]} == {
+        "name": "Giá trị phải là một chuỗi ký tự.",
+        "password": "Trường này là bắt buộc.",
+        "x": "Không có trường nào tên như vậy.",
+    }
+    answer = nobody.post("sessions", json=body, headers=EN)
+    assert answer.headers["Content-Language"] == "en"
+    assert "Accept-Language" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "sentence"),
+    [
+        ("limit=0", "limit", "Giá trị phải nằm trong khoảng từ 1 đến 200."),
+        ("limit=9999", "limit", "Giá trị phải nằm trong khoảng từ 1 đến 200."),
+        ("limit=x", "limit", "Giá trị phải là một số nguyên."),
+        (
+            "state=lost",
+            "state",
+            "Giá trị phải là một trong: pending, approved, rejected, cancelled.",
+        ),
+        ("stat=pending", "stat", "Không có trường nào tên như vậy."),
+    ],
+)
+def test_a_misspelt_filter_is_an_error_and_not_ignored(as_role, query, field, sentence):
+    problem = problem_of(as_role(Role.HR).get(f"requests?{query}"), 422)
+    assert problem["errors"] == [{"field": field, "detail": sentence}]
+
+
+def test_a_day_that_is_none_is_refused(as_role):
+    problem = problem_of(as_role(Role.HR).get("coverage?as_of=2026-02-31"), 422)
+    assert problem["errors"][0]["field"] == "as_of"
+
+
+def test_more_json_than_any_request_needs_is_refused_before_it_is_parsed(nobody):
+    problem_of(nobody.post("sessions", data=b" " * 1_100_000, content_type="application/json"), 413)
+
+
+def test_an_upload_above_the_limit_is_refused_before_it_is_read(nobody):
+    answer = nobody.post(
+        "verify",
+        data=b"",
+        content_type="multipart/form-data; boundary=x",
+        headers={"Content-Length": str(300 * 1024 * 1024)},
+    )
+    assert "120 MB" in problem_of(answer, 413)["detail"]
+
+
+def test_a_form_without_its_file_names_the_field(nobody):
+    form = {"content_type": "multipart/form-data"}
+    missing = problem_of(nobody.post("verify", data={"other": "x"}, **form), 422)
+    assert {e["field"] for e in missing["errors"]} == {"file", "other"}
+    typed = problem_of(nobody.post("verify", data={"file": "x"}, **form), 422)
+    assert typed["errors"] == [{"field": "file", "detail": "Trường này phải là một tệp gửi lên."}]
+    empty = {"file": (io.BytesIO(b""), "a.pdf")}
+    assert (
+        "không có nội dung" in problem_of(nobody.post("verify", data=empty, **form), 422)["detail"]
+    )
+
+
+def test_while_the_token_is_away_the_answer_says_when_to_come_back(nobody, services, token_home):
+    with token_away(token_home, services.hsm):
+        answer = nobody.get("/pki/issuing.crl")
+        problem_of(answer, 503)
+        assert int(answer.headers["Retry-After"]) > 0
+    assert nobody.get("/pki/issuing.crl").status_code == 200
+
+
+def test_a_fault_of_ours_tells_nothing_of_the_inside(app, as_role):
+    caller = as_role(Role.HR)
+    app.testing = False
+    with transaction():
+        db.session.execute(text("ALTER TABLE person_period RENAME TO lost"))
+    answer = caller.get("coverage")
+    problem_of(answer, 500)
+    assert "person_period" not in answer.text
+
+
+def test_answers_are_not_kept_by_caches(as_role):
+    assert as_role(Role.HR).get("units").headers["Cache-Control"] == "no-store"
+
+
+def test_nothing_is_left_open_after_a_request(as_role):
+    as_role(Role.HR).get("units")
+    assert db.engine.pool.checkedout() <= 1  # the test's own
