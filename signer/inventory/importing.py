@@ -1,7 +1,7 @@
 """Roster imports: check first, store after, in chunks that survive a crash between them."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -15,6 +15,7 @@ from signer.config import Settings
 from signer.db import advisory_lock, db, release, transaction
 from signer.errors import N_, Forbidden, Invalid, NotFound
 from signer.files import Files
+from signer.inventory.correction import error_workbook
 from signer.inventory.findings import Finding
 from signer.inventory.models import ImportState, RosterImport
 from signer.inventory.planning import ReadRoster, RosterPlan, Verdict, plan, read_roster
@@ -183,6 +184,15 @@ class RosterImports:
             unknown_headings=tuple(report["unknown_headings"]),
             remark=report["remark"],
         )
+
+    def corrections(
+        self, actor: Actor, import_id: int, translate: Callable[[str], str] = str
+    ) -> bytes:
+        """An XLSX of the refused rows with what is wrong beside each; see `error_workbook`."""
+        seen = self.view(actor, import_id)
+        with self._files.path(seen.record.sha256) as file:
+            table = read_table(file, limit_bytes=self._settings.roster_limit_bytes)
+        return error_workbook(table, seen.errors, translate=translate)
 
     def content(self, actor: Actor, import_id: int) -> bytes:
         """The uploaded file itself."""

@@ -45,6 +45,8 @@ _SYNONYMS: dict[Field, str] = {
     Field.FAMILY_NAME: "ho|ho dem|ho va dem|ho va ten dem|ho va chu dem|ho lot",
     Field.GIVEN_NAME: "ten",
     Field.BIRTH_DATE: "ngay sinh|ngay thang nam sinh|nam sinh|sinh ngay|ngay thang sinh",
+    Field.BIRTH_DATE_MALE: "ngay sinh nam",
+    Field.BIRTH_DATE_FEMALE: "ngay sinh nu",
     Field.SEX: "gioi tinh|phai|nam nu|gioi",
     Field.ID_NUMBER: "so cccd|cccd|so cccd ddcn|cccd ddcn|so dinh danh|so dinh danh ca nhan"
     "|so ddcn|ddcn|so can cuoc|so can cuoc cong dan|can cuoc cong dan|so the can cuoc"

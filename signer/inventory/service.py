@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -138,6 +138,12 @@ class Inventory:
     def import_of(self, actor: Actor, import_id: int) -> ImportView:
         """The import with what its check found; `NotFound`, `Forbidden` for another's."""
         return self._imports.view(actor, import_id)
+
+    def error_workbook(
+        self, actor: Actor, import_id: int, translate: Callable[[str], str] = str
+    ) -> bytes:
+        """An XLSX of the refused rows, to correct and upload again; texts in one language."""
+        return self._imports.corrections(actor, import_id, translate)
 
     def import_content(self, actor: Actor, import_id: int) -> bytes:
         """The uploaded file, as it was."""
