@@ -1,4 +1,4 @@
-"""A person with a browser that runs no script: logs in, opens pages, sends the forms it was shown."""
+"""A person with a browser without scripts: logs in, opens pages, sends the forms shown."""
 
 import re
 from io import BytesIO
@@ -16,9 +16,14 @@ _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
 class Visitor:
-    """Keeps the cookies; answers are `TestResponse`s, not followed when they redirect."""
+    """Keeps the cookies; answers are `TestResponse`s, not followed when they redirect.
+
+    Each request gets an application context of its own, as in a server: the test's own context
+    would hand one visitor's `g` on to the next.
+    """
 
     def __init__(self, app: Flask) -> None:
+        self._app = app
         self.client: FlaskClient = app.test_client()
 
     def log_in(self, account: tuple[str, str]) -> "Visitor":
@@ -30,18 +35,20 @@ class Visitor:
 
     def get(self, path: str, **query: object) -> TestResponse:
         """The page."""
-        return self.client.get(path, query_string=query or None)
+        with self._app.app_context():
+            return self.client.get(path, query_string=query or None)
 
     def post(
         self, path: str, fields: dict[str, Any], *, form_at: str | None = None
     ) -> TestResponse:
         """The answer to the form that the page at `form_at` (or at `path`) showed."""
-        shown = self.client.get(form_at or path)
+        shown = self.get(form_at or path)
         found = _TOKEN.search(shown.text)
         assert found, f"no form at {form_at or path}: {shown.status_code}"
-        return self.client.post(
-            path, data={"csrf_token": found[1], **fields}, content_type="multipart/form-data"
-        )
+        with self._app.app_context():
+            return self.client.post(
+                path, data={"csrf_token": found[1], **fields}, content_type="multipart/form-data"
+            )
 
 
 def pdf(content: bytes, name: str = "van-ban.pdf") -> tuple[BytesIO, str]:
