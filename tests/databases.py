@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,16 +14,13 @@ _PORT = 54000
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_server() -> Iterator[str]:
     """The address of a private cluster on a Unix socket; one for each test process."""
-    folder = tmp_path_factory.mktemp("postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="signer-pg-"))  # short: a socket's path has 107 bytes
     data = folder / "data"
     tools = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
     as_postgres: list[str] = []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        for parent in (folder, *folder.parents):
-            if parent.stat().st_uid == 0 and parent.name.startswith(("pytest", "postgresql")):
-                parent.chmod(0o755)
         shutil.chown(folder, "postgres", "postgres")
         as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
 
@@ -35,6 +33,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     run(str(tools / "pg_ctl"), "-D", str(data), "-o", options, "-l", log, "-w", "start")
     yield f"postgresql+psycopg://signer@/{{name}}?host={folder}&port={_PORT}"
     run(str(tools / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ class Caller:
 
     def get(self, path: str, status: int = 200) -> TestResponse:
         answer = self._client.get(f"/api/v1{path}", headers=self._headers)
+        answer.get_data()
+        answer.close()
         assert answer.status_code == status, answer.text
         return answer
 

@@ -1,6 +1,7 @@
 """Who may log in, and as whom: accounts, passwords, sessions and roles."""
 
 import hashlib
+import math
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -273,7 +274,7 @@ class Accounts:
             if fresh.locked_until is not None and fresh.locked_until > now:
                 raise Forbidden(
                     N_("Sai mật khẩu quá nhiều lần. Hãy thử lại sau %(minutes)d phút."),
-                    minutes=int((fresh.locked_until - now).total_seconds() // 60) + 1,
+                    minutes=math.ceil((fresh.locked_until - now) / timedelta(minutes=1)),
                 )
             fresh.failed_attempts += 1
             fresh.locked_until = None

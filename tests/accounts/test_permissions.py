@@ -20,7 +20,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize(
-    ("role", "permission", "place"), product(Role, Permission, PLACES), ids=str
+    ("role", "permission", "place"), list(product(Role, Permission, PLACES)), ids=str
 )
 def test_a_grant_reaches_its_subtree_and_no_further(
     role: Role, permission: Permission, place: str
