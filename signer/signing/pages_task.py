@@ -7,6 +7,7 @@ import statistics
 import unicodedata
 from collections.abc import Iterator, Sequence
 from ctypes import byref, c_double
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,18 @@ def _png(bitmap: Any) -> bytes:
     return file.getvalue()
 
 
-_Letter = tuple[str, float, Box]
-"""Character, baseline and box, as displayed."""
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """One letter, its box as displayed, and where it stands along its own line of writing."""
+
+    text: str
+    box: Box
+    turns: int
+    """Quarter turns of the writing, as displayed: 0 reads to the right, 1 upwards."""
+    baseline: float
+    """Falls from line to line."""
+    start: float
+    end: float
 
 
 def _letters(sheet: Any, geometry: PageGeometry) -> list[_Letter]:
@@ -99,8 +110,7 @@ def _letters(sheet: Any, geometry: PageGeometry) -> list[_Letter]:
         if not letter:
             continue
         if unicodedata.combining(letter) and found:  # decomposed text: the mark has no place
-            before, baseline, box = found[-1]
-            found[-1] = (before + letter, baseline, box)
+            found[-1] = replace(found[-1], text=found[-1].text + letter)
             continue
         left, bottom, right, top = page_text.get_charbox(index, loose=True)
         if right <= left or top <= bottom:
@@ -109,8 +119,20 @@ def _letters(sheet: Any, geometry: PageGeometry) -> list[_Letter]:
         x, y = c_double(), c_double()
         pdfium.FPDFText_GetCharOrigin(page_text, index, byref(x), byref(y))
         origin = geometry.to_display(Box(x0=x.value, y0=y.value, x1=x.value, y1=y.value))
-        found.append((letter, origin.y0, box))
+        angle = pdfium.FPDFText_GetCharAngle(page_text, index)
+        turns = (round(angle / (math.pi / 2)) - geometry.rotation // 90) % 4
+        found.append(_placed(letter, box, turns, origin))
     return found
+
+
+def _placed(letter: str, box: Box, turns: int, origin: Box) -> _Letter:
+    start, end, baseline = (
+        (box.x0, box.x1, origin.y0),
+        (box.y0, box.y1, -origin.x0),
+        (-box.x1, -box.x0, -origin.y0),
+        (-box.y1, -box.y0, origin.x0),
+    )[turns]
+    return _Letter(letter, box, turns, baseline, start, end)
 
 
 def _letter_at(page_text: Any, index: int) -> str:
@@ -124,8 +146,12 @@ def _letter_at(page_text: Any, index: int) -> str:
 def _lines(letters: Sequence[_Letter]) -> Iterator[list[_Letter]]:
     """Letters that stand on one baseline, from the top of the page down."""
     line: list[_Letter] = []
-    for letter in sorted(letters, key=lambda found: (-found[1], found[2].x0)):
-        if line and line[0][1] - letter[1] > max(1.0, 0.15 * letter[2].height):
+    for letter in sorted(letters, key=lambda found: (found.turns, -found.baseline, found.start)):
+        height = letter.box.height if letter.turns % 2 == 0 else letter.box.width
+        if line and (
+            line[0].turns != letter.turns
+            or line[0].baseline - letter.baseline > max(1.0, 0.15 * height)
+        ):
             yield line
             line = []
         line.append(letter)
@@ -134,19 +160,19 @@ def _lines(letters: Sequence[_Letter]) -> Iterator[list[_Letter]]:
 
 
 def _words(line: list[_Letter]) -> Iterator[list[Any]]:
-    """Words of one line from left to right; a gap of a third of a letter parts two words."""
-    line.sort(key=lambda found: found[2].x0)
-    usual = statistics.median(box.width for _, _, box in line)
+    """Words of one line in the order of reading; a gap of a third of a letter parts two words."""
+    line.sort(key=lambda found: found.start)
+    usual = statistics.median(letter.end - letter.start for letter in line)
     word: list[_Letter] = []
     for letter in itertools.chain(line, [None]):
-        blank = letter is None or letter[0].isspace()
-        if word and (blank or (letter and letter[2].x0 - word[-1][2].x1 > usual / 3)):
+        blank = letter is None or letter.text.isspace()
+        if word and (blank or (letter and letter.start - word[-1].end > usual / 3)):
             yield [
-                unicodedata.normalize("NFC", "".join(text for text, _, _ in word)),
-                min(box.x0 for _, _, box in word),
-                min(box.y0 for _, _, box in word),
-                max(box.x1 for _, _, box in word),
-                max(box.y1 for _, _, box in word),
+                unicodedata.normalize("NFC", "".join(found.text for found in word)),
+                min(found.box.x0 for found in word),
+                min(found.box.y0 for found in word),
+                max(found.box.x1 for found in word),
+                max(found.box.y1 for found in word),
             ]
             word = []
         if letter is not None and not blank:

@@ -46,7 +46,7 @@ def changed(path: Path, change: object, source: Path = PDF / "quyet_dinh.pdf") -
 
 def with_action(path: Path, **action: object) -> Path:
     def change(document: pikepdf.Pdf) -> None:
-        document.Root.OpenAction = pikepdf.Dictionary(action)
+        document.Root.OpenAction = pikepdf.Dictionary(**action)
 
     return changed(path, change)
 
