@@ -20,7 +20,6 @@ from flask_babel import gettext as _
 
 from signer.accounts import Permission
 from signer.errors import N_, Invalid
-from signer.inventory.models import OrgUnit
 from signer.services import services
 from signer.web.access import actor, permission
 from signer.web.forms import FormError, number_in_query, required, shown_again_by
@@ -63,10 +62,11 @@ def show(dossier_id: int) -> ResponseReturnValue:
 def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form; files that were already sent stay chosen when something else was wrong."""
     kept: tuple[KeptFile, ...] = g.get("kept_files", ())
+    units = services().inventory.visible_units(actor(), Permission.DOSSIER_CREATE)
     return render_template(
         "dossiers/new.html",
         errors=errors,
-        choices=unit_options(_own_units(), _("Chọn đơn vị")),
+        choices=unit_options(units, _("Chọn đơn vị")),
         files_at_once=FILES_AT_ONCE,
         signers=_signer_codes(),
         kept=kept,
@@ -100,7 +100,8 @@ def create() -> ResponseReturnValue:
 def people() -> ResponseReturnValue:
     """A fragment: the people whose name or code matches what is being typed."""
     wanted = request.args.get("q", "").strip()
-    found = services().inventory.people(actor(), search=wanted, limit=_FOUND).rows if wanted else ()
+    search = services().inventory.people
+    found = search(actor(), search=wanted, limit=_FOUND).items if wanted else ()
     states = services().issuance.states_of([person.id for person in found])
     return render_template("dossiers/_people.html", people=found, states=states, wanted=wanted)
 
@@ -118,11 +119,6 @@ def download(document_id: int, version: int | None = None) -> ResponseReturnValu
 def _attachment(path: Path, name: str) -> Response:
     # The file is opened here and read later, so it may lose its name meanwhile.
     return send_file(path.open("rb"), "application/pdf", as_attachment=True, download_name=name)
-
-
-def _own_units() -> list[OrgUnit]:
-    units = services().inventory.units()
-    return [unit for unit in units if actor().can(Permission.DOSSIER_CREATE, unit.path)]
 
 
 def _signer_codes() -> list[str]:

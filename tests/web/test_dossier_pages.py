@@ -6,13 +6,14 @@ import pytest
 from flask import Flask
 
 from signer.accounts import SYSTEM, Role
+from signer.db import release
 from signer.services import Services
 from tests.factories import OTHER_WARD, WARD, City
 from tests.web.visitor import Visitor, hidden, pdf
 
 PDFS = Path(__file__).parents[1] / "data" / "pdf"
 DECISION = (PDFS / "quyet_dinh.pdf").read_bytes()
-SCAN = (PDFS / "ban_quet.pdf").read_bytes()
+REPORT = (PDFS / "bao_cao_29_trang.pdf").read_bytes()
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def form(city: City, **changed: object) -> dict[str, object]:
         "unit_code": WARD,
         "due_on": "2026-12-05",
         "signers": f"{one.code}\r\n{two.code.lower()}\r\n",
-        "files": [pdf(DECISION, "quyết định.pdf"), pdf(SCAN, "bản quét.pdf")],
+        "files": [pdf(DECISION, "quyết định.pdf"), pdf(REPORT, "báo cáo.pdf")],
     }
     return good | changed
 
@@ -42,7 +43,7 @@ def test_a_dossier_is_submitted(clerk: Visitor, city: City) -> None:
     for seen in (
         "Tờ trình rà soát",
         "quyết định.pdf",
-        "bản quét.pdf",
+        "báo cáo.pdf",
         "05/12/2026",
         "Chưa đến lượt",
     ):
@@ -62,10 +63,11 @@ def test_files_stay_chosen_when_something_else_is_wrong(
     again = {**fields, "files": [], "kept": hidden(refused.text, "kept")}
     done = clerk.post("/dossiers/new", again)
     assert done.status_code == 302
+    release()
     dossier = services.dossiers.dossier_of(SYSTEM, int(done.location.rsplit("/", 1)[1]))
     assert [document.file_name for document in dossier.documents] == [
         "quyết định.pdf",
-        "bản quét.pdf",
+        "báo cáo.pdf",
     ]
     assert services.files.get(dossier.documents[0].sha256) == DECISION
 
@@ -83,7 +85,7 @@ def test_a_forged_token_names_no_file(clerk: Visitor, city: City) -> None:
         ({"files": []}, "ít nhất một tệp"),
         ({"files": [pdf(b"GIF89a", "ảnh.pdf")]}, "ảnh.pdf"),
         ({"files": [pdf(DECISION[:9000], "đứt.pdf")]}, "đứt.pdf"),
-        ({"files": [pdf(DECISION) for _ in range(21)]}, "tối đa 20 tệp"),
+        ({"files": [pdf(b"%PDF-1.7") for _ in range(21)]}, "tối đa 20 tệp"),
         ({"signers": "KHONGCO"}, "KHONGCO"),
         ({"signers": ""}, "người ký"),
         ({"due_on": "31/02/2026"}, "31/02/2026"),

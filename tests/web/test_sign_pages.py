@@ -9,6 +9,7 @@ from flask import Flask
 from PIL import Image
 
 from signer.accounts import SYSTEM, Role
+from signer.db import release
 from signer.inventory.models import Person
 from signer.services import Services
 from tests.factories import WARD, City
@@ -163,6 +164,7 @@ def test_what_was_shown_is_what_is_signed(official: Official, services: Services
     assert answer.status_code == 409
     assert "đã thay đổi" in answer.text
     assert "Xem bản mới nhất" in answer.text
+    release()
     document = services.dossiers.document_of(SYSTEM, official.document_id)
     assert [version.number for version in document.versions] == [0]
 
@@ -195,6 +197,7 @@ def test_sending_back_needs_a_reason(official: Official, services: Services) -> 
     assert "lý do trả lại" in refused.text
     done = official.visitor.post(path, {"reason": "Sai số hiệu"}, form_at=official.address)
     assert done.location == "/inbox"
+    release()
     document = services.dossiers.document_of(SYSTEM, official.document_id)
     assert (document.state, document.steps[0].note) == ("returned", "Sai số hiệu")
     assert "Sai số hiệu" in official.visitor.get(official.address).text

@@ -36,7 +36,7 @@ class Visitor:
     def get(self, path: str, **query: object) -> TestResponse:
         """The page."""
         with self._app.app_context():
-            return self.client.get(path, query_string=query or None)
+            return self.client.get(path, query_string=query or None, buffered=True)
 
     def post(
         self, path: str, fields: dict[str, Any], *, form_at: str | None = None
@@ -47,7 +47,10 @@ class Visitor:
         assert found, f"no form at {form_at or path}: {shown.status_code}"
         with self._app.app_context():
             return self.client.post(
-                path, data={"csrf_token": found[1], **fields}, content_type="multipart/form-data"
+                path,
+                data={"csrf_token": found[1], **fields},
+                content_type="multipart/form-data",
+                buffered=True,
             )
 
 
