@@ -47,7 +47,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     """Every public object, each given only what it needs."""
     audit = Audit(clock)
     files = Files(settings.files_url or settings.home / "files")
-    jobs = Jobs(clock, audit)
+    jobs = Jobs(clock, audit.record)
     hsm = Hsm(
         settings.pkcs11_module,
         settings.token_label,

@@ -185,6 +185,12 @@ class _Parser(FlaskParser):
         super().__init__(unknown=ma.RAISE)  # wherever it stands: a misspelt filter is no filter
         self.__location_map__ = {**FlaskParser.__location_map__, "multipart": uploads_and_fields}
 
+    def _raw_load_json(self, req: Any) -> Any:
+        try:
+            return super()._raw_load_json(req)
+        except RecursionError as error:  # the json module's answer to a million brackets
+            raise SaidHTTPError(400, N_("Nội dung JSON lồng quá nhiều tầng.")) from error
+
 
 class _Blueprint(Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
     ARGUMENTS_PARSER = _Parser()

@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy import func, insert, or_, select, update
 
-from signer.audit import Audit
 from signer.clock import Clock
 from signer.db import canonical_json, db, move_state, release, transaction
 from signer.errors import N_, Conflict, NotFound, SignerError, Unavailable
@@ -24,6 +24,12 @@ Handler = Callable[[Sequence[str]], Failures]
 
 Idempotent. Raises `Unavailable` when nothing can go on now: the chunk then waits, uncounted.
 """
+
+
+class Record(Protocol):
+    """Writes one audit event into the open transaction."""
+
+    def __call__(self, actor: str, action: str, subject: str, **details: object) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +71,10 @@ class Failure:
 class Jobs:
     """Creates, steers and runs jobs. Any number of workers may call `run` at once."""
 
-    def __init__(self, clock: Clock, audit: Audit) -> None:
+    def __init__(self, clock: Clock, record: Record) -> None:
+        """`record` is `Audit.record`: rooms of one floor do not import each other."""
         self._clock = clock
-        self._audit = audit
+        self._record = record
 
     def create(
         self, kind: str, keys: Sequence[str], *, actor: str, title: str, scope_path: str = ""
@@ -86,7 +93,7 @@ class Jobs:
         db.session.execute(
             insert(JobItem), [{"job_id": job.id, "key": k, "state": "waiting"} for k in keys]
         )
-        self._audit.record(actor, "job.created", f"job:{job.id}", kind=kind, items=len(keys))
+        self._record(actor, "job.created", f"job:{job.id}", kind=kind, items=len(keys))
         return job.id
 
     def job_of(self, job_id: int) -> Job:
@@ -151,7 +158,7 @@ class Jobs:
             count = int(getattr(result, "rowcount", 0))
             if count:
                 move_state(Job, job_id, ("done", "running", "paused"), "running", finished_at=None)
-                self._audit.record(actor, "job.retried", f"job:{job_id}", items=count)
+                self._record(actor, "job.retried", f"job:{job_id}", items=count)
         return count
 
     def waiting(self) -> int:
@@ -262,7 +269,7 @@ class Jobs:
         ).all()
         for job_id in finished:
             move_state(Job, job_id, "running", "done", finished_at=now)
-            self._audit.record("system", "job.finished", f"job:{job_id}")
+            self._record("system", "job.finished", f"job:{job_id}")
 
     def _steer(self, job_id: int, expected: str | tuple[str, ...], to: str, actor: str) -> None:
         self.job_of(job_id)
@@ -271,7 +278,7 @@ class Jobs:
                 move_state(Job, job_id, expected, to)
             except Conflict as error:
                 raise Conflict(N_("Công việc này đã kết thúc hoặc đã đổi trạng thái.")) from error
-            self._audit.record(actor, f"job.{to}", f"job:{job_id}")
+            self._record(actor, f"job.{to}", f"job:{job_id}")
 
 
 def _failure_of(row: JobItem) -> Failure:

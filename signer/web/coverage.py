@@ -25,8 +25,9 @@ _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 @permission(Permission.REPORT_VIEW)
 def coverage_page() -> ResponseReturnValue:
     """The figures of the day asked for; a day that is none shows today and says so."""
+    errors: tuple[FormError, ...] = ()
     try:
-        found, errors = _coverage(_day()), ()
+        found = _coverage(_day())
     except Invalid as error:
         found, errors = _coverage(None), (FormError(field=error.field, error=error),)
     return render_template(

@@ -9,6 +9,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from signer.accounts import Role
+from signer.db import release
 from tests.factories import WARD, City
 
 
@@ -26,9 +27,11 @@ class Caller:
 
         def send() -> TestResponse:
             client = self.app.test_client(use_cookies=False)
-            return client.open(address, method=method, headers=headers, **options)
+            return client.open(address, method=method, headers=headers, buffered=True, **options)
 
-        return contextvars.Context().run(send)
+        answer = contextvars.Context().run(send)
+        release()  # what the test reads next is what the request has stored
+        return answer
 
     def get(self, path: str, **options: Any) -> TestResponse:
         return self.call("GET", path, **options)

@@ -109,7 +109,7 @@ def test_an_upload_above_the_limit_is_refused_before_it_is_read(nobody):
         "verify",
         data=b"",
         content_type="multipart/form-data; boundary=x",
-        headers={"Content-Length": str(300 * 1024 * 1024)},
+        environ_overrides={"CONTENT_LENGTH": str(300 * 1024 * 1024)},
     )
     assert "120 MB" in problem_of(answer, 413)["detail"]
 

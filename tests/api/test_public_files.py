@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from signer.ca.models import Certificate, CertificateBytes
 from signer.db import db
@@ -15,7 +16,7 @@ def test_openssl_follows_the_published_files_to_a_persons_certificate(nobody, ci
     city.issue(city.people(1))
     der = db.session.scalar(db.select(CertificateBytes.certificate_der))
     (tmp_path / "person.pem").write_bytes(
-        x509.load_der_x509_certificate(der).public_bytes(x509.base.serialization.Encoding.PEM)
+        x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)
     )
     for name in ("root.pem", "issuing.pem"):
         (tmp_path / name).write_bytes(nobody.get(f"/pki/{name}").data)

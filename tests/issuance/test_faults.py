@@ -1,5 +1,6 @@
 """Issuing while the machine breaks: killed anywhere, HSM gone; nothing lost, nothing twice."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -154,8 +155,11 @@ def test_the_queue_waits_while_the_token_is_gone(
         assert (progress.state, progress.done, progress.failed) == ("running", 0, 0)
     finally:
         away.rename(tokens)
-    assert services.jobs.run(services.job_handlers) == 3
-    assert services.jobs.progress(job_id).done == 3
+    deadline = time.monotonic() + 5  # the HSM is not asked again for a moment after a failure
+    while services.jobs.progress(job_id).done < 3:
+        assert time.monotonic() < deadline, "the HSM did not heal in time"
+        with contextlib.suppress(Unavailable):
+            services.jobs.run(services.job_handlers)
 
 
 def test_the_worker_thread_outlives_a_token_that_was_gone(
