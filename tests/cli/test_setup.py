@@ -1,0 +1,135 @@
+"""`signer setup` as people run it: a process of its own on an empty folder."""
+
+import json
+import os
+import re
+import resource
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def signer(home: Path, *words: str, language: str = "vi_VN") -> subprocess.CompletedProcess[str]:
+    """The finished command; its own environment, so that nothing of the tests leaks in."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("SIGNER_")}
+    kept.pop("SOFTHSM2_CONF", None)
+    return subprocess.run(
+        [sys.executable, "-c", "import sys; from signer.app import main; sys.exit(main())", *words],
+        cwd=PROJECT,
+        env=kept | {"SIGNER_HOME": str(home), "LC_ALL": f"{language}.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+
+
+def set_up(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    done = signer(home, "setup", "--no-serve", *words)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A home set up with --empty, and what was printed."""
+    home = tmp_path_factory.mktemp("setup") / "home"
+    return home, set_up(home, "--empty").stdout
+
+
+def test_an_empty_installation_is_well(empty_home: tuple[Path, str]) -> None:
+    """After set-up the doctor finds database, HSM, CA, record and CRL well."""
+    home, _ = empty_home
+    looked = signer(home, "doctor", "--json")
+    assert looked.returncode == 0, looked.stdout
+    assert all(finding["is_well"] for finding in json.loads(looked.stdout))
+
+
+def test_secrets_are_readable_by_their_owner_only(empty_home: tuple[Path, str]) -> None:
+    """The home is 0700; keys, PINs and settings in it are 0600."""
+    home, _ = empty_home
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    secrets = [*home.glob("*.pin"), *home.glob("*.so"), home / "secret.key"]
+    assert len(secrets) == 5
+    assert {stat.S_IMODE(file.stat().st_mode) for file in secrets} == {0o600}
+
+
+def test_the_administrator_is_printed_once(empty_home: tuple[Path, str]) -> None:
+    """The first set-up prints a one-time password, the next one none."""
+    home, printed = empty_home
+    assert re.search(r"admin +\w{4}-\w{4}-\w{4}-\w{4} ", printed)
+    assert "admin" not in set_up(home, "--empty").stdout
+
+
+def test_the_second_time_is_quick(empty_home: tuple[Path, str]) -> None:
+    """Nothing is missing any more: less than three seconds of work, and no demo city is added."""
+    home, _ = empty_home
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    set_up(home)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Processor time, because other tests share the machine; nothing in it waits.
+    assert (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime) < 3
+    people = json.loads(signer(home, "person", "list", "--json").stdout)
+    assert people == []
+
+
+def test_openssl_accepts_the_ca(empty_home: tuple[Path, str]) -> None:
+    """The issuing CA's certificate leads to the root."""
+    pki = empty_home[0] / "pki"
+    command = ["openssl", "verify", "-CAfile", pki / "root.pem", pki / "issuing.pem"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_reset_moves_the_old_state_aside(tmp_path: Path) -> None:
+    """--reset begins anew and loses nothing: the old folder lies beside the new one."""
+    home = tmp_path / "home"
+    set_up(home, "--empty")
+    old_key = (home / "secret.key").read_bytes()
+    set_up(home, "--empty", "--reset")
+    (aside,) = tmp_path.glob("home-*")
+    assert (aside / "secret.key").read_bytes() == old_key
+    assert (home / "secret.key").read_bytes() != old_key
+
+
+def test_reset_leaves_other_peoples_folders_alone(tmp_path: Path) -> None:
+    """A folder that set-up did not make is not moved, whatever SIGNER_HOME says."""
+    (tmp_path / "letter.txt").write_text("dear")
+    refused = signer(tmp_path, "setup", "--no-serve", "--empty", "--reset")
+    assert refused.returncode == 1
+    assert "không phải do phần mềm này tạo" in refused.stderr
+    assert (tmp_path / "letter.txt").exists()
+
+
+def test_a_port_chosen_first_stands_in_certificates(tmp_path: Path) -> None:
+    """The addresses in certificates name the port that the first set-up was given."""
+    home = tmp_path / "home"
+    set_up(home, "--empty", "--port", "18080")
+    command = ["openssl", "x509", "-noout", "-text", "-in", home / "pki" / "issuing.pem"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "http://127.0.0.1:18080/" in text
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_the_demo_city(tmp_path: Path) -> None:
+    """About 1,500 people over 40 units, 60 % covered, 20 dossiers in every state, real log-ins."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "demo.unfinished").touch()  # as a demo that was killed half-way leaves it
+    (home / "settings.toml").write_text("demo = true\n")
+    printed = set_up(home).stdout
+    assert "DỮ LIỆU MẪU" in printed
+    people = json.loads(signer(home, "person", "list", "--json").stdout)
+    assert 1400 < len(people) < 1600
+    assert len({person["unit"] for person in people}) == 40
+    coverage = json.loads(signer(home, "coverage", "--json").stdout)
+    assert 0.55 < coverage["covered"] / coverage["persons"] < 0.65
+    assert {"ready", "active", "requested", "failed", "lacking"} <= {p["state"] for p in people}
+    assert all(name in printed for name in ("admin", "canbo", "nguoiduyet", "chutich.badinh"))
+    assert " chutich.badinh " in set_up(home).stdout  # shown again at every start
