@@ -1,0 +1,190 @@
+"""The inventory on a real database, without an HSM: units of Hanoi, rosters written for a test."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xlsxwriter
+from flask import Flask
+
+import signer.accounts.models  # a person points to an account
+from signer.accounts import Actor, Grant, Role
+from signer.audit import Audit
+from signer.clock import Clock
+from signer.config import Settings
+from signer.db import db
+from signer.files import Files
+from signer.inventory.importing import CheckedRoster
+from signer.inventory.service import Inventory
+
+assert signer.accounts.models.Account.__tablename__ == "account"
+
+SAMPLE = Path(__file__).parent.parent / "data" / "danh_sach_mau.xlsx"
+HEADINGS = (
+    "STT",
+    "Mã CB",
+    "Họ và tên",
+    "Ngày sinh",
+    "Giới tính",
+    "Số CCCD",
+    "Loại",
+    "Đơn vị",
+    "Phòng",
+    "Chức vụ",
+    "Thư điện tử công vụ",
+    "Số điện thoại di động",
+    "Trạng thái công tác",
+)
+GOOD: Mapping[str, Any] = {
+    "STT": 1,
+    "Mã CB": "HN000900",
+    "Họ và tên": "Nguyễn Thị Ánh",
+    "Ngày sinh": "15/03/1985",
+    "Giới tính": "Nữ",
+    "Số CCCD": "001185000123",
+    "Loại": "Công chức",
+    "Đơn vị": "UBND phường Láng",
+    "Phòng": "",
+    "Chức vụ": "Chuyên viên",
+    "Thư điện tử công vụ": "anhnt900@hanoi.gov.vn",
+    "Số điện thoại di động": "0912345678",
+    "Trạng thái công tác": "",
+}
+
+
+class MovingClock(Clock):
+    """Stands at a working morning until a test moves it."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def move(self, days: int) -> None:
+        self.at += timedelta(days=days)
+
+
+@pytest.fixture
+def clock() -> MovingClock:
+    return MovingClock()
+
+
+@pytest.fixture
+def audit(clock: MovingClock) -> Audit:
+    return Audit(clock)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path)
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[Flask]:
+    """An application that knows the database and nothing else."""
+    made = Flask("inventory-test")
+    made.config["SQLALCHEMY_DATABASE_URI"] = database_url
+    db.init_app(made)
+    with made.app_context():
+        db.create_all()
+        yield made
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def inventory(
+    app: Flask, clock: MovingClock, audit: Audit, settings: Settings, tmp_path: Path
+) -> Inventory:
+    """The inventory with the package's units loaded."""
+    assert app
+    made = Inventory(clock, audit, Files(tmp_path / "files"), settings)
+    made.load_units()
+    return made
+
+
+@pytest.fixture
+def hr() -> Actor:
+    """The HR officer of the whole city."""
+    return clerk("")
+
+
+def clerk(*scopes: str, role: Role = Role.HR) -> Actor:
+    """An actor with that role over these unit paths."""
+    grants = tuple(Grant(role=role, scope_path=scope) for scope in scopes)
+    return Actor(account_id=None, name=f"hr{'-'.join(scopes)}", display_name="HR", grants=grants)
+
+
+def person(number: int = 900, **changed: Any) -> dict[str, Any]:
+    """A good row; two numbers share nothing that must be unique."""
+    return {
+        **GOOD,
+        "STT": number,
+        "Mã CB": f"HN{number:06d}",
+        "Số CCCD": f"001185{number:06d}",
+        "Thư điện tử công vụ": f"anhnt{number}@hanoi.gov.vn",
+        **changed,
+    }
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]], headings: Sequence[str] = HEADINGS) -> str:
+    output = io.StringIO()
+    writer = csv.writer(output)
+    writer.writerow(headings)
+    writer.writerows([row.get(heading, "") for heading in headings] for row in rows)
+    return output.getvalue()
+
+
+def xlsx_bytes(rows: Sequence[Sequence[Any]]) -> bytes:
+    """A workbook of these cells; dates are written as Excel's dates."""
+    output = io.BytesIO()
+    book = xlsxwriter.Workbook(output, {"strings_to_formulas": False})
+    sheet = book.add_worksheet("DS")
+    day = book.add_format({"num_format": "dd/mm/yyyy"})
+    for r, row in enumerate(rows):
+        for c, cell in enumerate(row):
+            if isinstance(cell, date):
+                sheet.write_datetime(r, c, cell, day)
+            elif cell not in (None, ""):
+                sheet.write(r, c, cell)
+    book.close()
+    return output.getvalue()
+
+
+Check = Callable[..., CheckedRoster]
+
+
+@pytest.fixture
+def check(inventory: Inventory, hr: Actor, tmp_path: Path) -> Check:
+    """Dry-runs rows (as CSV) or the bytes of a file."""
+
+    def run(
+        *rows: Mapping[str, Any],
+        content: bytes | None = None,
+        actor: Actor = hr,
+        effective_on: date | None = None,
+        name: str = "danh_sach.csv",
+    ) -> CheckedRoster:
+        file = tmp_path / name
+        file.write_bytes(csv_text(rows).encode() if content is None else content)
+        return inventory.dry_run(actor, file, name, effective_on)
+
+    return run
+
+
+@pytest.fixture
+def stored(check: Check, inventory: Inventory, hr: Actor) -> Check:
+    """Dry-runs and applies; no row may be refused."""
+
+    def run(*rows: Mapping[str, Any], **options: Any) -> CheckedRoster:
+        checked = check(*rows, **options)
+        assert not checked.plan.errors, [f.message for f in checked.plan.errors]
+        inventory.apply(options.get("actor", hr), checked.import_id)
+        return checked
+
+    return run
