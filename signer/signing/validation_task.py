@@ -2,13 +2,16 @@
 
 import asyncio
 import hashlib
+import io
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
@@ -21,8 +24,11 @@ from pyhanko_certvalidator.errors import (
     ExpiredError,
     NotYetValidError,
     PathBuildingError,
+    PathValidationError,
+    ValidationError,
 )
 
+from signer.errors import N_, Invalid
 from signer.signing.pdf_task import entry_of
 from signer.signing.revocation import RevocationState, load_crl, revocation_of
 
@@ -69,8 +75,8 @@ class _Trust:
     def __init__(
         self, roots: list[bytes], intermediates: list[bytes], crls: list[bytes], at: datetime
     ) -> None:
-        self.roots = [asn1_x509.Certificate.load(der) for der in roots]
-        self.intermediates = [asn1_x509.Certificate.load(der) for der in intermediates]
+        self.roots = [_chosen(der) for der in roots]
+        self.intermediates = [_chosen(der) for der in intermediates]
         self.pinned = {hashlib.sha256(der).digest() for der in (*roots, *intermediates)}
         self.crls = [crl for der in crls if (crl := load_crl(der)) is not None]
         self.at = at
@@ -84,6 +90,15 @@ class _Trust:
             revocation_mode="soft-fail",  # revocation is examined by `revocation_of`
             weak_hash_algos=WEAK_DIGESTS,
         )
+
+
+def _chosen(der: bytes) -> Any:
+    """A certificate of the operator's choice; rubbish there must not pass silently."""
+    try:
+        x509.load_der_x509_certificate(der)
+    except ValueError as error:
+        raise Invalid(N_("Một chứng thư số trong danh sách tin cậy không đọc được.")) from error
+    return asn1_x509.Certificate.load(der)
 
 
 def validate(
@@ -230,6 +245,8 @@ def _coverage(signature: Any, summary: dict[str, Any]) -> str:
         return "nothing"
     if summary["coverage"] != SignatureCoverageLevel.ENTIRE_REVISION:
         return "changed"
+    if not _ends_properly(signature.reader, signature.signed_revision):
+        return "changed"
     level = getattr(summary["diff_result"], "modification_level", ModificationLevel.OTHER)
     if summary["docmdp_ok"] is None:
         return "unclear"
@@ -252,6 +269,16 @@ def _gap_is_the_signature(signature: Any) -> bool:
         return bytes.fromhex(gap[1:-1].decode("ascii")) == bytes(signature.pkcs7_content)
     except (ValueError, UnicodeDecodeError):
         return False
+
+
+def _ends_properly(reader: Any, signed_revision: int) -> bool:
+    """What follows the signed bytes is a real update and nothing stands after its end."""
+    if reader.xrefs.total_revisions - 1 <= signed_revision:
+        return False
+    stream = reader.stream
+    stream.seek(max(0, stream.seek(0, io.SEEK_END) - 1024))
+    _, found, rest = stream.read().rpartition(b"%%EOF")
+    return bool(found) and not rest.strip(b"\x00\t\n\x0c\r ")
 
 
 def _is_weak(signature: Any) -> bool:
@@ -342,9 +369,25 @@ async def _path_state(signature: Any, trust: _Trust, moment: datetime) -> str:
         return "not_yet_valid"
     except PathBuildingError:
         return "untrusted"
-    except Exception:  # noqa: BLE001  # certvalidator has a dozen, all of them "not a path"
+    except PathValidationError as error:
+        return "invalid" if _is_linked(error.original_path) else "untrusted"
+    except ValidationError:
         return "invalid"
     return "trusted"
+
+
+def _is_linked(path: Any) -> bool:
+    """Each certificate was signed with the key of the one above it, so the path itself is bad.
+
+    Otherwise an issuer merely has the name of one that is trusted here.
+    """
+    chain = [_loaded(found) for found in path.iter_certs(include_root=True)]
+    try:
+        for above, certificate in pairwise(chain):
+            certificate.verify_directly_issued_by(above)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _may_sign_documents(certificate: Any, is_stamp: bool) -> bool:
