@@ -102,8 +102,11 @@ class UnitIndex:
         return self._children.get((parent.id, spelling_key(plain_words(division))))
 
     def _find(self, text: str) -> UnitMatch:
-        if by_code := self._by_code.get(text.casefold()):
-            return self._decide([by_code])
+        code = text.casefold()
+        # A code of the statistics office has five digits, of which Excel drops leading zeros.
+        for written in (code, code.zfill(5) if code.isdecimal() else code):
+            if by_code := self._by_code.get(written):
+                return self._decide([by_code])
         words = plain_words(text)
         tries = [words, *_without_city(words)]
         for table in (self._exact, self._bare):
@@ -177,7 +180,8 @@ def _spellings(name: str) -> list[str]:
 def _without_city(words: str) -> list[str]:
     """The name again without "thành phố Hà Nội" behind it; initials joined ("sở kh cn")."""
     shorter = [words.removesuffix(ending).strip() for ending in _CITY_ENDINGS]
-    head, *tail = words.split() or [""]
-    if head == "sở" and tail:
-        shorter.append(f"sở {''.join(tail)}")
+    for attempt in (words, *tuple(shorter)):
+        head, *tail = attempt.split() or [""]
+        if head == "sở" and len(tail) > 1:
+            shorter.append(f"sở {''.join(tail)}")
     return [s for s in dict.fromkeys(shorter) if s and s != words]
