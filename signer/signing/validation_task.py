@@ -5,13 +5,9 @@ import hashlib
 import io
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from asn1crypto import x509 as asn1_x509
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
@@ -19,31 +15,17 @@ from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation.generic_cms import collect_timing_info, validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
-from pyhanko_certvalidator import CertificateValidator, ValidationContext
-from pyhanko_certvalidator.errors import (
-    ExpiredError,
-    NotYetValidError,
-    PathBuildingError,
-    PathValidationError,
-    ValidationError,
-)
 
-from signer.errors import N_, Invalid
+from signer.signing.chain import (
+    WEAK_DIGESTS,
+    Trust,
+    loaded,
+    may_sign_documents,
+    path_of,
+    path_state,
+)
 from signer.signing.pdf_task import entry_of
-from signer.signing.revocation import RevocationState, load_crl, revocation_of
-
-WEAK_DIGESTS = frozenset({"md2", "md5", "sha1"})
-
-DOCUMENT_USAGES = frozenset(
-    {
-        "1.3.6.1.5.5.7.3.36",  # documentSigning (RFC 9336)
-        "1.3.6.1.5.5.7.3.4",  # emailProtection, in certificates older than RFC 9336
-        "1.2.840.113583.1.1.5",  # Adobe authentic documents
-        "1.3.6.1.4.1.311.10.3.12",  # Microsoft document signing
-        "2.5.29.37.0",  # any
-    }
-)
-"""One of these must be there when the certificate has an extendedKeyUsage at all."""
+from signer.signing.revocation import RevocationState, revocation_of
 
 
 @dataclass
@@ -69,43 +51,11 @@ class _Facts:
     findings: list[str] = field(default_factory=list)
 
 
-class _Trust:
-    """What the operator trusts, and the moment of the examination."""
-
-    def __init__(
-        self, roots: list[bytes], intermediates: list[bytes], crls: list[bytes], at: datetime
-    ) -> None:
-        self.roots = [_chosen(der) for der in roots]
-        self.intermediates = [_chosen(der) for der in intermediates]
-        self.pinned = {hashlib.sha256(der).digest() for der in (*roots, *intermediates)}
-        self.crls = [crl for der in crls if (crl := load_crl(der)) is not None]
-        self.at = at
-
-    def context(self, moment: datetime, embedded: list[Any] | None = None) -> ValidationContext:
-        return ValidationContext(
-            trust_roots=list(self.roots),
-            other_certs=[*self.intermediates, *(embedded or ())],
-            moment=moment,
-            allow_fetching=False,
-            revocation_mode="soft-fail",  # revocation is examined by `revocation_of`
-            weak_hash_algos=WEAK_DIGESTS,
-        )
-
-
-def _chosen(der: bytes) -> Any:
-    """A certificate of the operator's choice; rubbish there must not pass silently."""
-    try:
-        x509.load_der_x509_certificate(der)
-    except ValueError as error:
-        raise Invalid(N_("Một chứng thư số trong danh sách tin cậy không đọc được.")) from error
-    return asn1_x509.Certificate.load(der)
-
-
 def validate(
     *, path: str, roots: int, intermediates: int, at: str, blobs: tuple[bytes, ...] = ()
 ) -> dict[str, Any]:
     """The facts of `validation.Verdict` as JSON."""
-    trust = _Trust(
+    trust = Trust(
         list(blobs[:roots]),
         list(blobs[roots : roots + intermediates]),
         list(blobs[roots + intermediates :]),
@@ -130,7 +80,7 @@ def validate(
     return {"signatures": [asdict(facts) for _, facts in found]}
 
 
-def _examined(reader: Any, name: str, reference: Any, trust: _Trust) -> tuple[int, _Facts]:
+def _examined(reader: Any, name: str, reference: Any, trust: Trust) -> tuple[int, _Facts]:
     """(end of the signed bytes, facts); an unreadable signature is a broken one."""
     facts = _Facts(field_name=name)
     end = 0
@@ -147,7 +97,7 @@ def _examined(reader: Any, name: str, reference: Any, trust: _Trust) -> tuple[in
     return end, facts
 
 
-async def _examine(signature: Any, facts: _Facts, trust: _Trust) -> None:
+async def _examine(signature: Any, facts: _Facts, trust: Trust) -> None:
     """The steps of EN 319 102-1, 5.2 and 5.3, in its order; the first decisive finding stands."""
     is_stamp = str(entry_of(signature.sig_object, "/Type", "/Sig")) == "/DocTimeStamp"
     _describe(signature.signer_cert, facts)
@@ -294,7 +244,7 @@ def _is_weak(signature: Any) -> bool:
     return bool({digest, signature.md_algorithm} & WEAK_DIGESTS)
 
 
-async def _find_time(signature: Any, facts: _Facts, trust: _Trust, is_stamp: bool) -> None:
+async def _find_time(signature: Any, facts: _Facts, trust: Trust, is_stamp: bool) -> None:
     """The time stamp's time when there is a good one, else what the signer claims (R37)."""
     claimed = signature.self_reported_timestamp
     if claimed is not None and claimed.tzinfo is None:
@@ -323,23 +273,27 @@ async def _find_time(signature: Any, facts: _Facts, trust: _Trust, is_stamp: boo
             facts.findings.append("future")
 
 
-async def _check_path(signature: Any, facts: _Facts, trust: _Trust, is_stamp: bool) -> str:
+async def _check_path(signature: Any, facts: _Facts, trust: Trust, is_stamp: bool) -> str:
     """The class the certification path allows; fills `path`."""
     certificate = signature.signer_cert
-    if not _may_sign_documents(certificate, is_stamp):
+    if not may_sign_documents(certificate, is_stamp):
         facts.path = "wrong_usage"
         facts.findings.insert(0, "wrong_usage")
         return "invalid"
     signed_at = datetime.fromisoformat(facts.signed_at) if facts.signed_at else trust.at
     # With a time stamp the certificate must have been good then; without one, now (5.3).
     moment = signed_at if facts.time_source == "timestamp" else trust.at
-    state = await _path_state(signature, trust, moment)
+    state = await path_state(signature, trust, moment)
     if state == "expired" and facts.time_source != "timestamp":
-        then = await _path_state(signature, trust, signed_at)
+        then = await path_state(signature, trust, signed_at)
         if then == "trusted":  # OUT_OF_BOUNDS_NO_POE: nobody can prove when it was signed
             facts.path = "expired"
             facts.findings.insert(0, "expired")
             return "indeterminate"
+    if state == "weak":
+        facts.path = "invalid"
+        facts.findings.insert(0, "weak")
+        return "indeterminate"
     facts.path = state
     facts.findings.insert(
         0,
@@ -354,63 +308,12 @@ async def _check_path(signature: Any, facts: _Facts, trust: _Trust, is_stamp: bo
     return "indeterminate" if state == "untrusted" else "invalid"
 
 
-async def _path_state(signature: Any, trust: _Trust, moment: datetime) -> str:
-    embedded = list(signature.other_embedded_certs)
-    validator = CertificateValidator(
-        signature.signer_cert,
-        intermediate_certs=embedded,
-        validation_context=trust.context(moment, embedded),
-    )
-    try:
-        await validator.async_validate_path()
-    except ExpiredError:
-        return "expired"
-    except NotYetValidError:
-        return "not_yet_valid"
-    except PathBuildingError:
-        return "untrusted"
-    except PathValidationError as error:
-        return "invalid" if _is_linked(error.original_path) else "untrusted"
-    except ValidationError:
-        return "invalid"
-    return "trusted"
-
-
-def _is_linked(path: Any) -> bool:
-    """Each certificate was signed with the key of the one above it, so the path itself is bad.
-
-    Otherwise an issuer merely has the name of one that is trusted here.
-    """
-    chain = [_loaded(found) for found in path.iter_certs(include_root=True)]
-    try:
-        for above, certificate in pairwise(chain):
-            certificate.verify_directly_issued_by(above)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
-
-
-def _may_sign_documents(certificate: Any, is_stamp: bool) -> bool:
-    usage = certificate.key_usage_value
-    if usage is not None and not {"digital_signature", "non_repudiation"} & usage.native:
-        return False
-    extended = certificate.extended_key_usage_value
-    if is_stamp:
-        return extended is not None and "time_stamping" in extended.native
-    return extended is None or any(purpose.dotted in DOCUMENT_USAGES for purpose in extended)
-
-
-async def _check_revocation(signature: Any, facts: _Facts, trust: _Trust) -> str:
+async def _check_revocation(signature: Any, facts: _Facts, trust: Trust) -> str:
     """The class the lists allow, for the signer's certificate and those between it and the root."""
     signed_at = datetime.fromisoformat(facts.signed_at) if facts.signed_at else trust.at
     moment = trust.at if facts.path == "trusted" and facts.time_source != "timestamp" else signed_at
-    embedded = list(signature.other_embedded_certs)
-    path = await CertificateValidator(
-        signature.signer_cert,
-        intermediate_certs=embedded,
-        validation_context=trust.context(moment, embedded),
-    ).async_validate_path()
-    chain = [_loaded(found) for found in path.iter_certs(include_root=True)]
+    path = await path_of(signature, trust, moment)
+    chain = [loaded(found) for found in path.iter_certs(include_root=True)]
     for index, authority in enumerate(chain[1:-1]):
         issuer = chain[index]
         told = revocation_of(authority, issuer, trust.crls, trust.at)
@@ -443,10 +346,6 @@ async def _check_revocation(signature: Any, facts: _Facts, trust: _Trust) -> str
         return "valid"
     facts.findings.insert(0, "revoked_later")  # REVOKED_NO_POE
     return "indeterminate"
-
-
-def _loaded(certificate: Any) -> x509.Certificate:
-    return x509.load_der_x509_certificate(certificate.dump())
 
 
 def _sha256(der: bytes) -> bytes:
