@@ -261,6 +261,7 @@ class SignatureBox {
     const room = event.shiftKey ? this.#roomToGrow() : {};
     this.move({ ...change, ...this.#atMost(change, room) });
     this.viewer.reveal(this.handle);
+    this.frame.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   /** Growing stops at the edge of the page instead of pushing the box away from it. */
@@ -345,7 +346,9 @@ class SignatureBox {
     if (action === "reset") this.move(this.proposed);
     if (action === "here") this.move({ page: this.viewer.current });
     this.viewer.reveal(this.handle);
-    if (action === "find") this.handle.focus({ preventScroll: true });
+    if (action !== "find") return;
+    this.handle.focus({ preventScroll: true });
+    this.frame.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 }
 
