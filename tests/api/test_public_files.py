@@ -4,7 +4,6 @@ import re
 import subprocess
 from datetime import timedelta
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -80,6 +79,6 @@ def test_the_page_obeys_a_policy_without_inline_script_and_style(nobody):
         assert nobody.get(address).status_code == 200, address
 
 
-@pytest.mark.parametrize("name", ["index.css", "../__init__.py", "..%2f__init__.py", "LICENSE", ""])
-def test_the_page_gives_out_its_own_files_only(nobody, name):
-    assert nobody.get(f"/api/docs/{name}").status_code == 404
+def test_the_page_gives_out_its_own_files_only(nobody):
+    for name in ("index.css", "../__init__.py", "..%2f__init__.py", "LICENSE", ""):
+        assert nobody.get(f"/api/docs/{name}").status_code == 404
