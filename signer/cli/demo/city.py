@@ -124,7 +124,7 @@ def _shares(people: Sequence[Invented], random: Random) -> _Shares:
         elif person.email:
             by_unit[person.post.unit_code].append(person)
     for number, members in enumerate(by_unit.values()):
-        share = 1.0 if number in _COMPLETE_UNITS else random.uniform(0.35, 0.78)
+        share = 1.0 if number in _COMPLETE_UNITS else random.uniform(0.37, 0.79)
         heads, others = members[:5], members[5:]  # whoever leads was certified first
         random.shuffle(others)
         ordered = [*heads, *others]
