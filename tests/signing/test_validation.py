@@ -1,5 +1,6 @@
 """Verdicts: each thing that can be wrong with a signature has its class and its sentence."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,8 +8,17 @@ from pathlib import Path
 
 import pikepdf
 import pytest
+from asn1crypto import keys as asn1_keys
+from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
+from pyhanko.pdf_utils.generic import StreamObject
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign import signers
+from pyhanko.sign.fields import SigSeedSubFilter
+from pyhanko.sign.timestamps import DummyTimeStamper
+from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from signer.errors import Invalid
 from signer.signing.cms import RsaScheme
@@ -115,8 +125,6 @@ def test_a_changed_byte_is_found(check: Check, signed: Path, tmp_path: Path) -> 
 
 def incremental(source: Path, out: Path, change: Callable[[object], None]) -> Path:
     """An update appended after the signature, as an editor would save it."""
-    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-
     with source.open("rb") as stream:
         writer = IncrementalPdfFileWriter(stream, strict=False)
         change(writer)
@@ -129,8 +137,6 @@ def test_content_changed_by_an_update_is_found(check: Check, signed: Path, tmp_p
     """The signed bytes are untouched, yet what people see is not what was signed."""
 
     def overwrite(writer: object) -> None:
-        from pyhanko.pdf_utils.generic import StreamObject
-
         page, _ = writer.find_page_for_modification(0)  # type: ignore[attr-defined]
         page.get_object()["/Contents"] = writer.add_object(  # type: ignore[attr-defined]
             StreamObject(stream_data=b"BT ET")
@@ -281,6 +287,64 @@ def test_revocation(check: Check, authority: Authority, person: Identity, signed
     assert found.signatures[0].revoked_at == NOW + timedelta(hours=1)
     later_than_check = authority.crl((person, LATER + timedelta(days=1)), at=LATER)
     assert check(signed, crls=[later_than_check]).verdict is VerdictClass.VALID
+
+
+def stamped(authority: Authority, person: Identity, out: Path) -> Path:
+    """A B-T signature made by pyHanko alone, with a time stamp of a TSA under the same root."""
+    key = rsa.generate_private_key(65537, 2048)
+    stamper = authority.person(
+        "TSA",
+        key=key,
+        extended=(ExtendedKeyUsageOID.TIME_STAMPING,),
+        usage=key_usage(digital_signature=True),
+    )
+    store = SimpleCertificateStore.from_certs([asn1_of(authority.issuing)])
+    signer = signers.SimpleSigner(
+        signing_cert=asn1_of(person), signing_key=private_of(person), cert_registry=store
+    )
+    tsa = DummyTimeStamper(
+        tsa_cert=asn1_of(stamper),
+        tsa_key=private_of(stamper),
+        certs_to_embed=store,
+        fixed_dt=NOW,
+    )
+    meta = signers.PdfSignatureMetadata(
+        field_name="S", subfilter=SigSeedSubFilter.PADES, md_algorithm="sha256"
+    )
+    with (PDF / "quyet_dinh.pdf").open("rb") as source, out.open("wb") as file:
+        writer = IncrementalPdfFileWriter(source, strict=False)
+        pdf_signer = signers.PdfSigner(meta, signer, timestamper=tsa)
+        asyncio.run(pdf_signer.async_sign_pdf(writer, output=file))
+    return out
+
+
+def asn1_of(identity: Identity) -> asn1_x509.Certificate:
+    return asn1_x509.Certificate.load(identity.der)
+
+
+def private_of(identity: Identity) -> asn1_keys.PrivateKeyInfo:
+    encoded = identity.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return asn1_keys.PrivateKeyInfo.load(encoded)
+
+
+def test_a_time_stamp_proves_the_when(
+    check: Check, authority: Authority, person: Identity, tmp_path: Path
+) -> None:
+    """With one, later revocation and expiry do no harm, and earlier revocation still does."""
+    path = stamped(authority, person, tmp_path / "x.pdf")
+    found = check(path)
+    assert (found.verdict, found.signatures[0].time_source) == (VerdictClass.VALID, "timestamp")
+    assert found.signatures[0].signed_at == NOW
+    later = NOW + timedelta(days=5)
+    revoked = authority.crl((person, NOW + timedelta(days=1)), at=later)
+    assert check(path, at=later, crls=[revoked]).verdict is VerdictClass.VALID
+    revoked = authority.crl((person, NOW - timedelta(days=1)), at=later)
+    assert check(path, at=later, crls=[revoked]).verdict is VerdictClass.INVALID
+    expired = NOW + timedelta(days=690)
+    assert check(path, at=expired, crls=[authority.crl(at=expired)]).verdict is VerdictClass.VALID
+    untrusted = check(path, trust_roots=[])
+    assert untrusted.signatures[0].time_source == "claimed"
+    assert "Dấu thời gian không hợp lệ." in untrusted.signatures[0].sentences
 
 
 def test_lists_that_do_not_count(
