@@ -144,7 +144,8 @@ class Operations:
         blueprint = self.blueprint
 
         def declare(view: _View) -> _View:
-            operation: Any = blueprint.doc(**_described(granted))(view)
+            words = _described(granted) | {"operationId": view.__name__}
+            operation: Any = blueprint.doc(**words)(view)
             for schema, location in ((query, "query"), (body, "json"), (upload, "multipart")):
                 if schema is not None:
                     operation = blueprint.arguments(schema, location=location, as_kwargs=True)(

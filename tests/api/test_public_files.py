@@ -67,6 +67,15 @@ def test_the_description_is_openapi_3_1_and_names_every_schema_once(nobody):
     wanted = set(re.findall(r"#/components/schemas/([\w-]+)", str(document)))
     assert wanted <= set(document["components"]["schemas"])
     assert not [name for name in document["components"]["schemas"] if name[-1].isdigit()]
+    operations = [
+        operation
+        for methods in document["paths"].values()
+        for method, operation in methods.items()
+        if method != "parameters"
+    ]
+    names = [operation["operationId"] for operation in operations]
+    assert len(names) == len(set(names))
+    assert all(operation["summary"] for operation in operations)
 
 
 def test_the_page_obeys_a_policy_without_inline_script_and_style(nobody):
