@@ -16,6 +16,7 @@ from signer.db import db
 from signer.dossiers.service import Dossiers
 from signer.errors import N_, ConfigError
 from signer.files import Files
+from signer.inventory.logins import Logins
 from signer.inventory.service import Inventory
 from signer.issuance.service import Issuance
 from signer.jobs import Jobs
@@ -71,6 +72,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         vault=vault,
         accounts=accounts,
         inventory=inventory,
+        logins=Logins(accounts, inventory, audit),
         authority=authority,
         issuance=issuance,
         signing=signing,

@@ -13,6 +13,7 @@ from signer.clock import Clock
 from signer.config import Settings
 from signer.dossiers.service import Dossiers
 from signer.files import Files
+from signer.inventory.logins import Logins
 from signer.inventory.service import Inventory
 from signer.issuance.service import JOB_KIND, Issuance
 from signer.jobs import Jobs
@@ -36,6 +37,7 @@ class Services:
     vault: Vault
     accounts: Accounts
     inventory: Inventory
+    logins: Logins
     authority: Authority
     issuance: Issuance
     signing: Signing

@@ -29,6 +29,8 @@ class Permission(StrEnum):
     REPORT_VIEW = "report.view"
     AUDIT_VIEW = "audit.view"
     ACCOUNT_MANAGE = "account.manage"
+    ACCOUNT_OPEN = "account.open"
+    """Opening a signer's log-in for a person of the own units, and no other role."""
 
 
 class Role(StrEnum):
@@ -54,7 +56,14 @@ _READ = {_P.UNIT_VIEW, _P.PERSON_VIEW, _P.REQUEST_VIEW, _P.JOB_VIEW, _P.REPORT_V
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     # The administrator looks after accounts and the machine; signing and approving are others'.
     Role.ADMIN: frozenset(
-        _READ | {_P.ACCOUNT_MANAGE, _P.AUDIT_VIEW, _P.ROSTER_IMPORT, _P.CERTIFICATE_ISSUE}
+        _READ
+        | {
+            _P.ACCOUNT_MANAGE,
+            _P.ACCOUNT_OPEN,
+            _P.AUDIT_VIEW,
+            _P.ROSTER_IMPORT,
+            _P.CERTIFICATE_ISSUE,
+        }
     ),
     Role.HR: frozenset(
         _READ
@@ -62,6 +71,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.ROSTER_IMPORT,
             _P.REQUEST_CREATE,
             _P.PERSON_REVEAL,
+            _P.ACCOUNT_OPEN,
             _P.CERTIFICATE_REVOKE,
             _P.DOSSIER_VIEW,
             _P.DOSSIER_CREATE,

@@ -29,7 +29,11 @@ def create(
 ) -> None:
     """A new account with one role over a unit's subtree; its password is printed once."""
     path = services.inventory.unit_of(unit).path if unit else ""
-    person = services.inventory.person_of(SYSTEM, person_code) if person_code else None
+    person = (
+        services.inventory.person_of(SYSTEM, person_code)
+        if person_code
+        else services.logins.find_person_for(name)
+    )
     made = services.accounts.create(
         SYSTEM,
         name=name,

@@ -54,7 +54,7 @@ def _examine(services: Services) -> Iterator[Finding]:
         (_("Cơ sở dữ liệu"), lambda: services.audit.count()),
         (_("Nhật ký nguyên vẹn"), lambda: services.audit.verify()),
         (_("HSM"), lambda: services.hsm.status().label),
-        (_("Khóa của CA"), lambda: services.authority.prove_key() or ""),
+        (_("Khóa của CA"), lambda: _proved(services)),
         (_("CRL"), lambda: services.authority.current_crl_der() and ""),
         (_("Việc đang chờ"), lambda: services.jobs.waiting()),
     )
@@ -63,6 +63,11 @@ def _examine(services: Services) -> Iterator[Finding]:
             yield Finding(name=name, is_well=True, said=str(look()))
         except SignerError as error:
             yield Finding(name=name, is_well=False, said=sentence(error))
+
+
+def _proved(services: Services) -> str:
+    services.authority.prove_key()
+    return services.settings.issuing_key_label
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types

@@ -4,7 +4,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from signer.accounts import Permission
+from signer.accounts import NewAccount, Permission
 from signer.errors import N_
 from signer.inventory.models import OrgUnit
 from signer.services import services
@@ -83,13 +83,26 @@ def reactivate(code: str) -> ResponseReturnValue:
     return redirect(url_for("people.show", code=code))
 
 
+@blueprint.post("/people/<code>/account")
+@permission(Permission.ACCOUNT_OPEN)
+@shown_again_by(show)
+def open_account(code: str) -> ResponseReturnValue:
+    """The person has a log-in; its one-time password is on this one page and nowhere else."""
+    made = services().logins.open(actor(), code)
+    return _page(code, account=made)
+
+
 def find_unit(code: str) -> OrgUnit | None:
     """The unit of that code; None for no code. Raises `NotFound` for an unknown one."""
     return services().inventory.unit_of(code.strip()) if code.strip() else None
 
 
 def _page(
-    code: str, *, id_number: str | None = None, errors: tuple[FormError, ...] = ()
+    code: str,
+    *,
+    id_number: str | None = None,
+    account: NewAccount | None = None,
+    errors: tuple[FormError, ...] = (),
 ) -> ResponseReturnValue:
     person = services().inventory.person_of(actor(), code)
     unit = services().inventory.units_by_ids([person.unit_id])[person.unit_id]
@@ -101,6 +114,7 @@ def _page(
         unit=unit,
         standing=services().issuance.states_of([person.id])[person.id],
         id_number=id_number,
+        account=account,
         errors=errors,
         names=ACTION_NAMES,
         events=services().audit.events(subject=subject, limit=_EVENTS_SHOWN) if sees_record else (),

@@ -56,7 +56,7 @@ def test_the_sealed_key_is_the_only_copy(
     services: Services, official: tuple[Person, Actor]
 ) -> None:
     """After activation the database holds no wrapped key that a stolen HSM PIN could use."""
-    person, actor = official
+    _, actor = official
     key = db.session.scalars(select(SigningKey)).one()
     wrapped = db.session.scalar(select(SigningKey.wrapped).where(SigningKey.id == key.id))
     assert wrapped is not None
