@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import queue
-import selectors
+import select
 import struct
 import subprocess
 import sys
@@ -92,41 +92,25 @@ class _Child:
         """The bytes of the child's answer; `SandboxFailure` when it is late or gone."""
         self.calls += 1
         view = memoryview(message)
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._in, selectors.EVENT_WRITE)
-            while view:
-                self._wait(selector, deadline)
-                try:
-                    view = view[os.write(self._in, view[: 1 << 20]) :]
-                except BlockingIOError:
-                    continue
-                except BrokenPipeError as error:
-                    raise self._gone() from error
-            selector.unregister(self._in)
-            selector.register(self._out, selectors.EVENT_READ)
-            (size,) = struct.unpack(">Q", self._read(selector, 8, deadline))
-            if size > REPLY_LIMIT_BYTES:
-                raise SandboxFailure(Trouble.CRASH, f"answer of {size} bytes")
-            return self._read(selector, size, deadline)
-
-    def _read(self, selector: selectors.BaseSelector, size: int, deadline: float) -> bytes:
-        parts: list[bytes] = []
-        while size:
-            self._wait(selector, deadline)
+        while view:
             try:
-                part = os.read(self._out, min(size, 1 << 20))
+                view = view[os.write(self._in, view[: 1 << 20]) :]
             except BlockingIOError:
-                continue
+                _wait_for(self._in, select.POLLOUT, deadline)
+            except BrokenPipeError as error:
+                raise self._gone() from error
+        answer, wanted = bytearray(), 8
+        while len(answer) < wanted:
+            _wait_for(self._out, select.POLLIN, deadline)
+            part = os.read(self._out, 1 << 20)
             if not part:
                 raise self._gone()
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
-
-    def _wait(self, selector: selectors.BaseSelector, deadline: float) -> None:
-        left = deadline - time.monotonic()
-        if left <= 0 or not selector.select(left):
-            raise SandboxFailure(Trouble.TIMEOUT, "no answer in time")
+            answer += part
+            if wanted == 8 and len(answer) >= 8:
+                wanted += struct.unpack_from(">Q", answer)[0]
+                if wanted > REPLY_LIMIT_BYTES:
+                    raise SandboxFailure(Trouble.CRASH, f"answer of {wanted} bytes")
+        return bytes(memoryview(answer)[8:wanted])
 
     def _gone(self) -> SandboxFailure:
         code = self.process.wait()
@@ -139,6 +123,14 @@ class _Child:
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def _wait_for(descriptor: int, event: int, deadline: float) -> None:
+    poll = select.poll()  # unlike select(), it takes descriptors above 1023
+    poll.register(descriptor, event)
+    left = deadline - time.monotonic()
+    if left <= 0 or not poll.poll(left * 1000):
+        raise SandboxFailure(Trouble.TIMEOUT, "no answer in time")
 
 
 class Sandbox:

@@ -1,15 +1,19 @@
 """The preflight: every kind of bad document has its verdict and one sentence."""
 
+import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 import pytest
 
-from signer.errors import Invalid
+from signer.errors import Invalid, SignerError
+from signer.signing.pages import PageRenderer
 from signer.signing.preflight import PreflightVerdict, inspect
 from signer.signing.sandbox import Sandbox
-from tests.signing.conftest import PDF, Sign
+from signer.signing.validation import validate
+from tests.signing.conftest import NOW, PDF, Authority, Sign
 from tests.signing.documents import bomb, changed, page_of, with_action, with_empty_field
 
 LIMIT = 120 * 1024 * 1024
@@ -226,3 +230,42 @@ def test_size_is_checked_before_anything_is_read(tmp_path: Path) -> None:
     assert found.verdict is PreflightVerdict.TOO_LARGE
     assert found.sentence % dict(found.values) == "Tệp PDF quá lớn: tối đa 120 MB."
     assert not started
+
+
+def test_mutated_documents_never_leak_an_exception(
+    sign: Sign, sandbox: Sandbox, authority: Authority, tmp_path: Path
+) -> None:
+    """Bytes changed, cut out or put in at random: every door answers in its own words."""
+    sign(PDF / "quyet_dinh.pdf", tmp_path / "signed.pdf")
+    whole = (tmp_path / "signed.pdf").read_bytes()
+    path, pages, chance = tmp_path / "x.pdf", PageRenderer(sandbox), random.Random(20261123)
+    trust: dict[str, Any] = {
+        "trust_roots": [authority.root.der],
+        "crls": [authority.crl()],
+        "at": NOW,
+    }
+    doors: list[Callable[[], object]] = [
+        lambda: inspect(path, LIMIT, sandbox=sandbox),
+        lambda: validate(path, **trust, sandbox=sandbox),
+        lambda: pages.image(path, 1, 40),
+        lambda: pages.text(path, 1),
+        lambda: sign(path, tmp_path / "out.pdf"),
+    ]
+    marks = [b"obj", b"<<", b"xref", b"trailer", b"ByteRange", b"Kids", b"Parent", b" R"]
+    refused = 0
+    for _ in range(60):
+        data = bytearray(whole)
+        for _ in range(chance.choice([1, 2, 8])):
+            at = max(
+                0, data.find(chance.choice(marks), chance.randrange(len(data) // 2, len(data)))
+            )
+            at = min(at + chance.randrange(12), len(data) - 1)
+            junk = [b"/", b"<<", b"-1", b"0 0 R", b"4 0 R", b"99999999999", b"\x00", b""]
+            data[at : at + chance.randrange(20)] = chance.choice(junk)
+        path.write_bytes(data)
+        for door in doors:
+            try:
+                door()
+            except SignerError:
+                refused += 1
+    assert refused > 10
