@@ -6,7 +6,7 @@ from marshmallow import fields
 
 from signer.accounts import Permission
 from signer.api.access import actor, needs
-from signer.api.operations import Operations, Schema
+from signer.api.operations import LARGEST_ID, Operations, Schema
 from signer.api.wording import Said
 from signer.dossiers.views import DocumentView
 from signer.errors import N_, Invalid
@@ -17,6 +17,9 @@ from signer.signing.placement import Placement
 documents = Operations("documents", "The papers of a dossier and their signatures")
 
 _PDF = "application/pdf"
+_MOST_PAGES = 100_000
+_FARTHEST = 20_000
+"""In points; the largest page of a PDF measures 14,400 (ISO 32000-1, annex C.2)."""
 
 
 class Version(Schema):
@@ -84,9 +87,9 @@ class SignBody(Schema):
     pin = fields.String(
         required=True, validate=ma.validate.Length(max=100), metadata={"format": "password"}
     )
-    page = fields.Integer(required=True, validate=ma.validate.Range(min=1))
+    page = fields.Integer(required=True, validate=ma.validate.Range(1, _MOST_PAGES))
     box = fields.List(
-        fields.Float(),
+        fields.Float(validate=ma.validate.Range(-_FARTHEST, _FARTHEST)),
         allow_none=True,
         validate=ma.validate.Length(equal=4),
         metadata={"description": "x0, y0, x1, y1 in points; left out only with `field`"},
@@ -105,7 +108,7 @@ class FileQuery(Schema):
     """Which version."""
 
     version = fields.Integer(
-        validate=ma.validate.Range(min=0),
+        validate=ma.validate.Range(0, LARGEST_ID),
         metadata={"description": "Newest when left out"},
     )
 
@@ -117,7 +120,7 @@ def list_waiting_documents() -> list[DocumentView]:
 
 
 @documents.get(
-    "/documents/<int:document_id>", access=needs(Permission.DOSSIER_VIEW), answer=Document()
+    "/documents/<id:document_id>", access=needs(Permission.DOSSIER_VIEW), answer=Document()
 )
 def get_document(document_id: int) -> DocumentView:
     """One paper with its versions and signing steps."""
@@ -125,7 +128,7 @@ def get_document(document_id: int) -> DocumentView:
 
 
 @documents.get(
-    "/documents/<int:document_id>/proposal",
+    "/documents/<id:document_id>/proposal",
     access=needs(Permission.DOCUMENT_SIGN),
     answer=Proposal(),
 )
@@ -136,7 +139,7 @@ def propose_place(document_id: int) -> Placement:
 
 
 @documents.post(
-    "/documents/<int:document_id>/sign",
+    "/documents/<id:document_id>/sign",
     access=needs(Permission.DOCUMENT_SIGN),
     body=SignBody,
     answer=Document(),
@@ -166,7 +169,7 @@ def sign_document(
 
 
 @documents.post(
-    "/documents/<int:document_id>/return",
+    "/documents/<id:document_id>/return",
     access=needs(Permission.DOCUMENT_SIGN),
     body=ReturnBody,
     answer=Document(),
@@ -178,7 +181,7 @@ def return_document(document_id: int, reason: str) -> DocumentView:
 
 
 @documents.get(
-    "/documents/<int:document_id>/file",
+    "/documents/<id:document_id>/file",
     access=needs(Permission.DOSSIER_VIEW),
     query=FileQuery,
     content_type=_PDF,

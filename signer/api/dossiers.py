@@ -9,7 +9,7 @@ from werkzeug.datastructures import FileStorage
 from signer.accounts import Permission
 from signer.api.access import actor, needs
 from signer.api.documents import Document
-from signer.api.operations import File, Operations, Schema
+from signer.api.operations import LARGEST_ID, File, Operations, Schema
 from signer.api.uploads import saved
 from signer.dossiers.views import DossierView
 from signer.services import services
@@ -21,7 +21,10 @@ class DossierQuery(Schema):
     """Which dossiers, and from where on."""
 
     state = fields.String(validate=ma.validate.OneOf(["open", "done", "returned"]))
-    before = fields.Integer(metadata={"description": "The last id of the page before"})
+    before = fields.Integer(
+        validate=ma.validate.Range(1, LARGEST_ID),
+        metadata={"description": "The last id of the page before"},
+    )
     limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
 
 
@@ -99,7 +102,7 @@ def list_dossiers(
 
 
 @dossiers.get(
-    "/dossiers/<int:dossier_id>",
+    "/dossiers/<id:dossier_id>",
     access=needs(Permission.DOSSIER_VIEW),
     answer=DossierWithDocuments(),
 )

@@ -39,7 +39,7 @@ class FailureAnswer(Schema):
     attempts = fields.Integer(required=True)
 
 
-@jobs.get("/jobs/<int:job_id>", access=needs(Permission.JOB_VIEW), answer=JobAnswer())
+@jobs.get("/jobs/<id:job_id>", access=needs(Permission.JOB_VIEW), answer=JobAnswer())
 def get_job(job_id: int) -> Progress:
     """How far a job is."""
     _require(Permission.JOB_VIEW, job_id)
@@ -47,7 +47,7 @@ def get_job(job_id: int) -> Progress:
 
 
 @jobs.get(
-    "/jobs/<int:job_id>/failures",
+    "/jobs/<id:job_id>/failures",
     access=needs(Permission.JOB_VIEW),
     answer=FailureAnswer(many=True),
 )
@@ -58,7 +58,7 @@ def list_failures(job_id: int) -> list[Failure]:
 
 
 @jobs.post(
-    "/jobs/<int:job_id>/pause", access=needs(Permission.CERTIFICATE_ISSUE), answer=JobAnswer()
+    "/jobs/<id:job_id>/pause", access=needs(Permission.CERTIFICATE_ISSUE), answer=JobAnswer()
 )
 def pause_job(job_id: int) -> Progress:
     """Begin no further items; those under way are finished."""
@@ -66,7 +66,7 @@ def pause_job(job_id: int) -> Progress:
 
 
 @jobs.post(
-    "/jobs/<int:job_id>/resume", access=needs(Permission.CERTIFICATE_ISSUE), answer=JobAnswer()
+    "/jobs/<id:job_id>/resume", access=needs(Permission.CERTIFICATE_ISSUE), answer=JobAnswer()
 )
 def resume_job(job_id: int) -> Progress:
     """Let a paused job go on."""
@@ -74,7 +74,7 @@ def resume_job(job_id: int) -> Progress:
 
 
 @jobs.post(
-    "/jobs/<int:job_id>/cancel", access=needs(Permission.CERTIFICATE_ISSUE), answer=JobAnswer()
+    "/jobs/<id:job_id>/cancel", access=needs(Permission.CERTIFICATE_ISSUE), answer=JobAnswer()
 )
 def cancel_job(job_id: int) -> Progress:
     """End the job; what is done stays done."""
@@ -82,7 +82,7 @@ def cancel_job(job_id: int) -> Progress:
 
 
 @jobs.post(
-    "/jobs/<int:job_id>/retry-failed",
+    "/jobs/<id:job_id>/retry-failed",
     access=needs(Permission.CERTIFICATE_ISSUE),
     answer=JobAnswer(),
 )

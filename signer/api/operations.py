@@ -5,10 +5,12 @@ habits of it: a body is refused when it is missing or of another kind, and query
 nobody knows are an error instead of being ignored.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import unquote
 
 import marshmallow as ma
 from flask import Flask, current_app, request
@@ -28,6 +30,9 @@ JSON_LIMIT_BYTES = 1024 * 1024
 """More than any list of 500 people needs."""
 _FRAMING_BYTES = 64 * 1024
 """What a multipart body may need around the file itself."""
+
+LARGEST_ID = 2**31 - 1
+"""Ids are 32-bit integers in PostgreSQL; a larger number in an address names nothing."""
 
 _View = TypeVar("_View", bound=Callable[..., Any])  # a view returns whatever Flask can answer
 _NEEDS = "signer_needs"
@@ -155,7 +160,8 @@ class Operations:
             operation = blueprint.response(status, shown, content_type=content_type)(operation)
             setattr(operation, access.MARK, granted)
             setattr(operation, _NEEDS, _needs(body, upload, limit))
-            blueprint.route(rule, methods=[method], tags=[self.tag])(operation)
+            address = rule.replace("<id:", f"<int(max={LARGEST_ID}):")
+            blueprint.route(address, methods=[method], tags=[self.tag])(operation)
             return view
 
         return declare
@@ -176,6 +182,8 @@ def make_api(app: Flask, groups: tuple[Operations, ...], *, title: str, version:
 def uploads_and_fields(req: Any, schema: ma.Schema) -> MultiDictProxy:
     """The fields and files of a multipart form as one mapping."""
     together = req.form.copy()
+    for _, text in req.form.items(multi=True):
+        _refuse_unstorable(text)
     for key, file in req.files.items(multi=True):
         together.add(key, file)
     return MultiDictProxy(together, schema)
@@ -188,7 +196,9 @@ class _Parser(FlaskParser):
 
     def _raw_load_json(self, req: Any) -> Any:
         try:
-            return super()._raw_load_json(req)
+            found = super()._raw_load_json(req)
+            _refuse_unstorable(json.dumps(found, ensure_ascii=False) if found else "")
+            return found
         except RecursionError as error:  # the json module's answer to a million brackets
             raise SaidHTTPError(400, N_("Nội dung JSON lồng quá nhiều tầng.")) from error
 
@@ -251,6 +261,7 @@ def _admit() -> None:
     if needs.limit is not None:
         allowed = int(getattr(services().settings, needs.limit)) + _FRAMING_BYTES
     request.max_content_length = allowed
+    _refuse_unstorable(request.path + unquote(request.query_string.decode("ascii", "replace")))
     access.authenticate()
     if request.content_length is not None and request.content_length > allowed:
         raise SaidHTTPError(
@@ -264,3 +275,9 @@ def _admit() -> None:
         raise SaidHTTPError(400, N_("Yêu cầu này phải có nội dung, nhưng nội dung đang trống."))
     if request.mimetype != needs.content_type:
         raise SaidHTTPError(415, N_("Nội dung phải có kiểu %(wanted)s."), wanted=needs.content_type)
+
+
+def _refuse_unstorable(text: str) -> None:
+    """Raises for text that no database takes: NUL (also as JSON writes it) and half characters."""
+    if "\x00" in text or "\\u0000" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise SaidHTTPError(400, N_("Yêu cầu có ký tự không phải là văn bản."))

@@ -5,7 +5,7 @@ from marshmallow import fields
 
 from signer.accounts import Permission
 from signer.api.access import actor, needs
-from signer.api.operations import Operations, Schema
+from signer.api.operations import LARGEST_ID, Operations, Schema
 from signer.api.wording import Said
 from signer.issuance.service import CreatedRequest, RequestPerson, RequestView
 from signer.services import services
@@ -21,7 +21,10 @@ class RequestQuery(Schema):
     state = fields.String(
         validate=ma.validate.OneOf(["pending", "approved", "rejected", "cancelled"]),
     )
-    before = fields.Integer(metadata={"description": "The last id of the page before"})
+    before = fields.Integer(
+        validate=ma.validate.Range(1, LARGEST_ID),
+        metadata={"description": "The last id of the page before"},
+    )
     limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
 
 
@@ -134,14 +137,14 @@ def list_requests(
     return services().issuance.requests(actor(), state=state, before=before, limit=limit)
 
 
-@requests.get("/requests/<int:request_id>", access=needs(Permission.REQUEST_VIEW), answer=Request())
+@requests.get("/requests/<id:request_id>", access=needs(Permission.REQUEST_VIEW), answer=Request())
 def get_request(request_id: int) -> RequestView:
     """One request."""
     return services().issuance.request_of(actor(), request_id)
 
 
 @requests.get(
-    "/requests/<int:request_id>/persons",
+    "/requests/<id:request_id>/persons",
     access=needs(Permission.REQUEST_VIEW),
     answer=RequestedPerson(many=True),
 )
@@ -151,7 +154,7 @@ def list_request_persons(request_id: int) -> list[RequestPerson]:
 
 
 @requests.post(
-    "/requests/<int:request_id>/approve",
+    "/requests/<id:request_id>/approve",
     access=needs(Permission.REQUEST_APPROVE),
     body=NoteBody,
     answer=Approval(),
@@ -162,7 +165,7 @@ def approve_request(request_id: int, note: str) -> dict[str, int]:
 
 
 @requests.post(
-    "/requests/<int:request_id>/reject",
+    "/requests/<id:request_id>/reject",
     access=needs(Permission.REQUEST_APPROVE),
     body=ReasonBody,
     answer=Request(),
@@ -174,7 +177,7 @@ def reject_request(request_id: int, reason: str) -> RequestView:
 
 
 @requests.post(
-    "/requests/<int:request_id>/cancel",
+    "/requests/<id:request_id>/cancel",
     access=needs(Permission.REQUEST_CREATE),
     answer=Request(),
 )

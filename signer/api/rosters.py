@@ -83,7 +83,7 @@ def check_roster(file: FileStorage, effective_on: date | None = None) -> ImportV
 
 
 @rosters.get(
-    "/roster-imports/<int:import_id>",
+    "/roster-imports/<id:import_id>",
     access=needs(Permission.ROSTER_IMPORT),
     answer=RosterImport(),
 )
@@ -93,7 +93,7 @@ def get_roster(import_id: int) -> ImportView:
 
 
 @rosters.post(
-    "/roster-imports/<int:import_id>/apply",
+    "/roster-imports/<id:import_id>/apply",
     access=needs(Permission.ROSTER_IMPORT),
     answer=Receipt(),
 )

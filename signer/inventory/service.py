@@ -375,6 +375,8 @@ def _token_of(person: Person) -> str:
 def _place_of(token: str) -> tuple[str, int]:
     try:
         sort_key, person_id = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        if not (0 < int(person_id) < 2**31 and str(sort_key).isascii() and "\0" not in sort_key):
+            raise ValueError("no place a page could have ended at")
         return str(sort_key), int(person_id)
-    except (binascii.Error, ValueError, TypeError) as error:
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise Invalid(N_("Địa chỉ trang danh sách không đúng; hãy mở lại từ đầu.")) from error

@@ -1,5 +1,8 @@
 """Who may call what: closed unless an operation says otherwise, by bearer token only."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from flask import Flask
 
@@ -77,7 +80,7 @@ def test_the_description_names_the_permission_of_each_operation(app, nobody):
     }
     for method, rule, access in operations(app):
         if rule.startswith("/api/v1/"):
-            path = rule.replace("<int:", "{").replace("<", "{").replace(">", "}")
+            path = re.sub(r"<(?:int\(.*?\):)?(\w+)>", r"{\1}", rule)
             wanted = access.permission.value if access.permission else None
             assert described.pop((method, path)) == wanted
     assert described == {}
@@ -114,8 +117,6 @@ def test_a_wrong_password_is_401_and_says_no_more_than_no(nobody, city):
 
 
 def test_a_token_runs_out_when_it_lies_idle(nobody, city, clock):
-    from datetime import timedelta
-
     lan = nobody.log_in(*city.account("lan", Role.HR))
     clock.move(timedelta(minutes=31))
     answer = lan.get("me")

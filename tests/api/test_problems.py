@@ -1,6 +1,7 @@
 """Errors: one shape (RFC 9457), the right status, the caller's language, nothing internal."""
 
 import io
+import json
 
 from sqlalchemy import text
 
@@ -91,6 +92,60 @@ def test_a_misspelt_filter_is_an_error_and_not_ignored(as_role):
     for query, field, sentence in QUERIES:
         problem = problem_of(hr.get(f"requests?{query}"), 422)
         assert problem["errors"] == [{"field": field, "detail": sentence}]
+
+
+NASTY_ADDRESSES = [
+    "requests/99999999999999999999",
+    "requests/0",
+    "requests/-1",
+    "requests/١",
+    "requests?before=99999999999999999999",
+    "requests?before=0",
+    "persons/%00",
+    "persons/%ED%A0%80",
+    "persons/" + "9" * 5000,
+    "persons?search=%00",
+    "persons?search=" + "%25" * 100,
+    "persons?after=AAAA",
+    "persons?after=%FF",
+    "persons?after=WyJhIiwgOTk5OTk5OTk5OTk5OTk5OTk5OTk5OV0",
+    "persons?unit='%20OR%201=1--",
+    "coverage?as_of=0001-01-01",
+    "coverage?as_of=9999-12-31",
+    "coverage?unit=%F0%9F%98%80",
+    "units?as_of=10000-01-01",
+    "documents/1/file?version=-1",
+]
+NASTY_BODIES = [
+    ("sessions", {"name": "\ud800", "password": "x"}),
+    ("sessions", {"name": "a\x00", "password": "x"}),
+    ("sessions", {"name": "a" * 101, "password": "x"}),
+    ("requests", {"persons": ["\udfff"], "reason": "x"}),
+    ("requests", {"persons": [None], "reason": "x"}),
+    ("requests", {"persons": ["A"] * 6000, "reason": "x"}),
+    ("requests", {"unit": 10**30, "lacking": True, "reason": "x"}),
+    ("requests", {"lacking": "perhaps", "reason": "x"}),
+    ("documents/1/sign", {"pin": "1", "page": 10**30, "shown_sha256": "x"}),
+    ("documents/1/sign", {"pin": "1", "page": 1, "box": [1e308] * 4, "shown_sha256": "x"}),
+    (
+        "documents/1/sign",
+        {"pin": "1", "page": 1, "box": [0, 0, float("nan"), 1], "shown_sha256": "x"},
+    ),
+]
+
+
+def test_nasty_input_is_the_callers_fault_and_never_ours(as_role):
+    hr, head = as_role(Role.HR), as_role(Role.APPROVER)
+    for address in NASTY_ADDRESSES:
+        answer = hr.get(address)
+        assert 400 <= answer.status_code < 500 or answer.json, (address, answer.text)
+        assert answer.status_code < 500, address
+    for address, body in NASTY_BODIES:
+        caller = head if address.startswith("documents") else hr
+        text = json.dumps(body)
+        answer = caller.post(address, data=text, content_type="application/json")
+        problem_of(answer, answer.status_code)
+        assert 400 <= answer.status_code < 500, (address, body)
 
 
 def test_a_day_that_is_none_is_refused(as_role):
