@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 MEMORY_BYTES = 1536 * 1024 * 1024
 """Address space of one child: pdfium, pyHanko and a 300-dpi A4 page need under a third of it."""
 
+COLD_START_SECONDS = 10.0
+"""What a child may take to import the libraries, on top of its first task's own time."""
+
 CALLS_PER_CHILD = 2_000
 """A child is replaced after so many answers, so that a library's leak stays small."""
 
@@ -162,7 +165,6 @@ class Sandbox:
         out as it was.
         """
         message = pack({"task": task, "arguments": arguments, "seconds": seconds}, blobs)
-        deadline = time.monotonic() + seconds
         slots = self._own_slots()
         try:
             child = slots.get(timeout=seconds)
@@ -170,10 +172,11 @@ class Sandbox:
             raise Unavailable(
                 N_("Máy chủ đang xử lý nhiều tệp. Hãy thử lại sau ít phút.")
             ) from None
+        deadline = time.monotonic() + seconds  # waiting for a child was not the file's fault
         try:
             if child is None:
                 child = _Child(self._memory_bytes)
-                deadline = time.monotonic() + seconds + 10  # a cold start is not the file's fault
+                deadline += COLD_START_SECONDS
             value, answer_blobs = unpack(child.ask(message, deadline))
         except SandboxFailure as failure:
             logger.warning("sandbox task %s: %s", task, failure)
