@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -138,6 +139,20 @@ def csv_text(rows: Sequence[Mapping[str, Any]], headings: Sequence[str] = HEADIN
     writer.writerow(headings)
     writer.writerows([row.get(heading, "") for heading in headings] for row in rows)
     return output.getvalue()
+
+
+def windows_1258(text: str) -> bytes:
+    """As old Windows stored Vietnamese: a letter, then its tone as a mark of its own."""
+    output = b""
+    for letter in text:
+        try:
+            output += letter.encode("cp1258")
+        except UnicodeEncodeError:
+            parts = unicodedata.normalize("NFD", letter)
+            tones = "".join(c for c in parts if c in "\u0300\u0301\u0303\u0309\u0323")
+            base = unicodedata.normalize("NFC", "".join(c for c in parts if c not in tones))
+            output += base.encode("cp1258") + tones.encode("cp1258")
+    return output
 
 
 def xlsx_bytes(rows: Sequence[Sequence[Any]]) -> bytes:

@@ -12,7 +12,7 @@ import xlsxwriter
 
 from signer.errors import Invalid
 from signer.inventory.sheets import read_sheets
-from tests.inventory.conftest import SAMPLE, csv_text, person, xlsx_bytes
+from tests.inventory.conftest import SAMPLE, csv_text, person, windows_1258, xlsx_bytes
 
 LIMIT = 60 * 1024**2
 
@@ -28,20 +28,6 @@ def refused(tmp_path: Path, content: bytes, limit: int = LIMIT) -> str:
         read(tmp_path, content, limit)
     assert caught.value.field == "file"
     return str(caught.value)
-
-
-def windows_1258(text: str) -> bytes:
-    """As old Windows stored Vietnamese: a letter, then its tone as a mark of its own."""
-    output = b""
-    for letter in text:
-        try:
-            output += letter.encode("cp1258")
-        except UnicodeEncodeError:
-            parts = unicodedata.normalize("NFD", letter)
-            tones = "".join(c for c in parts if c in "\u0300\u0301\u0303\u0309\u0323")
-            base = unicodedata.normalize("NFC", "".join(c for c in parts if c not in tones))
-            output += base.encode("cp1258") + tones.encode("cp1258")
-    return output
 
 
 @pytest.mark.parametrize(
