@@ -22,12 +22,14 @@ from signer.signing.geometry import Box
 from signer.signing.pdf import sign_pdf
 from signer.signing.sandbox import Sandbox
 
-ROUNDS = 200
+BLOCKS, ROUNDS = 8, 40
+"""The quietest block counts, for the signature and for the floor: other work on the machine slows
+two processes that take turns more than one that only computes."""
 DOCUMENT = Path(__file__).parent.parent / "tests" / "data" / "pdf" / "quyet_dinh.pdf"
 
 
 def measure() -> dict[str, Any]:
-    """Median milliseconds of a signature, and the median of the RSA operation between them."""
+    """Milliseconds of a signature and of the RSA operation between them, medians of a block."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
     certificate_der = _certificate(key, now)
@@ -52,7 +54,7 @@ def measure() -> dict[str, Any]:
 
         for number in range(20):
             sign(-1 - number)
-        for number in range(ROUNDS):
+        for number in range(BLOCKS * ROUNDS):
             signatures.append(_milliseconds(lambda number=number: sign(number)))
             floors.append(
                 _milliseconds(
@@ -60,7 +62,7 @@ def measure() -> dict[str, Any]:
                 )
             )
     sandbox.close()
-    value, floor = statistics.median(signatures), statistics.median(floors)
+    value, floor = _quietest(signatures), _quietest(floors)
     return {
         "name": "sign-b-b",
         "value": round(value, 3),
@@ -68,11 +70,19 @@ def measure() -> dict[str, Any]:
         "floor": round(floor, 3),
         "ratio": round(value / floor, 2),
         "conditions": (
-            f"{ROUNDS} one-page documents one after the other, P-256 in software, appearance drawn "
-            f"and document parsed in a sandboxed child, new file each time; floor: raw RSA-2048 "
-            f"signature in the same loop; fastest {min(signatures):.3f} ms"
+            f"{BLOCKS} blocks of {ROUNDS} one-page documents, quietest block, P-256 in software, "
+            f"appearance drawn and document parsed in a sandboxed child, new file each time; floor: raw RSA-2048 "
+            f"signature in the same loop; median of all {statistics.median(signatures):.3f} ms"
         ),
     }
+
+
+def _quietest(measured: list[float]) -> float:
+    """The lowest of the blocks' medians."""
+    return min(
+        statistics.median(measured[start : start + ROUNDS])
+        for start in range(0, len(measured), ROUNDS)
+    )
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
