@@ -1,8 +1,7 @@
-"""A small city in a real SQLite file, without an HSM: reports only read rows."""
+"""A small city in a real database, without an HSM: reports only read rows."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -206,10 +205,10 @@ class City:
 
 
 @pytest.fixture
-def city(tmp_path: Path) -> Iterator[City]:
+def city(database_url: str) -> Iterator[City]:
     """An empty city in a database of its own."""
     app = Flask("reports-test")
-    app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{tmp_path}/city.sqlite3"
+    app.config["SQLALCHEMY_DATABASE_URI"] = database_url
     db.init_app(app)
     with app.app_context():
         db.create_all()

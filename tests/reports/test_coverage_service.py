@@ -10,8 +10,10 @@ from signer.accounts import SYSTEM, Role
 from signer.db import db
 from signer.errors import Forbidden, Invalid, NotFound
 from signer.inventory.states import PersonState
+from tests.databases import both_databases
+from tests.reports.conftest import NOW, officer
 
-from .conftest import NOW, officer
+pytestmark = both_databases
 
 LAST_OF_DISTRICTS = date(2025, 6, 30)
 FIRST_OF_WARDS = date(2025, 7, 1)
@@ -109,7 +111,7 @@ def test_pending_on_a_past_day_ends_with_the_issue_or_the_rejection(reform, repo
     pending = {
         day: reports.coverage(SYSTEM, as_of=date(2026, 3, day)).pending for day in (9, 15, 20)
     }
-    assert pending == [0, 1, 0]
+    assert pending == {9: 0, 15: 1, 20: 0}
 
 
 def test_a_unit_is_shown_with_its_subtree_and_those_who_sit_in_it(reform, reports):
@@ -156,7 +158,7 @@ def test_a_city_of_many_units_costs_as_many_queries_as_a_small_one(reform, repor
         reform.unit(f"X{number}", path)
         reform.person(path)
     seen = []
-    event.listen(db.engine, "before_cursor_execute", lambda *a: seen.append(a[2]))
+    event.listen(db.engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
     coverage = reports.coverage(SYSTEM)
     assert len(coverage.units) == 52
     assert len([statement for statement in seen if statement.startswith("SELECT")]) == 2
