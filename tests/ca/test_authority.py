@@ -184,6 +184,7 @@ SPKI = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(*SPKI),
         rsa.generate_private_key(65537, 2048).public_key().public_bytes(*SPKI),
     ],
+    ids=["empty", "nonsense", "p521", "ed25519", "rsa2048"],  # the same in each test process
 )
 def test_a_key_the_profile_does_not_take_is_refused(authority: Authority, key: bytes) -> None:
     with pytest.raises(Invalid):
