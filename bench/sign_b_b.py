@@ -71,8 +71,8 @@ def measure() -> dict[str, Any]:
         "ratio": round(value / floor, 2),
         "conditions": (
             f"{BLOCKS} blocks of {ROUNDS} one-page documents, quietest block, P-256 in software, "
-            f"appearance drawn and document parsed in a sandboxed child, new file each time; floor: raw RSA-2048 "
-            f"signature in the same loop; median of all {statistics.median(signatures):.3f} ms"
+            f"appearance drawn and document parsed in a sandboxed child, new file each "
+            f"time; floor: raw RSA-2048 signature in the same loop; median of all {statistics.median(signatures):.3f} ms"
         ),
     }
 
