@@ -170,8 +170,9 @@ def test_what_is_away_is_a_503_with_the_time_to_come_back(app: Flask) -> None:
         )
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "7"
-    assert "Thiết bị bảo mật tạm thời bận." in answer.text
-    assert 'href="/people">Tải lại' in answer.text
+    page = answer.get_data(as_text=True)
+    assert "Thiết bị bảo mật tạm thời bận." in page
+    assert 'href="/people">Tải lại' in page
 
 
 def test_the_language_is_chosen_here_not_by_the_browser(app: Flask) -> None:

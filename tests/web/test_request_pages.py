@@ -61,7 +61,7 @@ def test_an_approver_approves_and_the_job_is_shown(
     assert 'hx-trigger="every' in visitor.get(job).text
     city.services.jobs.run(city.services.job_handlers)
     fragment = visitor.get(f"{job}/progress").text
-    assert "Đã xong 3 trên 3 (100%)." in fragment
+    assert "Đã xong 3 trên 3." in fragment
     assert "<html" not in fragment
     assert "Đồng ý" in visitor.get(REQUEST).text
 

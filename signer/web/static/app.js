@@ -74,8 +74,21 @@ function sendOnce() {
   });
 }
 
+/** A table wider than its frame can be scrolled with the keyboard too. */
+function reachWideTables() {
+  const look = () => {
+    for (const frame of document.querySelectorAll(".table-frame")) {
+      if (frame.scrollWidth > frame.clientWidth) frame.tabIndex = 0;
+      else frame.removeAttribute("tabindex");
+    }
+  };
+  addEventListener("resize", look);
+  look();
+}
+
 switchThemeInPlace();
 closeMenus();
+reachWideTables();
 startAtErrors();
 countSelection();
 sendOnce();
