@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from signer.accounts import Role
 from signer.db import db, transaction
+from tests.databases import both_databases
 from tests.softhsm import token_away
 
 EN = {"Accept-Language": "en"}
@@ -134,6 +135,7 @@ NASTY_BODIES = [
 ]
 
 
+@both_databases
 def test_nasty_input_is_the_callers_fault_and_never_ours(as_role):
     hr, head = as_role(Role.HR), as_role(Role.APPROVER)
     for address in NASTY_ADDRESSES:

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from signer.accounts import SYSTEM, Role
+from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD
 
 PDF = Path(__file__).parent.parent / "data" / "pdf" / "quyet_dinh.pdf"
@@ -56,6 +57,7 @@ def test_the_id_number_is_masked_and_reading_it_is_recorded(as_role, city, servi
     assert all(person.id_number not in event.details for event in events)
 
 
+@both_databases
 def test_the_state_filters_agree_with_the_coverage_figures(as_role, city):
     people = city.people(5)
     city.issue(people[:2])
