@@ -72,7 +72,8 @@ def measure() -> dict[str, Any]:
         "conditions": (
             f"{BLOCKS} blocks of {ROUNDS} one-page documents, quietest block, P-256 in software, "
             f"appearance drawn and document parsed in a sandboxed child, new file each "
-            f"time; floor: raw RSA-2048 signature in the same loop; median of all {statistics.median(signatures):.3f} ms"
+            f"time; floor: raw RSA-2048 signature in the same loop; "
+            f"median of all {statistics.median(signatures):.3f} ms"
         ),
     }
 
