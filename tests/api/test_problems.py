@@ -28,6 +28,17 @@ def test_an_unknown_address_is_a_problem_and_not_a_page(nobody):
     problem_of(nobody.get("/api/other"), 404)
 
 
+def test_the_language_is_the_one_the_caller_prefers(nobody):
+    for wish, title in (
+        ("en-GB,en;q=0.9", "Not found"),
+        ("vi-VN,vi;q=0.9,en;q=0.8", "Không tìm thấy"),
+        ("fr,de", "Không tìm thấy"),
+        ("*", "Không tìm thấy"),
+    ):
+        problem = problem_of(nobody.get("nowhere", headers={"Accept-Language": wish}), 404)
+        assert problem["title"] == title, wish
+
+
 def test_a_wrong_method_says_which_are_right(nobody):
     answer = nobody.call("PUT", "sessions")
     problem_of(answer, 405)
@@ -71,6 +82,11 @@ def test_each_field_has_its_own_sentence_in_the_language_asked_for(nobody):
         "x": "Không có trường nào tên như vậy.",
     }
     answer = nobody.post("sessions", json=body, headers=EN)
+    assert {e["field"]: e["detail"] for e in problem_of(answer, 422)["errors"]} == {
+        "name": "The value must be a string.",
+        "password": "This field is required.",
+        "x": "There is no field of that name.",
+    }
     assert answer.headers["Content-Language"] == "en"
     assert "Accept-Language" in answer.headers["Vary"]
 
