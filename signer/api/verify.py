@@ -68,7 +68,7 @@ def _in_words(verdict: Verdict) -> dict[str, Any]:
 
 
 def _said(part: dict[str, Any]) -> dict[str, Any]:
-    said = {**part, "verdict": part["class"], "sentence": say(part["sentence"])}
+    said = {**part, "sentence": say(part["sentence"])}
     if "sentences" in part:
         said["sentences"] = [say(sentence) for sentence in part["sentences"]]
     return said

@@ -20,7 +20,7 @@ from signer.inventory.findings import Finding
 from signer.inventory.models import ImportState, RosterImport
 from signer.inventory.planning import ReadRoster, RosterPlan, Verdict, plan, read_roster
 from signer.inventory.reading import ReadingRules
-from signer.inventory.roster import read_table
+from signer.inventory.roster import Field, read_table
 from signer.inventory.storage import (
     ROSTER_LOCK,
     Progress,
@@ -46,6 +46,15 @@ class CheckedRoster:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReadColumn:
+    """One column of the file, and the field of a person that it holds."""
+
+    letter: str
+    heading: str
+    field: Field
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImportView:
     """A stored import with the findings of its check."""
 
@@ -55,6 +64,8 @@ class ImportView:
     ignored_rows: tuple[int, ...]
     unknown_headings: tuple[str, ...]
     remark: str | None
+    columns: tuple[ReadColumn, ...]
+    """What each recognised column was taken for; none for imports of before this was kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +194,10 @@ class RosterImports:
             ignored_rows=tuple(report["ignored_rows"]),
             unknown_headings=tuple(report["unknown_headings"]),
             remark=report["remark"],
+            columns=tuple(
+                ReadColumn(letter=c["letter"], heading=c["heading"], field=Field(c["field"]))
+                for c in report.get("columns", ())
+            ),
         )
 
     def corrections(
@@ -282,7 +297,10 @@ def _parts(read: ReadRoster, numbers: set[int]) -> Iterator[ReadRoster]:
 
 
 def _report_of(planned: RosterPlan) -> bytes:
-    return json.dumps(planned.to_json(), ensure_ascii=False).encode()
+    columns = [
+        {"letter": c.letter, "heading": c.heading, "field": c.field} for c in planned.columns
+    ]
+    return json.dumps(planned.to_json() | {"columns": columns}, ensure_ascii=False).encode()
 
 
 def _receipt(record: RosterImport, *, refused: int) -> RosterReceipt:

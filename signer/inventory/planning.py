@@ -11,7 +11,7 @@ from signer.inventory.facts import KnownPeople, KnownPerson, PersonFacts, change
 from signer.inventory.findings import Finding, Severity
 from signer.inventory.names import fold
 from signer.inventory.reading import ReadingRules, ReadRow, finding_of, read_row
-from signer.inventory.roster import Field, Table, TableRow
+from signer.inventory.roster import Column, Field, Table, TableRow
 from signer.inventory.states import STATE_RULES
 
 
@@ -52,6 +52,8 @@ class RosterPlan:
     """Rows below the header that name no person: headings, totals, signatures."""
     unknown_headings: tuple[str, ...] = ()
     remark: str | None = None
+    columns: tuple[Column, ...] = ()
+    """What each recognised column was taken for, from left to right."""
 
     def to_json(self) -> dict[str, object]:
         """Counts and findings, as a machine reads them; the sentences are Vietnamese."""
@@ -129,6 +131,7 @@ class _Judge:
             ignored_rows=self._read.table.ignored,
             unknown_headings=self._read.table.unknown_headings,
             remark=self._read.table.remark,
+            columns=tuple(sorted(self._read.table.columns.values(), key=lambda c: c.index)),
         )
 
     def _planned(self, number: int, facts: PersonFacts) -> PlannedRow:

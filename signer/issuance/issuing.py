@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 
 from signer.audit import Audit, Happening
 from signer.ca.authority import Authority
-from signer.ca.issuing import IssueOrder
 from signer.ca.crl import RevocationReason
+from signer.ca.issuing import IssueOrder
 from signer.ca.models import Certificate
 from signer.ca.names import SubjectFacts
 from signer.clock import Clock

@@ -276,8 +276,14 @@ class Issuance:
         after: str | None = None,
         limit: int = 50,
     ) -> tuple[Page[Person], dict[int, Standing]]:
-        """A page of people with their states; `state` is a SigningState, covered or pending."""
+        """A page of people with their states; `state` is a SigningState, covered or pending.
+
+        The three words of the coverage report (covered, pending, lacking) list whom the report
+        counts, so that its figures and the lists behind them agree.
+        """
         where = [in_state(Person.id, state, self._clock.now())] if state else []
+        if state in ("covered", "pending", SigningState.LACKING):
+            where.append(Person.state.in_(COUNTED_STATES))
         page = self._inventory.people(
             actor, unit_path=unit_path, search=search, after=after, limit=limit, where=where
         )

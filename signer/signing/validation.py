@@ -149,7 +149,7 @@ class SignatureVerdict:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; times in ISO 8601 with +07:00."""
         return {
-            "class": self.verdict.value,
+            "verdict": self.verdict.value,
             "sentence": self.sentence,
             "field": self.field_name,
             "signer": self.signer,
@@ -182,7 +182,7 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
-            "class": self.verdict.value,
+            "verdict": self.verdict.value,
             "sentence": self.sentence,
             "checked_at": _iso(self.checked_at),
             "signatures": [signature.to_json() for signature in self.signatures],

@@ -2,7 +2,9 @@
 
 from flask import Flask
 
+from signer.errors import N_
 from signer.inventory.models import PERSON_KIND_NAMES, SEX_NAMES, OrgUnit, PersonKind, Sex
+from signer.inventory.roster import Field
 from signer.inventory.states import STATE_RULES, PersonState
 from signer.issuance.states import STATE_NAMES, SigningState
 from signer.web.formats import say
@@ -18,6 +20,28 @@ _STANDING_KINDS: dict[SigningState, str] = {
     SigningState.EXPIRED: "mute",
     SigningState.REVOKED: "mute",
 }
+_FIELD_NAMES: dict[Field, str] = {
+    Field.NUMBER: N_("Số thứ tự"),
+    Field.CODE: N_("Mã cán bộ"),
+    Field.FULL_NAME: N_("Họ và tên"),
+    Field.FAMILY_NAME: N_("Họ và tên đệm"),
+    Field.GIVEN_NAME: N_("Tên"),
+    Field.BIRTH_DATE: N_("Ngày sinh"),
+    Field.BIRTH_DATE_MALE: N_("Ngày sinh (nam)"),
+    Field.BIRTH_DATE_FEMALE: N_("Ngày sinh (nữ)"),
+    Field.SEX: N_("Giới tính"),
+    Field.ID_NUMBER: N_("Số định danh cá nhân"),
+    Field.ID_ISSUED_ON: N_("Ngày cấp số định danh"),
+    Field.ID_ISSUED_BY: N_("Nơi cấp số định danh"),
+    Field.KIND: N_("Loại"),
+    Field.UNIT: N_("Đơn vị"),
+    Field.DIVISION: N_("Phòng"),
+    Field.TITLE: N_("Chức vụ"),
+    Field.EMAIL: N_("Thư điện tử công vụ"),
+    Field.MOBILE: N_("Số điện thoại di động"),
+    Field.STATE: N_("Trạng thái công tác"),
+    Field.STATE_SINCE: N_("Từ ngày"),
+}
 _WIDE_SPACE = "\u2003"  # an option of a list box keeps this one and drops ordinary spaces
 
 
@@ -31,6 +55,7 @@ def register(app: Flask) -> None:
         person_kind=person_kind,
         sex=sex,
         masked=masked,
+        field_name=lambda field: say(_FIELD_NAMES[field]),
     )
 
 

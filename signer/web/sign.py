@@ -139,13 +139,12 @@ def sign(document_id: int) -> ResponseReturnValue:
 @blueprint.get("/documents/<int:document_id>/signed")
 @permission(Permission.DOSSIER_VIEW)
 def signed_page(document_id: int) -> ResponseReturnValue:
-    """It is signed: the download, and the next document that waits."""
+    """The visitor has signed it: the download, and the next document that waits."""
+    document = services().dossiers.document_of(actor(), document_id)
+    if not _is_signed_by_visitor(document):
+        return redirect(url_for("sign.signing_page", document_id=document_id))
     waiting = services().dossiers.inbox(actor())
-    return render_template(
-        "sign/signed.html",
-        document=services().dossiers.document_of(actor(), document_id),
-        waiting=[document for document in waiting if document.id != document_id],
-    )
+    return render_template("sign/signed.html", document=document, waiting=waiting)
 
 
 @blueprint.post("/documents/<int:document_id>/send-back")
@@ -209,6 +208,13 @@ def _own_key() -> KeyState | None:
         return services().signing.key_of(actor())
     except NotFound:
         return None
+
+
+def _is_signed_by_visitor(document: DocumentView) -> bool:
+    key = _own_key()
+    return key is not None and any(
+        step.person_id == key.person_id and step.state == "signed" for step in document.steps
+    )
 
 
 def _next() -> str:

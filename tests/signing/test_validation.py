@@ -75,7 +75,7 @@ def test_a_good_signature(check: Check, signed: Path, person: Identity) -> None:
     assert "Tài liệu chưa bị thay đổi." in signature.sentences
     assert "Chữ ký không gắn dấu thời gian." in signature.sentences
     told = json.loads(json.dumps(found.to_json()))
-    assert told["class"] == "valid"
+    assert told["verdict"] == "valid"
     assert told["signatures"][0]["signed_at"] == "2026-11-23T09:30:15+07:00"
 
 

@@ -26,6 +26,7 @@ def test_a_messy_roster_is_checked_then_applied(app: Flask, city: City) -> None:
     assert "Ghi các dòng hợp lệ" in checked
     assert "Dòng lỗi, không được ghi" in checked
     assert "ngahp at hanoi.gov.vn" in checked
+    assert "Được hiểu là" in checked, "which column was taken for what"
     assert visitor.get("/people").text.count('class="row-title"') == 0, "nothing is stored yet"
     assert visitor.post("/roster/1/apply", {}, form_at="/roster/1").location == "/roster/1"
     assert "Đã ghi xong" in visitor.get("/roster/1").text

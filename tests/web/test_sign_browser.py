@@ -237,6 +237,29 @@ def test_pages_are_accessible_and_fit(
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), path
 
 
+def test_a_key_that_waits_for_its_pin(
+    app: Flask, city: City, address: str, browser: Browser, services: Services
+) -> None:
+    """The inbox leads to the PIN and the PIN back to the inbox; both pages can be read by all."""
+    (person,) = city.people(1)
+    city.issue([person])
+    token = services.accounts.log_in(*account_of(city, person), address="")
+    release()
+    context = browser.new_context(base_url=address)
+    context.add_cookies([{"name": "signer_session", "value": token, "url": address}])
+    page = context.new_page()
+    page.goto("/inbox")
+    assert Axe().run(page).response["violations"] == []
+    page.get_by_role("link", name="Đặt mã PIN").click()
+    assert Axe().run(page).response["violations"] == []
+    page.get_by_label("Mã PIN mới").fill(PIN)
+    page.get_by_label("Nhập lại mã PIN").fill(PIN)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("bạn ký số được")
+    expect(page).to_have_url(f"{address}/inbox")
+    context.close()
+
+
 def test_signers_are_chosen_by_search(
     app: Flask, city: City, address: str, browser: Browser, services: Services
 ) -> None:

@@ -131,6 +131,12 @@ def test_signing_takes_one_form(official: Official, services: Services, tmp_path
     assert "Không có tài liệu nào chờ bạn ký" in official.visitor.get("/inbox").text
 
 
+def test_nobody_is_told_to_have_signed_who_has_not(official: Official) -> None:
+    """The page after signing leads back to the document until it is signed."""
+    answer = official.visitor.get(f"/documents/{official.document_id}/signed")
+    assert (answer.status_code, answer.location) == (302, official.address)
+
+
 def test_the_next_document_is_offered(official: Official, services: Services, city: City) -> None:
     """After signing, the inbox goes on without going back to it."""
     following = submit(services, city, official.person, REPORT, "clerk-2")
