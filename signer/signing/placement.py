@@ -130,10 +130,15 @@ def propose(
     for page in pages if title else ():
         segments = segments_of(words_by_page[page])
         for segment in reversed(_standing_alone(segments, title, AUTHORITY)):
+            if any(other.box.x0 > segment.box.x1 for other in _beside_on_line(segments, segment)):
+                continue  # a column of a table; the block of a signature ends its line
             if box := sheets[page].box_below(segment.box):
                 return Placement(page=page, box=box, reason=PlacementReason.NEAR_TITLE)
     return _somewhere(words_by_page, page_sizes, existing_fields)
 
+
+_TABLE_NEIGHBOURS = 2
+"""Two signature blocks may share a line; three things on a line are a row of a table."""
 
 HONOURS = r"(?:(?:pgs|gs|ts|ths|bs|ks|cn|ong|ba|dongchi)[.:]*)*"
 """What may stand before a name in the signature block, folded."""
@@ -186,14 +191,27 @@ def _parted(line: list[Word]) -> Iterator[_Segment]:
 def _standing_alone(segments: Iterable[_Segment], wanted: str, prefix: str) -> list[_Segment]:
     """The segments that say this and nothing else, exact tones before folded ones.
 
-    A name inside a sentence is somebody being mentioned, not the place to sign.
+    A name inside a sentence or in the row of a table is somebody being mentioned, not the place
+    to sign.
     """
     pattern = re.compile(prefix + re.escape(fold(wanted)) + r"\.?")
     if not fold(wanted):
         return []
-    found = [segment for segment in segments if pattern.fullmatch(segment.folded)]
+    segments = list(segments)
+    found = [
+        segment
+        for segment in segments
+        if pattern.fullmatch(segment.folded)
+        and len(_beside_on_line(segments, segment)) < _TABLE_NEIGHBOURS
+    ]
     same = [s for s in found if exact("".join(w.text for w in s.words)).endswith(exact(wanted))]
     return same or found
+
+
+def _beside_on_line(segments: Sequence[_Segment], one: _Segment) -> list[_Segment]:
+    """What else stands on the line of this segment."""
+    middle = (one.box.y0 + one.box.y1) / 2
+    return [s for s in segments if s is not one and s.box.y0 < middle < s.box.y1]
 
 
 def _title_above(segments: Sequence[_Segment], name: _Segment) -> _Segment | None:

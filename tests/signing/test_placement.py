@@ -16,6 +16,7 @@ from signer.signing.placement import (
     SignatureField,
     propose,
 )
+from signer.signing.preflight import inspect
 from signer.signing.sandbox import Sandbox
 from tests.signing.conftest import PDF
 
@@ -207,3 +208,16 @@ def test_never_over_text(lines: list[tuple[str, float, float, float]]) -> None:
     assert found.box.y1 <= 842
     if found.reason is not PlacementReason.BOTTOM_MARGIN:
         assert not over_text(found, page)
+
+
+def test_a_row_of_a_table_is_not_the_place_to_sign() -> None:
+    """The 29-page report lists people with their titles; its signature block is on page 29."""
+    path = PDF / "bao_cao_29_trang.pdf"
+    report = inspect(path, 10**9)
+    renderer = PageRenderer()
+    words = {n: renderer.text(path, n) for n in range(1, len(report.pages) + 1)}
+    for name, title in (("Hoàng Kim Ánh", "Chuyên viên"), ("Nguyễn Văn C", "Chuyên viên")):
+        placement = propose(words, report.pages, name, title)
+        assert (placement.page, placement.reason) == (29, PlacementReason.FREE_AREA)
+    deputy = propose(words, report.pages, "Lê Văn C", "Phó Giám đốc")
+    assert (deputy.page, deputy.reason) == (29, PlacementReason.NEAR_NAME)
