@@ -10,6 +10,14 @@ _TONE_BEFORE_SHAPE = re.compile(f"([{''.join(_TONES)}])([{_SHAPES}])")
 _D_LOOKALIKES = str.maketrans({"Ð": "Đ", "ð": "đ", "Ɖ": "Đ", "ɖ": "đ"})
 """Eth and the African d look like Đ on screen and come out of old converters."""
 
+_NEEDS_CARE = re.compile("[\u0300-\u036fÐðƉɖ]")
+
+_BASE_LETTERS = {
+    code: unicodedata.normalize("NFD", chr(code))[0]
+    for code in (*range(0xE0, 0x250), *range(0x1EA0, 0x1EFA))
+} | {ord("đ"): "d"}
+"""What remains of a small letter without its marks, for one pass over a name."""
+
 _ALPHABET = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
 _LETTER_ORDER = {letter: chr(0x40 + i) for i, letter in enumerate(_ALPHABET)}
 """Vietnamese alphabet mapped to bytes in its order, above digits and the two separators."""
@@ -34,8 +42,13 @@ def clean_text(text: str) -> str:
 
     Marks typed in the wrong order (tone before circumflex) are put right; look-alikes of Đ too.
     """
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())
+    # Nearly every text of a long roster is clean already: that is decided first, cheaply.
+    if (
+        text.isprintable()
+        and unicodedata.is_normalized("NFC", text)
+        and not _NEEDS_CARE.search(text)
+    ):
+        return text if text == text.strip() and "  " not in text else " ".join(text.split())
     kept = "".join(
         " " if c.isspace() else c
         for c in text.translate(_D_LOOKALIKES)
@@ -47,7 +60,9 @@ def clean_text(text: str) -> str:
 
 def fold(text: str) -> str:
     """The search form: no marks, đ as d, case folded; "Hoà" and "Hòa" both give "hoa" (R8)."""
-    lowered = clean_text(text).casefold().replace("đ", "d")
+    lowered = clean_text(text).casefold().translate(_BASE_LETTERS)
+    if lowered.isascii():
+        return lowered
     return "".join(c for c in unicodedata.normalize("NFD", lowered) if not unicodedata.combining(c))
 
 

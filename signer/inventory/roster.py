@@ -289,10 +289,13 @@ def _is_total(row: Iterable[Cell]) -> bool:
 
 def _is_person(cells: Mapping[Field, Cell], *, after_total: bool) -> bool:
     """Tells a person's row from a group heading, a row of column numbers and a signature."""
+    code = as_text(cells.get(Field.CODE))
+    if not after_total and _CODE.fullmatch(code) and not _COLUMN_NUMBER.fullmatch(code):
+        return True
     texts = {f: as_text(c) for f, c in cells.items() if f is not Field.NUMBER}
     if texts and all(_COLUMN_NUMBER.fullmatch(text) for text in texts.values()):
         return False  # (1) (2) (3) under the header
-    has_code = _CODE.fullmatch(texts.get(Field.CODE, "")) is not None
+    has_code = _CODE.fullmatch(code) is not None
     names = Field.FULL_NAME in texts or Field.GIVEN_NAME in texts
     if after_total:
         return has_code and len(texts) >= _ROW_FIELDS
