@@ -15,6 +15,8 @@ DATA = ROOT / "tests" / "data"
 SAMPLE = DATA / "danh_sach_mau.xlsx"
 DECISION = DATA / "pdf" / "quyet_dinh.pdf"
 
+pytestmark = pytest.mark.timeout(400)
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -79,7 +81,6 @@ def _secret(file: Path, text: str) -> Path:
     return file
 
 
-@pytest.mark.timeout(300)
 def test_the_sample_roster_has_the_expected_counts(issued: dict[str, Any]) -> None:
     """300 rows, 13 with errors; the same file again changes nothing."""
     roster, again = issued["roster"], issued["again"]
