@@ -7,7 +7,7 @@ from signer.accounts import Permission
 from signer.api.access import actor, needs
 from signer.api.operations import LARGEST_ID, Operations, Schema
 from signer.api.wording import Said
-from signer.issuance.service import CreatedRequest, RequestPerson, RequestView
+from signer.issuance.views import CreatedRequest, RequestPerson, RequestView
 from signer.services import services
 
 requests = Operations("requests", "Requests for certificates and the decisions on them")

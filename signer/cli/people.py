@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 
 from signer.accounts import SYSTEM
-from signer.cli.console import _, progress, show_json, with_services
+from signer.cli.console import _, language, progress, show_json, with_services
 from signer.inventory.planning import RosterPlan
 from signer.issuance.states import STATE_NAMES
+from signer.reports.wording import rate_text
 from signer.services import Services
 
 
@@ -123,13 +124,13 @@ def coverage(services: Services, as_of: date | None, unit: str | None, as_json: 
         show_json(figures.to_json())
         return
     for row in figures.units:
-        click.echo(f"{row.code:<12} {row.name:<50} {row.covered:>7}/{row.persons:<7} {row.rate} %")
+        click.echo(f"{row.code:<12} {row.name:<50} {row.covered:>7}/{row.persons:<7} {rate_text(row.rate, language())}")
     click.echo(
-        _("Tính đến %(day)s: %(covered)d/%(persons)d người, đạt %(rate)s %%")
+        _("Tính đến %(day)s: %(covered)d/%(persons)d người, đạt %(rate)s")
         % {
             "day": figures.as_of.strftime("%d/%m/%Y"),
             "covered": figures.covered,
             "persons": figures.persons,
-            "rate": figures.rate,
+            "rate": rate_text(figures.rate, language()),
         }
     )

@@ -14,10 +14,11 @@ from signer.audit import Audit
 from signer.clock import HANOI, Clock
 from signer.db import db, move_state, transaction
 from signer.dossiers.models import Document, DocumentVersion, Dossier, Step
-from signer.dossiers.views import DocumentView, DossierView, StepView, VersionView
+from signer.dossiers.reading import documents_of, dossier_rows
+from signer.dossiers.views import DocumentView, DossierView, StepView
 from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from signer.files import Files
-from signer.inventory.models import OrgUnit, Person
+from signer.inventory.models import Person
 from signer.inventory.service import Inventory
 from signer.signing.geometry import Box
 from signer.signing.pdf import SignedPdf
@@ -100,7 +101,7 @@ class Dossiers:
         limit: int = 50,
     ) -> list[DossierView]:
         """The newest dossiers this actor may see first; `before` is the last id above."""
-        statement = self._visible(actor, _dossier_rows()).order_by(Dossier.id.desc()).limit(limit)
+        statement = self._visible(actor, dossier_rows()).order_by(Dossier.id.desc()).limit(limit)
         if state is not None:
             statement = statement.where(Dossier.state == state)
         if before is not None:
@@ -109,14 +110,14 @@ class Dossiers:
 
     def dossier_of(self, actor: Actor, dossier_id: int) -> DossierView:
         """One dossier with its documents; `NotFound` also when the actor may not see it."""
-        statement = self._visible(actor, _dossier_rows().where(Dossier.id == dossier_id))
+        statement = self._visible(actor, dossier_rows().where(Dossier.id == dossier_id))
         row = db.session.execute(statement).mappings().first()
         if row is None:
             raise NotFound(N_("Không tìm thấy hồ sơ này."))
         ids = db.session.scalars(
             select(Document.id).where(Document.dossier_id == dossier_id).order_by(Document.id)
         ).all()
-        return DossierView(**row, documents=tuple(self._documents(actor, ids)))
+        return DossierView(**row, documents=tuple(documents_of(ids, self._person_id(actor))))
 
     def document_of(self, actor: Actor, document_id: int) -> DocumentView:
         """One document; `NotFound` also when the actor may not see it."""
@@ -128,7 +129,7 @@ class Dossiers:
         )
         if db.session.scalar(statement) is None:
             raise NotFound(N_("Không tìm thấy tài liệu này."))
-        return self._documents(actor, [document_id])[0]
+        return documents_of([document_id], self._person_id(actor))[0]
 
     def inbox(self, actor: Actor, *, limit: int = 100) -> list[DocumentView]:
         """The documents that wait for this actor's signature now, the most urgent first."""
@@ -143,7 +144,7 @@ class Dossiers:
             .order_by(Dossier.due_on.is_(None), Dossier.due_on, Step.document_id)
             .limit(limit)
         ).all()
-        return self._documents(actor, ids)
+        return documents_of(ids, self._person_id(actor))
 
     def sign(
         self,
@@ -181,7 +182,7 @@ class Dossiers:
             place=Place(page=page, box=box, field_name=field_name),
             in_same_commit=store,
         )
-        return self._documents(actor, [document_id])[0]
+        return documents_of([document_id], self._person_id(actor))[0]
 
     def send_back(self, actor: Actor, document_id: int, reason: str) -> None:
         """The signer refuses with a reason; the dossier goes back to whoever drafted it."""
@@ -342,94 +343,6 @@ class Dossiers:
         return statement.where(
             or_(mine.exists(), *(in_subtree(Dossier.unit_path, scope) for scope in scopes))
         )
-
-    def _documents(self, actor: Actor, ids: Sequence[int]) -> list[DocumentView]:
-        rows = db.session.execute(
-            select(Document, Dossier)
-            .join(Dossier, Dossier.id == Document.dossier_id)
-            .where(Document.id.in_(ids))
-            .execution_options(populate_existing=True)
-        ).all()
-        versions: dict[int, list[VersionView]] = {document_id: [] for document_id in ids}
-        for version in db.session.scalars(
-            select(DocumentVersion)
-            .where(DocumentVersion.document_id.in_(ids))
-            .order_by(DocumentVersion.number)
-        ):
-            versions[version.document_id].append(_version_view(version))
-        steps: dict[int, list[StepView]] = {document_id: [] for document_id in ids}
-        for step, person in db.session.execute(
-            select(Step, Person)
-            .join(Person, Person.id == Step.person_id)
-            .where(Step.document_id.in_(ids))
-            .order_by(Step.position)
-            .execution_options(populate_existing=True)
-        ):
-            steps[step.document_id].append(_step_view(step, person))
-        person_id = self._person_id(actor)
-        views = {
-            document.id: DocumentView(
-                id=document.id,
-                dossier_id=dossier.id,
-                dossier_code=dossier.code,
-                dossier_title=dossier.title,
-                file_name=document.file_name,
-                sha256=versions[document.id][-1].sha256,
-                size_bytes=versions[document.id][-1].size_bytes,
-                pages=document.pages,
-                state=document.state,
-                due_on=dossier.due_on,
-                versions=tuple(versions[document.id]),
-                steps=tuple(steps[document.id]),
-                my_turn=any(
-                    step.state == "waiting" and step.person_id == person_id
-                    for step in steps[document.id]
-                ),
-            )
-            for document, dossier in rows
-        }
-        return [views[document_id] for document_id in ids]
-
-
-def _dossier_rows() -> Select[*tuple[Any, ...]]:
-    documents = select(func.count(Document.id)).where(Document.dossier_id == Dossier.id)
-    return select(
-        Dossier.id,
-        Dossier.code,
-        Dossier.title,
-        Dossier.state,
-        Dossier.due_on,
-        Dossier.created_by,
-        Dossier.created_at,
-        OrgUnit.code.label("unit_code"),
-        OrgUnit.name.label("unit_name"),
-        documents.scalar_subquery().label("documents_count"),
-        documents.where(Document.state == "signed").scalar_subquery().label("documents_signed"),
-    ).join(OrgUnit, OrgUnit.id == Dossier.unit_id)
-
-
-def _version_view(row: DocumentVersion) -> VersionView:
-    return VersionView(
-        number=row.number,
-        sha256=row.sha256,
-        size_bytes=row.size_bytes,
-        file_name=row.file_name,
-        created_at=row.created_at,
-        created_by=row.created_by,
-    )
-
-
-def _step_view(step: Step, person: Person) -> StepView:
-    return StepView(
-        id=step.id,
-        position=step.position,
-        person_id=person.id,
-        person_code=person.code,
-        person_name=person.full_name,
-        state=step.state,
-        signed_at=step.acted_at if step.state == "signed" else None,
-        note=step.note,
-    )
 
 
 def _file_name(name: str) -> str:

@@ -1,11 +1,8 @@
 """Requests for certificates: filed by one person, decided by another, worked off as a job."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from signer.accounts import Actor, Permission, in_subtree, visible
@@ -22,64 +19,19 @@ from signer.issuance.issuing import Issuing
 from signer.issuance.models import CertificateRequest, Decision, RequestItem
 from signer.issuance.states import SigningState, Standing, in_state, is_covered, is_pending
 from signer.issuance.states import states_of as _states_of
+from signer.issuance.views import (
+    CreatedRequest,
+    Refused,
+    RequestPerson,
+    RequestView,
+    request_rows,
+)
 from signer.jobs import Jobs
 from signer.pkcs11.vault import Vault
 
 JOB_KIND = "issue"
 _REASON_LENGTH = 500
 COUNTED_STATES = tuple(state for state, rule in STATE_RULES.items() if rule.counted)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RequestView:
-    """A request as lists and pages show it."""
-
-    id: int
-    state: str
-    reason: str
-    unit_code: str
-    unit_name: str
-    unit_path: str
-    persons: int
-    requested_by: str
-    requester_id: int
-    requested_at: datetime
-    decided_by: str | None
-    decided_at: datetime | None
-    note: str | None
-    job_id: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refused:
-    """A person left out of a request, with the reason to show."""
-
-    code: str
-    name: str
-    sentence: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class CreatedRequest:
-    """What became of a wish: the request, unless everybody was refused (`id` is then None)."""
-
-    id: int | None
-    persons: int
-    refused: tuple[Refused, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RequestPerson:
-    """One person of a request, with how far this person's certificate is."""
-
-    item_id: int
-    person_id: int
-    code: str
-    full_name: str
-    unit_name: str
-    title: str
-    email: str | None
-    state: Standing
 
 
 class Issuance:
@@ -141,7 +93,7 @@ class Issuance:
         limit: int = 50,
     ) -> list[RequestView]:
         """The newest requests of the actor's units first; `before` is the last id above."""
-        statement = _views().order_by(CertificateRequest.id.desc()).limit(limit)
+        statement = request_rows().order_by(CertificateRequest.id.desc()).limit(limit)
         statement = visible(actor, Permission.REQUEST_VIEW, statement, CertificateRequest.unit_path)
         if state is not None:
             statement = statement.where(CertificateRequest.state == state)
@@ -174,7 +126,7 @@ class Issuance:
         statement = visible(
             actor,
             Permission.REQUEST_VIEW,
-            _views().where(CertificateRequest.id == request_id),
+            request_rows().where(CertificateRequest.id == request_id),
             CertificateRequest.unit_path,
         )
         row = db.session.execute(statement).mappings().first()
@@ -187,7 +139,7 @@ class Issuance:
         statement = visible(
             actor,
             Permission.REQUEST_VIEW,
-            _views().where(CertificateRequest.job_id == job_id),
+            request_rows().where(CertificateRequest.job_id == job_id),
             CertificateRequest.unit_path,
         )
         row = db.session.execute(statement).mappings().first()
@@ -441,26 +393,3 @@ class Issuance:
             .where(RequestItem.request_id == request_id, RequestItem.state == "open")
             .values(state="closed")
         )
-
-
-def _views() -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            CertificateRequest.id,
-            CertificateRequest.state,
-            CertificateRequest.reason,
-            CertificateRequest.unit_path,
-            CertificateRequest.persons,
-            CertificateRequest.requested_by,
-            CertificateRequest.requester_id,
-            CertificateRequest.requested_at,
-            CertificateRequest.job_id,
-            OrgUnit.code.label("unit_code"),
-            OrgUnit.name.label("unit_name"),
-            Decision.decided_by,
-            Decision.decided_at,
-            Decision.note,
-        )
-        .join(OrgUnit, OrgUnit.id == CertificateRequest.unit_id)
-        .outerjoin(Decision, Decision.request_id == CertificateRequest.id)
-    )

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 
 from signer.accounts import Permission
 from signer.errors import N_, Invalid
-from signer.issuance.service import RequestView
+from signer.issuance.views import RequestView
 from signer.services import services
 from signer.web.access import actor, permission
 from signer.web.forms import FormError, number_in_query, shown_again_by
