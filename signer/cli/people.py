@@ -124,7 +124,8 @@ def coverage(services: Services, as_of: date | None, unit: str | None, as_json: 
         show_json(figures.to_json())
         return
     for row in figures.units:
-        click.echo(f"{row.code:<12} {row.name:<50} {row.covered:>7}/{row.persons:<7} {rate_text(row.rate, language())}")
+        rate = rate_text(row.rate, language())
+        click.echo(f"{row.code:<12} {row.name:<50} {row.covered:>7}/{row.persons:<7} {rate}")
     click.echo(
         _("Tính đến %(day)s: %(covered)d/%(persons)d người, đạt %(rate)s")
         % {

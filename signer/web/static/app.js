@@ -83,6 +83,7 @@ function reachWideTables() {
     }
   };
   addEventListener("resize", look);
+  document.fonts.ready.then(look); // letters of the real font may be wider
   look();
 }
 
