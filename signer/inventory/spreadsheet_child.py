@@ -13,6 +13,8 @@ from pathlib import Path
 
 MEMORY_BYTES = 3 * 1024**3
 CPU_SECONDS = 120
+OUTPUT_BYTES = 256 * 1024**2
+"""150,000 rows of a roster make 60 MB; one long text shared by a million cells makes 30 GB."""
 MAX_ROWS = 400_000
 MAX_COLUMNS = 200
 MAX_SHEETS = 20
@@ -24,6 +26,7 @@ def main(path: str) -> int:
     """Prints {"sheet": name} and then one list per row; the exit code says what went wrong."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT_BYTES, OUTPUT_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     from python_calamine import (  # after the limits, so that they hold for its loading too
         CalamineError,
@@ -49,11 +52,12 @@ def main(path: str) -> int:
                 print(json.dumps({"sheet": name}))
                 for row in sheet.to_python(skip_empty_area=False):
                     print(json.dumps([_plain(cell) for cell in row], separators=(",", ":")))
+            sys.stdout.flush()
     except PasswordError:
         return PASSWORD
-    except (CalamineError, ValueError, OSError):
+    except (CalamineError, ValueError):
         return DAMAGED
-    except MemoryError:
+    except (MemoryError, OSError):  # OSError: the output reached its limit
         return TOO_LARGE
     return 0
 

@@ -122,6 +122,18 @@ def test_a_sheet_with_cells_in_its_far_corners_ends_only_the_child(tmp_path: Pat
     assert "quá lớn" in refused(tmp_path, output.getvalue())
 
 
+def test_one_long_text_in_many_cells_is_too_large(tmp_path: Path) -> None:
+    """The workbook stores it once; every cell that refers to it would be a copy."""
+    output = io.BytesIO()
+    book = xlsxwriter.Workbook(output)
+    sheet = book.add_worksheet()
+    for row in range(500):
+        for column in range(60):
+            sheet.write_string(row, column, "dài" * 8_000)
+    book.close()
+    assert "quá lớn" in refused(tmp_path, output.getvalue())
+
+
 @pytest.mark.parametrize(
     ("content", "word"),
     [
