@@ -342,3 +342,17 @@ def test_the_import_is_stamped_with_the_clock(
     assert record is not None
     assert record.at == clock.at
     assert record.effective_on == clock.at.astimezone(HANOI).date() == date(2026, 11, 24)
+
+
+def test_an_address_that_moves_on_goes_in_once_it_is_free(stored: Check, check: Check) -> None:
+    """Refused while somebody holds it; the same roster again, after the holder got another."""
+    stored(person(1), person(2, **{"Họ và tên": "Lê Thị Hai"}))
+    roster = (
+        person(1, **{"Thư điện tử công vụ": "moi@hanoi.gov.vn"}),
+        person(2, **{"Họ và tên": "Lê Thị Hai", "Thư điện tử công vụ": "anhnt1@hanoi.gov.vn"}),
+    )
+    first = check(*roster)
+    assert [f.row for f in first.plan.errors] == [3]
+    stored(roster[0])
+    again = stored(*roster)
+    assert (again.plan.changed, again.plan.same) == (1, 1)
