@@ -34,6 +34,7 @@ present() {
         softhsm2) [ -e /usr/lib/softhsm/libsofthsm2.so ] ;;
         fonts-liberation2) [ -e /usr/share/fonts/truetype/liberation2/LiberationSerif-Regular.ttf ] ;;
         postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ;;
+        libatomic1) compgen -G '/usr/lib/*/libatomic.so.1' >/dev/null ;; # for playwright's driver
         gnutls-bin) command -v certtool >/dev/null ;;
         poppler-utils) command -v pdfsig >/dev/null && command -v pdftoppm >/dev/null ;;
         *) command -v "$1" >/dev/null ;;
