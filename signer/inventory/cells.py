@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from signer.errors import N_, Invalid
-from signer.inventory.models import PERSON_KIND_NAMES, SEX_NAMES, PersonKind, Sex
+from signer.inventory.kinds import PERSON_KIND_NAMES, SEX_NAMES, PersonKind, Sex
 from signer.inventory.names import clean_text, fold
 from signer.inventory.sheets import Cell
 from signer.inventory.states import STATE_RULES, PersonState

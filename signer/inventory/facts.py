@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import date
 
-from signer.inventory.models import IdNumberKind, PersonKind, Sex
+from signer.inventory.kinds import IdNumberKind, PersonKind, Sex
 from signer.inventory.names import fold
 from signer.inventory.states import STATE_RULES, PersonState
 

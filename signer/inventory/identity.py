@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from signer.errors import N_, Invalid
-from signer.inventory.models import IdNumberKind, Sex
+from signer.inventory.kinds import IdNumberKind, Sex
 from signer.inventory.names import clean_text
 
 _SEPARATORS = str.maketrans("", "", " .-'")

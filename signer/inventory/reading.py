@@ -9,7 +9,7 @@ from signer.errors import N_, Invalid
 from signer.inventory import cells, identity
 from signer.inventory.facts import PersonFacts
 from signer.inventory.findings import Finding, Severity
-from signer.inventory.models import IdNumberKind, Sex
+from signer.inventory.kinds import IdNumberKind, Sex
 from signer.inventory.names import clean_text, legacy_font_of, proper_case
 from signer.inventory.roster import Column, Field, TableRow, as_text
 from signer.inventory.states import PersonState
