@@ -49,7 +49,8 @@ def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Who it is for, and the reason; chosen people come as `person`, a unit as `unit`."""
     unit = find_unit(request.values.get("unit", ""))
     codes = request.values.getlist("person")
-    people = [services().inventory.person_of(actor(), code) for code in codes]
+    known = services().inventory.people_by_codes(actor(), codes)
+    people = sorted(known.values(), key=lambda person: person.sort_key)
     unit_code = unit.code if unit else None
     lacking = 0 if codes else services().reports.coverage(actor(), unit_code=unit_code).lacking
     return render_template(

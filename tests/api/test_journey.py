@@ -1,6 +1,7 @@
 """The whole story through the API: a roster, a request, certificates, a signature, a figure."""
 
 import io
+import subprocess
 from pathlib import Path
 
 import openpyxl
@@ -26,7 +27,7 @@ def cast(nobody, city):
     return {name: nobody.log_in(*city.account(name, role, None)) for name, role in roles.items()}
 
 
-def test_from_a_messy_roster_to_a_signed_dossier_and_a_figure(cast, nobody, services, city):
+def test_from_a_messy_roster_to_a_signed_dossier_and_a_figure(cast, nobody, services, city, tmp_path):
     hr, head = cast["hr"], cast["head"]
 
     # 1. HR uploads the roster, sees the dry run, applies it.
@@ -108,6 +109,11 @@ def test_from_a_messy_roster_to_a_signed_dossier_and_a_figure(cast, nobody, serv
     verdict = nobody.post("verify", data=paper, content_type="multipart/form-data").json
     assert verdict["verdict"] == "valid", verdict
     assert verdict["signatures"][0]["signer"] == official.full_name
+    copy = tmp_path / "signed.pdf"
+    copy.write_bytes(file.data)
+    said = subprocess.run(["pdfsig", "-nocert", copy], capture_output=True, text=True, check=True)
+    assert "Signature is Valid." in said.stdout
+    subprocess.run(["qpdf", "--check", copy], capture_output=True, check=True)
 
     # 5. The figure has moved, and the workbook says the same.
     after = hr.get("coverage").json
