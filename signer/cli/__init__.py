@@ -20,7 +20,7 @@ EX_USAGE = 64
     help=_("Chữ ký số cá nhân cho cán bộ, công chức, viên chức của thành phố."),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__, message="%(version)s")
+@click.version_option(__version__, message="%(version)s", help=_("In số phiên bản rồi dừng."))
 def cli() -> None:
     """The root of all commands."""
 

@@ -14,7 +14,12 @@ def account() -> None:
 
 @account.command(help=_("Tạo tài khoản và in mật khẩu dùng một lần."))
 @click.argument("name")
-@click.option("--role", type=click.Choice([r.value for r in Role]), required=True)
+@click.option(
+    "--role",
+    type=click.Choice([r.value for r in Role]),
+    required=True,
+    help=_("Vai trò trong phạm vi đơn vị."),
+)
 @click.option("--unit", help=_("Mã đơn vị; bỏ trống là toàn thành phố."))
 @click.option("--person", "person_code", help=_("Mã cán bộ mà tài khoản này thuộc về."))
 @click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
