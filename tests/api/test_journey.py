@@ -27,7 +27,9 @@ def cast(nobody, city):
     return {name: nobody.log_in(*city.account(name, role, None)) for name, role in roles.items()}
 
 
-def test_from_a_messy_roster_to_a_signed_dossier_and_a_figure(cast, nobody, services, city, tmp_path):
+def test_from_a_messy_roster_to_a_signed_dossier_and_a_figure(
+    cast, nobody, services, city, tmp_path
+):
     hr, head = cast["hr"], cast["head"]
 
     # 1. HR uploads the roster, sees the dry run, applies it.

@@ -90,9 +90,7 @@ def test_the_sample_roster_has_the_expected_counts(issued: dict[str, Any]) -> No
     assert [again[key] for key in ("new", "changed", "same")] == [0, 0, 287]
 
 
-def test_everybody_with_an_address_has_a_certificate(
-    signer: Run, issued: dict[str, Any]
-) -> None:
+def test_everybody_with_an_address_has_a_certificate(signer: Run, issued: dict[str, Any]) -> None:
     """Nine people have no official e-mail and are named as refused."""
     assert issued["request"]["persons"] + len(issued["request"]["refused"]) == 287
     assert issued["work"] == {

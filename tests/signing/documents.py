@@ -65,7 +65,9 @@ def bomb(path: Path, *, layers: int, megabytes: int) -> Path:
 
     with pikepdf.open(PDF / "quyet_dinh.pdf") as document:
         change(document)
-        document.save(path, compress_streams=False, stream_decode_level=pikepdf.StreamDecodeLevel.none)
+        document.save(
+            path, compress_streams=False, stream_decode_level=pikepdf.StreamDecodeLevel.none
+        )
     return path
 
 
