@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import resource
 import stat
@@ -14,7 +15,9 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def signer(home: Path, *words: str, language: str = "vi_VN") -> subprocess.CompletedProcess[str]:
+def signer(
+    home: Path, *words: str, language: str = "vi_VN", stdin: int = subprocess.DEVNULL
+) -> subprocess.CompletedProcess[str]:
     """The finished command; its own environment, so that nothing of the tests leaks in."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("SIGNER_")}
     kept.pop("SOFTHSM2_CONF", None)
@@ -22,7 +25,7 @@ def signer(home: Path, *words: str, language: str = "vi_VN") -> subprocess.Compl
         [sys.executable, "-c", "import sys; from signer.app import main; sys.exit(main())", *words],
         cwd=PROJECT,
         env=kept | {"SIGNER_HOME": str(home), "LC_ALL": f"{language}.UTF-8"},
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         capture_output=True,
         text=True,
         check=False,
@@ -95,6 +98,19 @@ def test_reset_moves_the_old_state_aside(tmp_path: Path) -> None:
     (aside,) = tmp_path.glob("home-*")
     assert (aside / "secret.key").read_bytes() == old_key
     assert (home / "secret.key").read_bytes() != old_key
+
+
+def test_reset_asks_a_person_first(empty_home: tuple[Path, str]) -> None:
+    """On a terminal --reset asks, and "no" leaves everything where it is."""
+    home, _ = empty_home
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, b"n\n")
+    stopped = signer(home, "setup", "--no-serve", "--reset", stdin=terminal)
+    os.close(keyboard)
+    os.close(terminal)
+    assert stopped.returncode == 130, stopped.stderr
+    assert (home / "secret.key").exists()
+    assert not list(home.parent.glob("home-*"))
 
 
 def test_reset_leaves_other_peoples_folders_alone(tmp_path: Path) -> None:
