@@ -55,7 +55,7 @@ def access_of(view: Callable[..., Any]) -> Access | None:
 
 def register(app: Flask, blueprints: frozenset[str]) -> None:
     """Every request to these blueprints, or to no view at all, passes `guard` first."""
-    secure = services_are_https(app)
+    secure = is_behind_tls(app)
     app.config.update(
         SESSION_COOKIE_NAME="__Host-signer_form" if secure else "signer_form",
         SESSION_COOKIE_SECURE=secure,
@@ -97,7 +97,7 @@ def guard() -> ResponseReturnValue | None:
 
 def session_cookie() -> str:
     """The cookie that carries the session's token; the prefix binds it to this very host."""
-    return "__Host-signer_session" if services_are_https(current_app) else "signer_session"
+    return "__Host-signer_session" if is_behind_tls(current_app) else "signer_session"
 
 
 def remember(response: Response, token: str) -> None:
@@ -107,7 +107,7 @@ def remember(response: Response, token: str) -> None:
         token,
         httponly=True,
         samesite="Lax",
-        secure=services_are_https(current_app),
+        secure=is_behind_tls(current_app),
         path="/",
     )
 
@@ -115,11 +115,11 @@ def remember(response: Response, token: str) -> None:
 def forget(response: Response) -> None:
     """The browser drops the token."""
     response.delete_cookie(
-        session_cookie(), path="/", secure=services_are_https(current_app), httponly=True
+        session_cookie(), path="/", secure=is_behind_tls(current_app), httponly=True
     )
 
 
-def services_are_https(app: Flask) -> bool:
+def is_behind_tls(app: Flask) -> bool:
     """True when people reach this installation over TLS."""
     with app.app_context():
         return services().settings.base_url.startswith("https://")
