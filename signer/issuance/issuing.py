@@ -6,8 +6,10 @@ anywhere is simply done again.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from signer.audit import Audit, Happening
 from signer.ca.authority import Authority
@@ -17,13 +19,15 @@ from signer.ca.models import Certificate
 from signer.ca.names import SubjectFacts
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import canonical_json, db, release, transaction
+from signer.db import canonical_json, db, move_state, release, transaction
 from signer.errors import N_, Conflict, Invalid, SignerError, Unavailable
 from signer.inventory.models import OrgUnit, Person
 from signer.issuance.models import CertificateRequest, RequestItem, SigningKey
 from signer.pkcs11.vault import Vault, WrappedKey
 
 PROFILE = "personal-signature"
+
+_T = TypeVar("_T")
 
 
 class Issuing:
@@ -64,7 +68,8 @@ class Issuing:
     def replace_key(self, person_id: int, actor: str) -> None:
         """The person's locked key is retired and a new one certified in its place.
 
-        Raises `Conflict` unless the current key is locked.
+        Asked again after a fault it goes on where it stopped. Raises `Conflict` unless the
+        current key is locked or was being replaced.
         """
         old = db.session.scalar(
             select(SigningKey).where(
@@ -72,14 +77,15 @@ class Issuing:
             )
         )
         if old is None:
-            raise Conflict(N_("Chỉ khóa ký đang bị khóa mới cần cấp lại."))
+            if person_id not in self._half_replaced():
+                raise Conflict(N_("Chỉ khóa ký đang bị khóa mới cần cấp lại."))
+            self.finish_replacement(person_id, actor)
+            return
         person = db.session.get_one(Person, person_id)
         release()
         fresh = self._vault.generate()
         with transaction():
-            db.session.execute(
-                update(SigningKey).where(SigningKey.id == old.id).values(state="retired")
-            )
+            move_state(SigningKey, old.id, "locked", "retired")
             self._add_key(fresh, person_id, old.request_item_id, old.generation + 1)
             self._audit.record(actor, "key.replaced", f"person:{person.code}")
         self.finish_replacement(person_id, actor)
@@ -103,10 +109,7 @@ class Issuing:
     def resume(self, actor: str = "system") -> int:
         """How many half-done issuings and replacements a crash left, all of them finished now."""
         finished = self._authority.resume(actor)
-        half_done = select(SigningKey.person_id).where(
-            SigningKey.state == "new", SigningKey.generation > 1
-        )
-        for person_id in db.session.scalars(half_done).all():
+        for person_id in self._half_replaced():
             self.finish_replacement(person_id, actor)
             finished += 1
         return finished
@@ -225,17 +228,31 @@ class Issuing:
             .values(state="issued", error=None)
         )
 
+    def _half_replaced(self) -> list[int]:
+        """The people whose new key is not certified, or whose old certificate is still valid."""
+        uncertified = select(SigningKey.person_id).where(
+            SigningKey.state == "new", SigningKey.generation > 1
+        )
+        unrevoked = self._of_superseded(SigningKey.person_id)
+        return sorted(set(db.session.scalars(uncertified)) | set(db.session.scalars(unrevoked)))
+
     def _superseded(self, person_id: int) -> list[int]:
-        rows = db.session.scalars(
-            select(Certificate.serial_hex)
-            .join(SigningKey, SigningKey.certificate_id == Certificate.id)
+        serials = self._of_superseded(Certificate.serial_hex)
+        rows = db.session.scalars(serials.where(SigningKey.person_id == person_id))
+        return [int(serial_hex, 16) for serial_hex in rows]
+
+    def _of_superseded(self, column: InstrumentedAttribute[_T]) -> Select[_T]:
+        """That column of every retired key whose certificate still stands; an expired one may."""
+        return (
+            select(column)
+            .select_from(SigningKey)
+            .join(Certificate, Certificate.id == SigningKey.certificate_id)
             .where(
-                SigningKey.person_id == person_id,
                 SigningKey.state == "retired",
                 Certificate.state == "issued",
+                Certificate.not_after >= self._clock.now(),
             )
         )
-        return [int(serial_hex, 16) for serial_hex in rows]
 
     def _subject(self, person: Person, units: dict[str, str]) -> SubjectFacts:
         """The subject as official certificates write it (domain.md 2.2): units in capitals."""

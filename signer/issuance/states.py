@@ -139,6 +139,8 @@ def _read_certificates(states: dict[int, Standing], at: datetime) -> None:
             state = SigningState.REVOKED
         elif not_after < at:
             state = SigningState.EXPIRED
+        elif key_state == "retired":  # being replaced: locked until the row of the new key follows
+            state = SigningState.LOCKED
         else:
             state = SigningState(key_state)
         states[person_id] = Standing(state=state, serial_hex=serial_hex, not_after=not_after)
