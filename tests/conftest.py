@@ -21,7 +21,7 @@ from signer.pkcs11.keys import generate_ca_key
 from signer.services import Services
 from tests.factories import City
 
-pytest_plugins = ["tests.softhsm", "tests.databases"]
+pytest_plugins = ["tests.softhsm", "tests.databases", "tests.chromium"]
 
 MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
 

@@ -1,13 +1,11 @@
 """The one story in headless Chromium, by the people whose story it is, from log-in to figure."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, Page, expect
 
 from signer.accounts import Role
 from signer.db import release
@@ -23,29 +21,11 @@ PIN = "hoa-sen-2026"
 
 
 @pytest.fixture
-def address(app: Flask) -> Iterator[str]:
-    """The application with its worker thread, on a free port of this machine."""
-    end_worker = start_thread(app)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    end_worker()
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
+def worker(app: Flask) -> Iterator[None]:
+    """The worker thread beside the server."""
+    end = start_thread(app)
+    yield
+    end()
 
 
 def log_in(browser: Browser, address: str, name: str, password: str) -> Page:
@@ -60,7 +40,7 @@ def log_in(browser: Browser, address: str, name: str, password: str) -> Page:
 
 
 def test_from_a_messy_roster_to_a_signed_dossier(
-    browser: Browser, address: str, services: Services, city: City, tmp_path: Path
+    browser: Browser, address: str, worker: None, services: Services, city: City, tmp_path: Path
 ) -> None:
     """HR imports and files, the head approves, the official signs, anybody verifies."""
     hr_account = city.account("hr", Role.HR, None)

@@ -1,12 +1,8 @@
 """The API's page in headless Chromium: it works under the policy and asks nobody else."""
 
-import threading
-from collections.abc import Iterator
-
 import pytest
 from flask import Flask
-from playwright.sync_api import expect, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, expect
 
 from signer.accounts import Role
 from signer.db import release
@@ -15,19 +11,9 @@ from tests.factories import WARD, City
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def address(app: Flask) -> Iterator[str]:
-    """The application on a free port of this machine."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_operations_are_read_and_tried_on_the_page(app: Flask, address: str, city: City) -> None:
+def test_operations_are_read_and_tried_on_the_page(
+    app: Flask, browser: Browser, address: str, city: City
+) -> None:
     """Logging in and listing units by hand, with the token typed into the page."""
     name, password = city.account("lan", Role.HR)
     token = city.services.accounts.log_in(name, password, address="", kind="api")
@@ -37,28 +23,24 @@ def test_operations_are_read_and_tried_on_the_page(app: Flask, address: str, cit
     assert operations >= 40
     said: list[str] = []
     asked: list[str] = []
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = chromium.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(f"{address}/api/docs")
-        expect(page.locator(".opblock")).to_have_count(operations, timeout=20_000)
-        page.get_by_role("button", name="Authorize").first.click()
-        page.locator(".auth-container input").fill(token)
-        page.locator(".auth-btn-wrapper .authorize").click()
-        page.locator(".auth-btn-wrapper .btn-done").click()
-        block = page.locator("#operations-units-list_units")
-        block.locator(".opblock-summary-control").click()
-        block.get_by_role("button", name="Try it out").click()
-        block.get_by_role("button", name="Execute").click()
-        expect(
-            block.locator(".live-responses-table .response .response-col_status")
-        ).to_contain_text("200")
-        expect(block.locator(".live-responses-table")).to_contain_text(WARD)
-        chromium.close()
+    page = browser.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{address}/api/docs")
+    expect(page.locator(".opblock")).to_have_count(operations, timeout=20_000)
+    page.get_by_role("button", name="Authorize").first.click()
+    page.locator(".auth-container input").fill(token)
+    page.locator(".auth-btn-wrapper .authorize").click()
+    page.locator(".auth-btn-wrapper .btn-done").click()
+    block = page.locator("#operations-units-list_units")
+    block.locator(".opblock-summary-control").click()
+    block.get_by_role("button", name="Try it out").click()
+    block.get_by_role("button", name="Execute").click()
+    expect(block.locator(".live-responses-table .response .response-col_status")).to_contain_text(
+        "200"
+    )
+    expect(block.locator(".live-responses-table")).to_contain_text(WARD)
+    page.close()
     assert said == []
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from signer.accounts import SYSTEM, Role
 from signer.db import release
 from signer.services import Services
+from tests.chromium import visiting
 from tests.factories import WARD, City
 
 pytestmark = pytest.mark.browser
@@ -64,21 +65,12 @@ def visit(
     def opened(
         role: Role | None, *, width: int = 1280, theme: str = "light", lang: str = "vi", **more: Any
     ) -> Iterator[Page]:
-        context = browser.new_context(
-            base_url=address, viewport={"width": width, "height": 800}, **more
-        )
         cookies = {"theme": theme, "lang": lang}
         if role is not None:
             cookies["signer_session"] = tokens[role]
-        context.add_cookies([{"name": n, "value": v, "url": address} for n, v in cookies.items()])
-        page = context.new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on(
-            "console",
-            lambda said: faults.append(said.text) if "Content Security" in said.text else None,
-        )
-        yield page
-        context.close()
+        viewport = {"width": width, "height": 800}
+        with visiting(browser, address, cookies, faults, viewport=viewport, **more) as page:
+            yield page
 
     yield opened
     assert faults == []

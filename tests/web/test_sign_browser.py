@@ -1,6 +1,5 @@
 """The signing page in headless Chromium: keyboard, mouse, touch, no script, and axe's judgement."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,12 +8,12 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, Page, expect
 
 from signer.accounts import SYSTEM, Role
 from signer.db import release
 from signer.services import Services
+from tests.chromium import visiting
 from tests.factories import WARD, City
 from tests.web.visitor import account_of
 
@@ -24,30 +23,6 @@ PDFS = Path(__file__).parents[1] / "data" / "pdf"
 FILES = ("quyet_dinh.pdf", "bao_cao_29_trang.pdf")
 PIN = "2468-lotus"
 PLACE = ("page", "left_mm", "top_mm", "width_mm", "height_mm")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def address(app: Flask) -> Iterator[str]:
-    """The application, served by threads on a free port of this machine."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture
@@ -73,17 +48,9 @@ def visit(
 
     @contextmanager
     def opened(*, lang: str = "vi", theme: str = "light", **options: Any) -> Iterator[Page]:
-        context: BrowserContext = browser.new_context(base_url=address, **options)
         cookies = {"signer_session": token, "lang": lang, "theme": theme}
-        context.add_cookies([{"name": n, "value": v, "url": address} for n, v in cookies.items()])
-        page = context.new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on(
-            "console",
-            lambda said: faults.append(said.text) if "Content Security" in said.text else None,
-        )
-        yield page
-        context.close()
+        with visiting(browser, address, cookies, faults, **options) as page:
+            yield page
 
     yield opened
     assert faults == []
