@@ -39,9 +39,8 @@ class Settings:
     session_idle_minutes: int = 30
     session_absolute_hours: int = 12
     pin_attempts: int = 5
-    issue_workers: int = 1
-    broker_url: str = ""
-    """Celery's broker; empty means a worker thread inside the serving process."""
+    worker_in_server: bool = True
+    """A worker thread beside the server; False where `signer worker` processes do the long work."""
     issuing_key_label: str = "issuing-ca"
     """The label of the issuing CA's private key on the token."""
     secret_key_file: Path = Path("secret.key")

@@ -99,7 +99,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Flask:
         """Called after the fork, so that the HSM is opened in the process that uses it."""
         app = self._machine.create_app(settings_of_this_machine())
-        if not app.extensions["signer"].settings.broker_url:
+        if app.extensions["signer"].settings.worker_in_server:
             self._machine.start_worker(app)
         return app
 
