@@ -7,7 +7,6 @@ the HSM gave is written to a log, flushed to the disk, before anything else happ
 import hashlib
 import json
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,27 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from sqlalchemy import Engine, event
-from sqlalchemy.orm import Session
 
 from signer.audit import Audit
 from signer.ca import Authority, IssueOrder, load_profiles
 from signer.pkcs11 import configure_softhsm, key_for
 from tests.ca.factory import BASE_URL, MovableClock, facts, ledger_app
+from tests.killing import KillPoint
 from tests.softhsm import open_token
-
-
-class KillPoint:
-    """Counts what happens and dies when the named thing happens for the n-th time."""
-
-    def __init__(self, name: str, count: int) -> None:
-        self._name, self._left = name, count
-
-    def reached(self, name: str) -> None:
-        if name == self._name:
-            self._left -= 1
-            if self._left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
 
 
 class WatchedKey:
@@ -68,8 +53,7 @@ def main() -> None:
     home = Path(plan["token_home"])
     configure_softhsm(home)
     point = KillPoint(plan["point"], plan["count"])
-    event.listen(Engine, "commit", lambda _: point.reached("before commit"))
-    event.listen(Session, "after_commit", lambda _: point.reached("after commit"))
+    point.watch_commits()
     root, issuing = (x509.load_pem_x509_certificate(pem.encode()) for pem in plan["chain"])
     key = key_for(open_token(home, "signer-issuing"), plan["key_label"], issuing.public_key())
     clock = MovableClock()
