@@ -35,6 +35,8 @@ class Base(DeclarativeBase):
 # Rows stay readable after a commit: a service hands them to a door, which must not query again.
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 
+LOST_RACE = N_("Việc này vừa được người khác xử lý; hãy tải lại trang để xem kết quả.")
+
 _depth: ContextVar[bool] = ContextVar("in_transaction", default=False)
 
 
@@ -117,7 +119,7 @@ def move_state(
         .execution_options(synchronize_session="fetch")
     )
     if result.rowcount != 1:
-        raise Conflict(N_("Việc này vừa được người khác xử lý; hãy tải lại trang để xem kết quả."))
+        raise Conflict(LOST_RACE)
 
 
 def canonical_json(value: Mapping[str, object]) -> str:

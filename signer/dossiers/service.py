@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import Select, func, or_, select
 
-from signer.accounts import Actor, Permission, in_subtree
+from signer.accounts import Actor, Permission, Role, in_subtree
+from signer.accounts.permissions import ROLE_PERMISSIONS
 from signer.audit import Audit
 from signer.clock import HANOI, Clock
-from signer.db import db, move_state, transaction
+from signer.db import advisory_lock, db, move_state, transaction
 from signer.dossiers.models import Document, DocumentVersion, Dossier, Step
 from signer.dossiers.reading import documents_of, dossier_rows
 from signer.dossiers.views import DocumentView, DossierView, StepView
@@ -26,6 +27,7 @@ from signer.signing.service import Place, Signing
 
 _FILES = 20
 _SIGNERS = 10
+_CODES_LOCK = 0xD055  # any fixed number: who counts dossiers, among PostgreSQL's advisory locks
 
 
 class Dossiers:
@@ -238,10 +240,14 @@ class Dossiers:
         """H26.unit-yymmdd-nnnn; the counter restarts each day for each unit (R49)."""
         day = self._clock.today().strftime("%y%m%d")
         prefix = f"H26.{unit_code.upper()}-{day}-"
+        advisory_lock(_CODES_LOCK)
         last = db.session.scalar(
-            select(func.max(Dossier.code)).where(Dossier.code.startswith(prefix, autoescape=True))
+            select(Dossier.code)
+            .where(Dossier.code.startswith(prefix, autoescape=True))
+            .order_by(func.length(Dossier.code).desc(), Dossier.code.desc())
+            .limit(1)
         )
-        return f"{prefix}{int(last[-4:]) + 1 if last else 1:04d}"
+        return f"{prefix}{int(last.removeprefix(prefix)) + 1 if last else 1:04d}"
 
     def _add_document(
         self,
@@ -331,7 +337,7 @@ class Dossiers:
         scopes = [
             grant.scope_path
             for grant in actor.grants
-            if grant.role != "signer" and actor.can(Permission.DOSSIER_VIEW, grant.scope_path)
+            if grant.role != Role.SIGNER and Permission.DOSSIER_VIEW in ROLE_PERMISSIONS[grant.role]
         ]
         mine = (
             select(Step.id)

@@ -1,6 +1,7 @@
 """The content-addressed store for documents: a file's name is the SHA-256 of its bytes."""
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from obstore.store import LocalStore, from_url
 from signer.db import in_transaction
 from signer.errors import N_, NotFound, Unavailable
 
-_CHUNK_BYTES = 1024 * 1024
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Files:
@@ -82,6 +83,8 @@ def sha256_of(content: bytes | Path) -> str:
 
 
 def _name(sha256: str) -> str:
+    if not _SHA256.fullmatch(sha256):  # it may come from a form, and "../" is a path too
+        raise NotFound(N_("Không tìm thấy tệp trong kho lưu trữ."))
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 

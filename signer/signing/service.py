@@ -7,13 +7,14 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from signer.accounts import Actor
 from signer.audit import Audit
 from signer.ca.authority import Authority, CertificateStatus
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import db, release, transaction
+from signer.db import LOST_RACE, db, release, transaction
 from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from signer.files import Files
 from signer.inventory.models import OrgUnit, Person
@@ -32,6 +33,10 @@ from signer.signing.pdf import SignedPdf, complete_pdf, prepare_pdf
 from signer.signing.placement import Placement, propose
 from signer.signing.preflight import Preflight, inspect
 from signer.signing.validation import Verdict, VerdictClass, validate
+
+
+DEMO_MARK = "MẪU – KHÔNG CÓ GIÁ TRỊ"
+"""Drawn in red in every signature made on invented data (R16); papers are Vietnamese always."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +169,10 @@ class Signing:
             return done
         wrapped = self._activations.open(key.id, pin, actor_name)
         text = AppearanceText(
-            name=person.full_name, organisation=self._unit_name(person), title=person.title or ""
+            name=person.full_name,
+            organisation=self._unit_name(person),
+            title=person.title or "",
+            mark=DEMO_MARK if self._settings.demo else "",
         )
         template = cms.template_of(certificate_der, tuple(self._authority.chain_der()))
         cms.check_may_sign(template.certificate, now)
@@ -187,16 +195,21 @@ class Signing:
             self._check_own_output(signed_file, key)
             self._files.put(signed_file)
         with transaction():
-            db.session.execute(
+            won = db.session.scalars(
                 update(Signature)
                 .where(Signature.intent == intent, Signature.state == "intent")
                 .values(
                     state="done",
+                    signing_key_id=key.id,  # not always the one of the first try
                     output_sha256=signed.sha256,
                     field_name=signed.field_name,
+                    page=place.page,
                     signed_at=now,
                 )
-            )
+                .returning(Signature.id)
+            ).all()
+            if not won:
+                raise Conflict(LOST_RACE)
             self._audit.record(
                 actor_name,
                 "document.signed",
@@ -264,20 +277,24 @@ class Signing:
                 row.input_sha256 != input_sha256 or row.person_id != key.person_id
             ):
                 raise Conflict(N_("Tài liệu đã thay đổi so với lúc bạn xem; hãy mở lại tài liệu."))
-            if row is None:
-                db.session.add(
-                    Signature(
-                        intent=intent,
-                        state="intent",
-                        signing_key_id=key.id,
-                        person_id=key.person_id,
-                        input_sha256=input_sha256,
-                        page=place.page,
-                        begun_at=now,
-                    )
+            if row is not None:
+                return row.output_sha256
+            db.session.add(
+                Signature(
+                    intent=intent,
+                    state="intent",
+                    signing_key_id=key.id,
+                    person_id=key.person_id,
+                    input_sha256=input_sha256,
+                    page=place.page,
+                    begun_at=now,
                 )
-                return None
-            return row.output_sha256
+            )
+            try:
+                db.session.flush()
+            except IntegrityError as error:  # the same act, begun in another window just now
+                raise Conflict(LOST_RACE) from error
+            return None
 
     def _usable_key(self, person: Person) -> CurrentKey:
         if not STATE_RULES[person.state].may_sign:

@@ -124,12 +124,13 @@ def sign(document_id: int) -> ResponseReturnValue:
     """The document is signed in the box, provided that it is still the one that was shown."""
     shown = required("shown_sha256")
     fields = parse_fields(request.form)
+    newest = services().dossiers.document_of(actor(), document_id).sha256
     services().dossiers.sign(
         actor(),
         document_id,
         pin=required("pin", N_("Hãy nhập mã PIN.")),
         page=fields.page,
-        box=box_of(fields, services().signing.pages_of(shown)),
+        box=box_of(fields, services().signing.pages_of(newest)),
         shown_sha256=shown,
         field_name=_untouched_field(fields),
     )

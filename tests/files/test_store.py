@@ -38,3 +38,17 @@ def test_an_unknown_file_is_not_found(tmp_path: Path) -> None:
     files = Files(tmp_path / "store")
     with pytest.raises(NotFound):
         files.get("0" * 64)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "../../../../../dev/zero", "..//dev/zero", "A" * 64, "0" * 63]
+)
+def test_a_name_that_is_no_hash_touches_no_file(tmp_path: Path, name: str) -> None:
+    """Whatever a form says, nothing outside the store is opened or told apart."""
+    files = Files(tmp_path / "store")
+    (tmp_path / "zero").write_bytes(b"outside")
+    for wanted in (name, f"..//{tmp_path / 'zero'}"):
+        with pytest.raises(NotFound, match="Không tìm thấy"):
+            files.get(wanted)
+        with pytest.raises(NotFound, match="Không tìm thấy"), files.path(wanted):
+            pass

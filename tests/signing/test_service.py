@@ -96,6 +96,9 @@ def test_five_wrong_pins_lock_the_key_and_only_a_new_one_helps(
     assert fresh.serial_hex != old
     services.signing.activate(actor, "một mã khác 97")
     assert _sign(services, actor, sha256, "một mã khác 97")
+    signature = db.session.scalars(select(Signature)).one()
+    used = db.session.scalars(select(SigningKey).where(SigningKey.state == "active")).one()
+    assert signature.signing_key_id == used.id, "the act was begun with the key that is locked"
 
 
 def test_a_right_pin_gives_the_tries_back(
