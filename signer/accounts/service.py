@@ -9,6 +9,7 @@ from datetime import timedelta
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from sqlalchemy import or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from signer.accounts.models import Account, RoleGrant, Session
 from signer.accounts.permissions import Actor, Grant, Role
@@ -93,8 +94,9 @@ class Accounts:
         must_change_password: bool,
     ) -> int:
         """The id of a new account, inside the caller's transaction."""
+        taken = Conflict(N_("Tên đăng nhập “%(name)s” đã có người dùng."), name=name)
         if db.session.scalar(select(Account.id).where(Account.name == name)):
-            raise Conflict(N_("Tên đăng nhập “%(name)s” đã có người dùng."), name=name)
+            raise taken
         now = self._clock.now()
         account = Account(
             name=name,
@@ -105,7 +107,10 @@ class Accounts:
             created_at=now,
         )
         db.session.add(account)
-        db.session.flush()
+        try:
+            db.session.flush()
+        except IntegrityError as error:  # taken since the question above
+            raise taken from error
         db.session.add(
             RoleGrant(
                 account_id=account.id,
@@ -216,7 +221,12 @@ class Accounts:
             db.session.execute(
                 update(Account)
                 .where(Account.id == account.id)
-                .values(password_hash=password_hash, must_change_password=False, failed_attempts=0)
+                .values(
+                    password_hash=password_hash,
+                    must_change_password=False,
+                    failed_attempts=0,
+                    locked_until=None,
+                )
             )
             others = update(Session).where(
                 Session.account_id == account.id, Session.ended_at.is_(None)
@@ -236,7 +246,9 @@ class Accounts:
             raise Forbidden(N_("Mật khẩu hiện tại không đúng."))
         with transaction():
             db.session.execute(
-                update(Account).where(Account.id == account.id).values(failed_attempts=0)
+                update(Account)
+                .where(Account.id == account.id)
+                .values(failed_attempts=0, locked_until=None)
             )
 
     def actor_of(self, name: str) -> Actor:
@@ -270,7 +282,9 @@ class Accounts:
     def _count_attempt(self, account: Account) -> None:
         now = self._clock.now()
         with transaction():
-            fresh = db.session.get_one(Account, account.id, populate_existing=True)
+            fresh = db.session.get_one(
+                Account, account.id, populate_existing=True, with_for_update=True
+            )
             if fresh.locked_until is not None and fresh.locked_until > now:
                 raise Forbidden(
                     N_("Sai mật khẩu quá nhiều lần. Hãy thử lại sau %(minutes)d phút."),

@@ -9,7 +9,7 @@ from typing import Protocol
 from sqlalchemy import func, insert, or_, select, update
 
 from signer.clock import Clock
-from signer.db import canonical_json, db, move_state, release, transaction
+from signer.db import advisory_lock, canonical_json, db, move_state, release, transaction
 from signer.errors import N_, Conflict, NotFound, SignerError, Unavailable
 from signer.jobs.models import Job, JobItem
 
@@ -17,6 +17,7 @@ CHUNK = 50
 """Items claimed together: few commits in bulk, little repeated work after a kill."""
 LEASE = timedelta(seconds=60)
 """After this long without an answer another worker may take the item; handlers are idempotent."""
+_FINISH_LOCK = 0x10B5  # any fixed number: who closes jobs, among PostgreSQL's advisory locks
 
 Failures = Mapping[str, SignerError]
 Handler = Callable[[Sequence[str]], Failures]
@@ -248,6 +249,7 @@ class Jobs:
         now = self._clock.now()
         done = [item_id for key, item_id in items.items() if key not in failures]
         with transaction():
+            advisory_lock(_FINISH_LOCK)  # or the last two workers would each wait for the other
             db.session.execute(
                 update(JobItem)
                 .where(JobItem.id.in_(done))
