@@ -4,6 +4,7 @@ from pathlib import Path
 
 from cryptography import x509
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from signer import api, cli, web, worker
 from signer.accounts import Accounts
@@ -37,6 +38,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database
     app.config["SECRET_KEY"] = read_secret(settings.below_home(settings.secret_key_file))
     app.config["MAX_CONTENT_LENGTH"] = settings.upload_limit_bytes + 1024 * 1024
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0)  # type: ignore[method-assign]  # Flask's own way
     db.init_app(app)
     app.extensions["signer"] = build_services(settings, clock or Clock())
     web.register(app)

@@ -30,6 +30,11 @@ class Settings:
     """obstore address; empty means `home`/files. Production: s3://bucket/prefix"""
     base_url: str = "http://127.0.0.1:8080"
     """What people type; also the base of the CRL and AIA addresses in certificates."""
+    proxies: int = 0
+    """How many proxies of ours stand in front and add to X-Forwarded-For; 0 believes none.
+
+    Without it everybody behind a proxy has one address, and with it one share of `limits`.
+    """
     organisation: str = "ỦY BAN NHÂN DÂN THÀNH PHỐ HÀ NỘI"
     locality: str = "Hà Nội"
     email_domains: tuple[str, ...] = ("hanoi.gov.vn",)

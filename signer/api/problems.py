@@ -159,6 +159,8 @@ def of_http_error(error: HTTPException) -> Response:
     if isinstance(error, MethodNotAllowed):  # RFC 9110, 15.5.6: Allow is a must
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
     retry_after = dict(error.get_headers()).get("Retry-After")
+    if status == 429:
+        retry_after = "60"  # the counts of `limits` are a minute's
     if retry_after:
         answer.headers["Retry-After"] = retry_after
     return answer

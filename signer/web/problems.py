@@ -54,6 +54,8 @@ def _page(status: int, sentence: str, error: HTTPException | None = None) -> Res
         render_template("error.html", status=status, title=_title_of(status), sentence=sentence)
     )
     answer.status_code = status
+    if status == 429:
+        answer.headers["Retry-After"] = "60"  # the counts of `limits` are a minute's
     if error is not None:
         for name, value in error.get_headers():
             if name in ("Allow", "Retry-After"):
@@ -68,6 +70,7 @@ def _title_of(status: int) -> str:
         404: _("Không tìm thấy"),
         409: _("Dữ liệu vừa thay đổi"),
         413: _("Tệp quá lớn"),
+        429: _("Gọi quá nhanh"),
         503: _("Hệ thống tạm thời bận"),
     }
     return titles.get(status) or str(_("Có lỗi xảy ra"))

@@ -1,0 +1,39 @@
+"""How often one address may do what is open to everybody and costs us much; as at the other door.
+
+Wrong passwords count, right ones do not: a whole office may stand behind one address.
+"""
+
+from flask import Flask, Response, request
+from flask_limiter import ApplicationLimit, Limiter
+from flask_limiter.util import get_remote_address
+
+WRONG_PASSWORDS = 20
+"""In a minute, before the address has to wait; every try costs 64 MiB and a twentieth second."""
+CHECKS = 30
+"""Files for the public check, in a minute."""
+
+
+def register(app: Flask) -> None:
+    """Logging in and checking files answer 429 to an address that asks too often."""
+    Limiter(
+        get_remote_address,
+        app=app,
+        application_limits=[
+            ApplicationLimit(
+                f"{WRONG_PASSWORDS}/minute",
+                scope="api-log-in",
+                exempt_when=lambda: request.endpoint != "api_sessions.log_in",
+                deduct_when=_was_refused,
+            ),
+            ApplicationLimit(
+                f"{CHECKS}/minute",
+                scope="api-verify",
+                exempt_when=lambda: request.endpoint != "api_verify.verify_pdf",
+            ),
+        ],
+        storage_uri="memory://",
+    )
+
+
+def _was_refused(answer: Response) -> bool:
+    return answer.status_code == 401
