@@ -19,10 +19,11 @@ AWAY_SECONDS = 3.0
 _log = structlog.get_logger(__name__)
 
 
-def work(app: Flask, stop: threading.Event) -> None:
+def work(app: Flask, stop: threading.Event, *, is_only_one: bool = False) -> None:
     """Runs until `stop`: finishes what a crash left, then whatever waits.
 
-    While the HSM is away the queue waits; no fault of one round ends the worker.
+    While the HSM is away the queue waits; no fault of one round ends the worker. The only worker
+    of an installation takes up what its killed predecessor held without waiting for the lease.
     """
     resumed = False
     crl_due = 0.0
@@ -32,6 +33,8 @@ def work(app: Flask, stop: threading.Event) -> None:
             with app.app_context():
                 rooms = services()
                 if not resumed:
+                    if is_only_one:
+                        rooms.jobs.release_leases()
                     rooms.issuance.issuing.resume()
                     resumed = True
                 if time.monotonic() >= crl_due:
@@ -50,7 +53,13 @@ def work(app: Flask, stop: threading.Event) -> None:
 def start_thread(app: Flask) -> Callable[[], None]:
     """A daemon thread works beside the server; call what is returned to stop and join it."""
     stop = threading.Event()
-    thread = threading.Thread(target=work, args=(app, stop), name="signer-worker", daemon=True)
+    thread = threading.Thread(
+        target=work,
+        args=(app, stop),
+        kwargs={"is_only_one": True},
+        name="signer-worker",
+        daemon=True,
+    )
     thread.start()
 
     def end() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+import structlog
 from sqlalchemy import func, insert, or_, select, update
 
 from signer.clock import Clock
@@ -18,6 +19,8 @@ CHUNK = 50
 LEASE = timedelta(seconds=60)
 """After this long without an answer another worker may take the item; handlers are idempotent."""
 _FINISH_LOCK = 0x10B5  # any fixed number: who closes jobs, among PostgreSQL's advisory locks
+
+_log = structlog.get_logger(__name__)
 
 Failures = Mapping[str, SignerError]
 Handler = Callable[[Sequence[str]], Failures]
@@ -174,6 +177,20 @@ class Jobs:
             or 0
         )
 
+    def release_leases(self) -> int:
+        """How many items a killed worker held; they wait again before its leases end.
+
+        For a worker that is the only one, at its start. If there was another one after all, the
+        two do the same items: wasted work, not wrong work.
+        """
+        with transaction():
+            result = db.session.execute(
+                update(JobItem)
+                .where(JobItem.state == "leased")
+                .values(state="waiting", leased_until=None)
+            )
+        return int(getattr(result, "rowcount", 0))
+
     def run(
         self,
         handlers: Mapping[str, Handler],
@@ -191,12 +208,10 @@ class Jobs:
             kind, items = claimed
             release()
             try:
-                failures = handlers[kind](list(items))
+                failures = _handle(handlers[kind], list(items))
             except Unavailable:
                 self._put_back(items.values())
                 raise
-            except SignerError as error:
-                failures = dict.fromkeys(items, error)
             self._finish(items, failures)
             finished += len(items)
             if on_progress is not None:
@@ -259,18 +274,21 @@ class Jobs:
                 text = canonical_json({"sentence": error.sentence, "values": error.values})
                 db.session.execute(
                     update(JobItem)
-                    .where(JobItem.id == items[key])
+                    .where(JobItem.id == items[key], JobItem.state == "leased")
                     .values(state="failed", leased_until=None, error=text, finished_at=now)
                 )
             self._close_finished_jobs(now)
 
     def _close_finished_jobs(self, now: datetime) -> None:
+        """A job is over with its last item, also when it was paused meanwhile."""
         open_items = select(JobItem.job_id).where(JobItem.state.in_(("waiting", "leased")))
         finished = db.session.scalars(
-            select(Job.id).where(Job.state == "running", Job.id.not_in(open_items))
+            select(Job.id)
+            .where(Job.state.in_(("running", "paused")), Job.id.not_in(open_items))
+            .with_for_update()
         ).all()
         for job_id in finished:
-            move_state(Job, job_id, "running", "done", finished_at=now)
+            move_state(Job, job_id, ("running", "paused"), "done", finished_at=now)
             self._record("system", "job.finished", f"job:{job_id}")
 
     def _steer(self, job_id: int, expected: str | tuple[str, ...], to: str, actor: str) -> None:
@@ -281,6 +299,28 @@ class Jobs:
             except Conflict as error:
                 raise Conflict(N_("Công việc này đã kết thúc hoặc đã đổi trạng thái.")) from error
             self._record(actor, f"job.{to}", f"job:{job_id}")
+
+
+def _handle(handler: Handler, keys: Sequence[str]) -> Failures:
+    """The failures of the chunk; what breaks the handler itself fails alone, not its neighbours."""
+    try:
+        return handler(keys)
+    except Unavailable:
+        raise
+    except SignerError as error:
+        return dict.fromkeys(keys, error)
+    except Exception:  # noqa: BLE001  # the fault of one item must not stop the queue for ever
+        if len(keys) == 1:
+            _log.exception("an item failed", key=keys[0])
+            return {keys[0]: SignerError(_BROKEN)}
+    failures: dict[str, SignerError] = {}
+    for key in keys:
+        release()
+        failures |= _handle(handler, [key])
+    return failures
+
+
+_BROKEN = N_("Lỗi ngoài dự kiến; chi tiết có trong nhật ký của máy chủ. Có thể thử lại việc này.")
 
 
 def _failure_of(row: JobItem) -> Failure:

@@ -97,3 +97,66 @@ def test_what_a_killed_worker_held_is_taken_over_after_its_lease(
     assert services.jobs.run({"thử": worker}) == 0
     clock.move(LEASE + timedelta(seconds=1))
     assert services.jobs.run({"thử": worker}) == 3
+
+
+def test_the_only_worker_takes_up_at_once_what_its_killed_predecessor_held(
+    services: Services,
+) -> None:
+    """Restarted, the embedded server goes on without waiting for the lease to run out."""
+    _job(services, 3)
+
+    class Killed(BaseException):
+        """Stands for the death of the process."""
+
+    def dies(keys: Sequence[str]) -> dict[str, SignerError]:
+        raise Killed
+
+    with pytest.raises(Killed):
+        services.jobs.run({"thử": dies})
+    assert services.jobs.release_leases() == 3
+    assert services.jobs.run({"thử": Worker()}) == 3
+
+
+def test_an_item_that_breaks_the_handler_fails_alone(services: Services) -> None:
+    """A fault nobody expected: the neighbours are done, the job ends, the item can be retried."""
+    job_id, worker = _job(services, 5), Worker()
+
+    def breaks(keys: Sequence[str]) -> dict[str, SignerError]:
+        if "2" in keys:
+            raise ZeroDivisionError
+        return worker(keys)
+
+    services.jobs.run({"thử": breaks})
+    progress = services.jobs.progress(job_id)
+    assert (progress.state, progress.done, progress.failed) == ("done", 4, 1)
+    (failure,) = services.jobs.failures(job_id)
+    assert failure.key == "2"
+    assert "Lỗi ngoài dự kiến" in failure.sentence
+
+
+def test_a_job_paused_during_its_last_chunk_is_done(services: Services) -> None:
+    """Nothing is left that could be resumed."""
+    job_id, worker = _job(services, 3), Worker()
+
+    def paused_meanwhile(keys: Sequence[str]) -> dict[str, SignerError]:
+        services.jobs.pause(job_id, "an")
+        return worker(keys)
+
+    services.jobs.run({"thử": paused_meanwhile})
+    assert services.jobs.progress(job_id).state == "done"
+
+
+def test_a_worker_too_late_does_not_undo_what_another_one_did(
+    services: Services, clock: StandingClock
+) -> None:
+    """Its lease ran out, another worker did the items: done stays done."""
+    job_id = _job(services, 2)
+
+    def slow(keys: Sequence[str]) -> dict[str, SignerError]:
+        clock.move(LEASE + timedelta(seconds=1))
+        services.jobs.run({"thử": Worker()})
+        return dict.fromkeys(keys, Invalid("quá muộn"))
+
+    services.jobs.run({"thử": slow})
+    progress = services.jobs.progress(job_id)
+    assert (progress.state, progress.done, progress.failed) == ("done", 2, 0)
