@@ -12,6 +12,7 @@ from flask_wtf.csrf import CSRFProtect
 from signer.accounts import Actor, Permission
 from signer.errors import N_, Forbidden
 from signer.services import services
+from signer.web.intake import check_address, check_form
 
 csrf = CSRFProtect()
 """Checked by `guard`, so that it covers this door and leaves the JSON door's tokens alone."""
@@ -78,6 +79,7 @@ def guard() -> ResponseReturnValue | None:
     view = current_app.view_functions.get(request.endpoint or "")
     if request.blueprint == "assets":
         return None
+    check_address()
     g.actor = _actor_of_cookie()
     if view is None:
         return None  # the page that says so is about to be shown
@@ -91,6 +93,7 @@ def guard() -> ResponseReturnValue | None:
             return _elsewhere(url_for("accounts.password_page"))
         if access.permission is not None:
             g.actor.require(access.permission)
+    check_form()
     csrf.protect()
     return None
 

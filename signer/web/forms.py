@@ -9,6 +9,7 @@ from flask import make_response, request
 from flask.typing import ResponseReturnValue
 
 from signer.errors import N_, Conflict, Forbidden, Invalid, SignerError
+from signer.web.intake import LARGEST_ID
 from signer.web.problems import status_of
 
 _P = ParamSpec("_P")
@@ -58,4 +59,5 @@ def required(name: str, sentence: str = N_("Ô này không được để trốn
 
 def number_in_query(name: str) -> int | None:
     """A whole number of the address; None when it is absent or is something else."""
-    return request.args.get(name, type=int)
+    number = request.args.get(name, type=int)
+    return number if number is not None and 0 <= number <= LARGEST_ID else None
