@@ -5,29 +5,49 @@ it will sign before it signs, and every step asks what is already there. A chunk
 anywhere is simply done again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import Select, select, update
+import structlog
+from sqlalchemy import Select, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from signer.audit import Audit, Happening
 from signer.ca.authority import Authority
 from signer.ca.crl import RevocationReason
 from signer.ca.issuing import IssueOrder
+from signer.ca.ledger import IssuedCertificate
 from signer.ca.models import Certificate
 from signer.ca.names import SubjectFacts
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import canonical_json, db, move_state, release, transaction
+from signer.db import advisory_lock, canonical_json, db, move_state, release, transaction
 from signer.errors import N_, Conflict, Invalid, SignerError, Unavailable
 from signer.inventory.models import OrgUnit, Person
 from signer.issuance.models import CertificateRequest, RequestItem, SigningKey
 from signer.pkcs11.vault import Vault, WrappedKey
 
 PROFILE = "personal-signature"
+_KEYS_LOCK = 0x5E11  # any fixed number: who stores new keys, among PostgreSQL's advisory locks
 
 _T = TypeVar("_T")
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Applicant:
+    """Who gets a certificate; plain facts, since rows of the session are read anew after each
+    commit, one by one."""
+
+    id: int
+    code: str
+    full_name: str
+    email: str | None
+    unit_path: str
+
+
+_APPLICANT = (Person.id, Person.code, Person.full_name, Person.email, Person.unit_path)
 
 
 class Issuing:
@@ -54,12 +74,17 @@ class Issuing:
             for item_id in item_ids
             if item_id not in open_items and not self._is_issued(item_id)
         }
+        covered = self._covered([person.id for person in open_items.values()])
         for item_id, person in list(open_items.items()):
-            if not person.email:
+            if person.id in covered:  # its key must not be retired while its certificate counts
+                failures[item_id] = Conflict(N_("Đã có chứng thư chữ ký số còn hiệu lực."))
+            elif not person.email:
                 failures[item_id] = Invalid(
                     N_("Chưa có thư điện tử công vụ; hãy bổ sung rồi lập đề nghị lại.")
                 )
-                del open_items[item_id]
+            else:
+                continue
+            del open_items[item_id]
         self._make_keys({item_id: person.id for item_id, person in open_items.items()})
         failures |= self._certify(open_items)
         self._note_failures(failures)
@@ -86,7 +111,7 @@ class Issuing:
         fresh = self._vault.generate()
         with transaction():
             move_state(SigningKey, old.id, "locked", "retired")
-            self._add_key(fresh, person_id, old.request_item_id, old.generation + 1)
+            self._add_keys([(fresh, person_id, old.request_item_id, old.generation + 1)])
             self._audit.record(actor, "key.replaced", f"person:{person.code}")
         self.finish_replacement(person_id, actor)
 
@@ -99,7 +124,8 @@ class Issuing:
             select(SigningKey).where(SigningKey.person_id == person_id, SigningKey.state == "new")
         )
         if key is not None:
-            person = db.session.get_one(Person, person_id)
+            facts = select(*_APPLICANT).where(Person.id == person_id)
+            person = _Applicant(**db.session.execute(facts).mappings().one())
             failures = self._certify({key.request_item_id: person})
             for error in failures.values():
                 raise error
@@ -107,16 +133,25 @@ class Issuing:
             self._authority.revoke(serial, RevocationReason.SUPERSEDED, actor)
 
     def resume(self, actor: str = "system") -> int:
-        """How many half-done issuings and replacements a crash left, all of them finished now."""
+        """How many half-done issuings and replacements a crash left, all of them finished now.
+
+        A replacement that cannot be finished is left to the clerk who asks for it again.
+        """
         finished = self._authority.resume(actor)
         for person_id in self._half_replaced():
-            self.finish_replacement(person_id, actor)
-            finished += 1
+            try:
+                self.finish_replacement(person_id, actor)
+            except Unavailable:
+                raise
+            except SignerError as error:
+                _log.warning("a key's replacement waits", person=person_id, reason=error.sentence)
+            else:
+                finished += 1
         return finished
 
-    def _open_items(self, item_ids: Sequence[int]) -> dict[int, Person]:
+    def _open_items(self, item_ids: Sequence[int]) -> dict[int, _Applicant]:
         rows = db.session.execute(
-            select(RequestItem.id, Person)
+            select(RequestItem.id.label("item_id"), *_APPLICANT)
             .join(Person, Person.id == RequestItem.person_id)
             .join(CertificateRequest, CertificateRequest.id == RequestItem.request_id)
             .where(
@@ -124,8 +159,26 @@ class Issuing:
                 RequestItem.state == "open",
                 CertificateRequest.state == "approved",
             )
+        ).mappings()
+        return {
+            row["item_id"]: _Applicant(**{name: row[name] for name in row if name != "item_id"})
+            for row in rows
+        }
+
+    def _covered(self, person_ids: Sequence[int]) -> set[int]:
+        """Those who hold a key with a certificate that counts, whatever was asked for them."""
+        return set(
+            db.session.scalars(
+                select(SigningKey.person_id)
+                .join(Certificate, Certificate.id == SigningKey.certificate_id)
+                .where(
+                    SigningKey.person_id.in_(person_ids),
+                    SigningKey.state != "retired",
+                    Certificate.state == "issued",
+                    Certificate.not_after >= self._clock.now(),
+                )
+            )
         )
-        return {row[0]: row[1] for row in rows}
 
     def _is_issued(self, item_id: int) -> bool:
         return (
@@ -135,20 +188,16 @@ class Issuing:
             or False
         )
 
-    def _make_keys(self, person_of_item: dict[int, int]) -> None:
-        have = set(
-            db.session.scalars(
-                select(SigningKey.request_item_id).where(
-                    SigningKey.request_item_id.in_(person_of_item)
-                )
-            )
-        )
-        missing = [item_id for item_id in person_of_item if item_id not in have]
+    def _make_keys(self, person_of_item: Mapping[int, int]) -> None:
+        """Every item has a key, stored wrapped; keys that another worker stored first stay."""
+        missing = self._without_key(person_of_item)
         if not missing:
             return
         release()
-        fresh = self._vault.generate_many(len(missing))
+        fresh = dict(zip(missing, self._vault.generate_many(len(missing)), strict=True))
         with transaction():
+            advisory_lock(_KEYS_LOCK)
+            missing = self._without_key(missing)
             # An expired or revoked certificate's key makes room for the new one.
             db.session.execute(
                 update(SigningKey)
@@ -157,31 +206,47 @@ class Issuing:
                     SigningKey.state != "retired",
                 )
                 .values(state="retired", wrapped=None)
+                .execution_options(synchronize_session=False)
             )
-            for item_id, key in zip(missing, fresh, strict=True):
-                self._add_key(key, person_of_item[item_id], item_id, 1)
+            self._add_keys([(fresh[item], person_of_item[item], item, 1) for item in missing])
 
-    def _add_key(self, key: WrappedKey, person_id: int, item_id: int, generation: int) -> None:
-        db.session.add(
-            SigningKey(
-                person_id=person_id,
-                request_item_id=item_id,
-                generation=generation,
-                state="new",
-                wrapped=key.wrapped,
-                kek=key.kek,
-                public_key_der=key.public_key_der,
-                created_at=self._clock.now(),
+    def _without_key(self, item_ids: Collection[int]) -> list[int]:
+        have = set(
+            db.session.scalars(
+                select(SigningKey.request_item_id).where(SigningKey.request_item_id.in_(item_ids))
             )
         )
+        return [item_id for item_id in item_ids if item_id not in have]
 
-    def _certify(self, people: dict[int, Person]) -> dict[int, SignerError]:
-        keys = db.session.scalars(
-            select(SigningKey).where(
+    def _add_keys(self, keys: Sequence[tuple[WrappedKey, int, int, int]]) -> None:
+        """Stores (key, person, request item, generation) of each, in the open transaction."""
+        now = self._clock.now()
+        rows = [
+            {
+                "person_id": person_id,
+                "request_item_id": item_id,
+                "generation": generation,
+                "state": "new",
+                "wrapped": key.wrapped,
+                "kek": key.kek,
+                "public_key_der": key.public_key_der,
+                "created_at": now,
+            }
+            for key, person_id, item_id, generation in keys
+        ]
+        if rows:
+            db.session.execute(insert(SigningKey), rows)
+
+    def _certify(self, people: Mapping[int, _Applicant]) -> dict[int, SignerError]:
+        keys = db.session.execute(
+            select(SigningKey.id, SigningKey.request_item_id, SigningKey.public_key_der).where(
                 SigningKey.request_item_id.in_(people), SigningKey.state == "new"
             )
         ).all()
+        if not keys:
+            return {}
         units = self._unit_names([person.unit_path for person in people.values()])
+        release()
         orders = [
             IssueOrder(
                 intent=f"signing-key-{key.id}",
@@ -191,42 +256,56 @@ class Issuing:
             )
             for key in keys
         ]
-        if not orders:
-            return {}
-        release()
         outcomes = self._authority.issue_many(orders, actor="system")
         failures: dict[int, SignerError] = {}
-        with transaction():
-            happenings = []
-            for key, outcome in zip(keys, outcomes, strict=True):
-                if isinstance(outcome, SignerError):
-                    failures[key.request_item_id] = outcome
-                    continue
-                self._settle(key, outcome.id)
-                happenings.append(
-                    Happening(
-                        action="person.certified",
-                        subject=f"person:{people[key.request_item_id].code}",
-                        details={"serial": outcome.serial_hex},
-                    )
-                )
-            self._audit.record_many("system", happenings)
+        made: dict[int, IssuedCertificate] = {}
+        for key, outcome in zip(keys, outcomes, strict=True):
+            if isinstance(outcome, SignerError):
+                failures[key.request_item_id] = outcome
+            else:
+                made[key.id] = outcome
+        self._settle(made, people)
         for failure in failures.values():
             if isinstance(failure, Unavailable):  # what was signed is stored; the rest waits
                 raise failure
         return failures
 
-    def _settle(self, key: SigningKey, certificate_id: int) -> None:
-        db.session.execute(
-            update(SigningKey)
-            .where(SigningKey.id == key.id, SigningKey.state == "new")
-            .values(state="ready", certificate_id=certificate_id)
-        )
-        db.session.execute(
-            update(RequestItem)
-            .where(RequestItem.id == key.request_item_id)
-            .values(state="issued", error=None)
-        )
+    def _settle(
+        self, made: Mapping[int, IssuedCertificate], people: Mapping[int, _Applicant]
+    ) -> None:
+        """Keys get their certificates and items are issued, unless another worker did it first."""
+        with transaction():
+            won = db.session.execute(
+                select(SigningKey.id, SigningKey.request_item_id)
+                .where(SigningKey.id.in_(made), SigningKey.state == "new")
+                .with_for_update()
+            ).all()
+            if not won:
+                return
+            db.session.execute(
+                update(SigningKey),
+                [
+                    {"id": key_id, "state": "ready", "certificate_id": made[key_id].id}
+                    for key_id, _ in won
+                ],
+            )
+            db.session.execute(
+                update(RequestItem)
+                .where(RequestItem.id.in_([item_id for _, item_id in won]))
+                .values(state="issued", error=None)
+                .execution_options(synchronize_session=False)
+            )
+            self._audit.record_many(
+                "system",
+                [
+                    Happening(
+                        action="person.certified",
+                        subject=f"person:{people[item_id].code}",
+                        details={"serial": made[key_id].serial_hex},
+                    )
+                    for key_id, item_id in won
+                ],
+            )
 
     def _half_replaced(self) -> list[int]:
         """The people whose new key is not certified, or whose old certificate is still valid."""
@@ -254,7 +333,7 @@ class Issuing:
             )
         )
 
-    def _subject(self, person: Person, units: dict[str, str]) -> SubjectFacts:
+    def _subject(self, person: _Applicant, units: dict[str, str]) -> SubjectFacts:
         """The subject as official certificates write it (domain.md 2.2): units in capitals."""
         parts = person.unit_path.rstrip(".").split(".")
         chain = [".".join(parts[: depth + 1]) + "." for depth in range(1, len(parts))]
