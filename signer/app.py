@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import structlog
 from cryptography import x509
 from flask import Flask
+from structlog.dev import ConsoleRenderer, plain_traceback
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from signer import api, cli, web, worker
@@ -34,8 +36,10 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
 
     Raises `ConfigError` when the installation lacks something that `signer setup` makes.
     """
+    _log_without_values()
     app = Flask("signer", static_folder=None)
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True}  # its errors are logged
     app.config["SECRET_KEY"] = read_secret(settings.below_home(settings.secret_key_file))
     app.config["MAX_CONTENT_LENGTH"] = settings.upload_limit_bytes + 1024 * 1024
     if settings.proxies:
@@ -88,6 +92,13 @@ def main() -> int:
     """The `signer` command."""
     machine = cli.Machine(create_app=create_app, work=worker.work, start_worker=worker.start_thread)
     return cli.main(machine)
+
+
+def _log_without_values() -> None:
+    """A traceback in the log shows lines and no values, which may be PINs, keys or people."""
+    *before, _ = structlog.get_config()["processors"]
+    renderer = ConsoleRenderer(exception_formatter=plain_traceback)
+    structlog.configure(processors=[*before, renderer])
 
 
 def _authority(hsm: Hsm, settings: Settings, clock: Clock, audit: Audit) -> Authority:
