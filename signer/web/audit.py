@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from signer.accounts import Permission
 from signer.errors import N_
 from signer.services import services
-from signer.web.access import permission
+from signer.web.access import actor, permission
 from signer.web.forms import number_in_query
 
 blueprint = Blueprint("audit", __name__)
@@ -57,7 +57,11 @@ ACTION_NAMES = {
 @blueprint.get("/audit")
 @permission(Permission.AUDIT_VIEW)
 def index() -> ResponseReturnValue:
-    """The newest events first, a page at a time; `subject` narrows them to one thing."""
+    """The newest events first, a page at a time; `subject` narrows them to one thing.
+
+    One chain tells of all units, so only a role over the whole city opens it.
+    """
+    actor().require(Permission.AUDIT_VIEW, "")
     subject = request.args.get("subject", "").strip()
     events = services().audit.events(
         subject=subject or None, before=number_in_query("before"), limit=PAGE_SIZE

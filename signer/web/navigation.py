@@ -14,6 +14,8 @@ class Entry:
     label: str
     icon: str
     permission: Permission | None = None
+    over: str | None = None
+    """The unit path over which the permission is needed; anywhere, when None."""
     signed_in: bool = True
 
 
@@ -62,7 +64,13 @@ _GROUPS = (
             Entry(
                 path="/coverage", label=N_("Độ bao phủ"), icon="chart", permission=_P.REPORT_VIEW
             ),
-            Entry(path="/audit", label=N_("Nhật ký"), icon="list", permission=_P.AUDIT_VIEW),
+            Entry(
+                path="/audit",
+                label=N_("Nhật ký"),
+                icon="list",
+                permission=_P.AUDIT_VIEW,
+                over="",
+            ),
         ),
     ),
     Group(
@@ -87,4 +95,4 @@ def entries_for(actor: Actor | None) -> tuple[Group, ...]:
 def _shown(entry: Entry, actor: Actor | None) -> bool:
     if actor is None:
         return not entry.signed_in
-    return entry.permission is None or actor.can(entry.permission)
+    return entry.permission is None or actor.can(entry.permission, entry.over)

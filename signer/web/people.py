@@ -106,7 +106,7 @@ def _page(
 ) -> ResponseReturnValue:
     person = services().inventory.person_of(actor(), code)
     unit = services().inventory.units_by_ids([person.unit_id])[person.unit_id]
-    sees_record = actor().can(Permission.AUDIT_VIEW)
+    sees_record = actor().can(Permission.AUDIT_VIEW, person.unit_path)
     subject = f"person:{person.code}"
     return render_template(
         "people/show.html",

@@ -1,0 +1,27 @@
+"""Who reads the record."""
+
+from flask import Flask
+
+from signer.accounts import Role
+from tests.factories import OTHER_WARD, City
+from tests.web.visitor import Visitor
+
+
+def test_the_citys_record_is_for_the_citys_auditors(app: Flask, city: City) -> None:
+    """It is one chain over all units, so a ward's auditor or administrator does not open it."""
+    city.people(1, unit=OTHER_WARD)
+    for role in (Role.AUDITOR, Role.ADMIN):
+        of_a_ward = Visitor(app).log_in(city.account(f"{role}-w", role))
+        assert of_a_ward.get("/audit").status_code == 403
+        assert 'href="/audit"' not in of_a_ward.get("/").text
+        of_the_city = Visitor(app).log_in(city.account(f"{role}-c", role, None))
+        assert of_the_city.get("/audit").status_code == 200
+        assert 'href="/audit"' in of_the_city.get("/").text
+
+
+def test_a_persons_events_are_for_auditors_of_the_unit(app: Flask, city: City) -> None:
+    """The page of a person shows them where the unit is one's own."""
+    (person,) = city.people(1)
+    city.issue([person])
+    auditor = Visitor(app).log_in(city.account("kt", Role.AUDITOR))
+    assert "Cấp chứng thư cho cán bộ" in auditor.get(f"/people/{person.code}").text
