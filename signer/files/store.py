@@ -1,6 +1,7 @@
 """The content-addressed store for documents: a file's name is the SHA-256 of its bytes."""
 
 import hashlib
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -41,6 +42,8 @@ class Files:
             pass
         except (BaseError, OSError) as error:
             raise Unavailable(N_("Chưa lưu được tệp; hãy thử lại sau ít phút.")) from error
+        if self._folder is not None:
+            _reach_the_disk(self._folder, self._folder / _name(sha256))
         return sha256
 
     def get(self, sha256: str) -> bytes:
@@ -80,6 +83,16 @@ def sha256_of(content: bytes | Path) -> str:
         return hashlib.sha256(content).hexdigest()
     with content.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _reach_the_disk(folder: Path, file: Path) -> None:
+    """A file survives a power cut as the row that names it does; obstore leaves it in the cache."""
+    for path in (file, *(parent for parent in file.parents if parent.is_relative_to(folder))):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _name(sha256: str) -> str:

@@ -6,6 +6,7 @@ without the PIN. Nobody, no administrator either, can open an envelope for its o
 """
 
 import secrets
+import threading
 from itertools import pairwise
 
 from argon2.low_level import Type, hash_secret_raw
@@ -18,13 +19,14 @@ from sqlalchemy import update
 from signer.audit import Audit
 from signer.clock import Clock
 from signer.db import db, release, transaction
-from signer.errors import N_, Conflict, Invalid, Unavailable
+from signer.errors import N_, Conflict, Invalid, SignerError
 from signer.issuance import keys
 from signer.pkcs11.vault import Vault
 from signer.signing.models import Activation
 
 PIN_LENGTHS = range(6, 33)
 _NONCE_BYTES = 12
+_LOCKS = 64  # keys that share one wait for each other some milliseconds
 
 
 class Activations:
@@ -35,6 +37,8 @@ class Activations:
         self._audit = audit
         self._vault = vault
         self._attempts = attempts
+        # Tries under way together would look like wrong ones, and lock a key whose PIN is right.
+        self._one_at_a_time = [threading.Lock() for _ in range(_LOCKS)]
 
     def seal(self, wrapped: bytes, pin: str, key_id: int) -> tuple[bytes, bytes]:
         """(salt, envelope) of the wrapped key under the PIN; asks the HSM, stores nothing."""
@@ -59,15 +63,20 @@ class Activations:
         """The wrapped key; `Invalid` for a wrong PIN with the tries left, `Conflict` when locked.
 
         The try is counted and committed before the PIN is looked at, so that killing the process
-        never gives a free guess; it is given back when the PIN is right or the HSM is away.
+        never gives a free guess; it is given back when the PIN is right or the HSM fails. A
+        process looks at one try a key at a time.
         """
+        with self._one_at_a_time[key_id % _LOCKS]:
+            return self._open(key_id, pin, actor)
+
+    def _open(self, key_id: int, pin: str, actor: str) -> bytes:
         self._count_try(key_id)
         activation = db.session.get_one(Activation, key_id, populate_existing=True)
         salt, envelope, left = activation.salt, activation.envelope, activation.attempts_left
         release()
         try:
             key = self._envelope_key(pin, salt)
-        except Unavailable:
+        except SignerError:  # the PIN was not looked at
             self._set_tries(key_id, Activation.attempts_left + 1)
             raise
         try:

@@ -1,5 +1,6 @@
 """The document store: by hash, once, and never other bytes than were asked for."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,19 @@ def test_a_name_that_is_no_hash_touches_no_file(tmp_path: Path, name: str) -> No
             files.get(wanted)
         with pytest.raises(NotFound, match="Không tìm thấy"), files.path(wanted):
             pass
+
+
+def test_what_is_stored_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file and every folder on the way to it, before `put` returns: a power cut loses none."""
+    reached: set[int] = set()
+    really_sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        reached.add(os.fstat(descriptor).st_ino)
+        really_sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    sha256 = Files(tmp_path / "files").put(b"signed")
+    file = tmp_path / "files" / sha256[:2] / sha256[2:4] / sha256
+    wanted = (file, *list(file.parents)[:3])
+    assert {path.stat().st_ino for path in wanted} <= reached
