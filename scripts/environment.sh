@@ -110,7 +110,7 @@ COMMAND
 # Every .po that is newer than its .mo is compiled; the .mo files are not kept in the repository.
 translations() {
     local po mo
-    for po in signer/translations/*/LC_MESSAGES/messages.po; do
+    for po in signer/translations/*/LC_MESSAGES/*.po; do
         [ -e "$po" ] || continue
         mo="${po%.po}.mo"
         if [ ! -e "$mo" ] || [ "$po" -nt "$mo" ]; then

@@ -30,9 +30,14 @@ def language() -> str:
     return "en" if (wanted or "").startswith("en") else "vi"
 
 
+_TRANSLATIONS = Path(__file__).parent.parent / "translations"
+if language() == "vi":  # click's own words ("Usage", "Options") come from the process's domain
+    os.environ["LANGUAGE"] = "vi"
+    gettext.bindtextdomain("click", _TRANSLATIONS)
+    gettext.textdomain("click")
 _catalogue = gettext.translation(
     "messages",
-    Path(__file__).parent.parent / "translations",
+    _TRANSLATIONS,
     languages=[language()],
     fallback=True,  # the sentences themselves are Vietnamese
 )
