@@ -142,8 +142,16 @@ class Sandbox:
     Safe for threads; after a fork the new process starts its own children.
     """
 
-    def __init__(self, *, children: int = 2, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        children: int = 2,
+        memory_bytes: int = MEMORY_BYTES,
+        wait_seconds: float = float("inf"),
+    ) -> None:
+        """`wait_seconds` is the longest wait for a free child; never more than the task's own."""
         self._children = children
+        self._wait_seconds = wait_seconds
         self._memory_bytes = memory_bytes
         self._lock = threading.Lock()
         self._pid = 0
@@ -161,13 +169,13 @@ class Sandbox:
         """What the task ("module:function" below `signer.signing`) returned.
 
         `SandboxFailure` when it ran out of time or memory or crashed (its child is replaced);
-        `Unavailable` when no child was free in that time; a `SignerError` the task raised comes
+        `Unavailable` when no child became free in time; a `SignerError` the task raised comes
         out as it was.
         """
         message = pack({"task": task, "arguments": arguments, "seconds": seconds}, blobs)
         slots = self._own_slots()
         try:
-            child = slots.get(timeout=seconds)
+            child = slots.get(timeout=min(seconds, self._wait_seconds))
         except queue.Empty:
             raise Unavailable(
                 N_("Máy chủ đang xử lý nhiều tệp. Hãy thử lại sau ít phút.")
@@ -282,15 +290,20 @@ def unpack(body: bytes) -> tuple[Any, tuple[bytes, ...]]:
         raise ValueError("malformed message") from error
 
 
-_shared: Sandbox | None = None
-_shared_lock = threading.Lock()
+_shared = Sandbox()
+_public = Sandbox(children=1, wait_seconds=5.0)
+for _pool in (_shared, _public):
+    atexit.register(_pool.close)
 
 
 def shared_sandbox() -> Sandbox:
     """The sandbox every function of this package uses unless it is handed another."""
-    global _shared  # one pool per process is the point
-    with _shared_lock:
-        if _shared is None:
-            _shared = Sandbox()
-            atexit.register(_shared.close)
-        return _shared
+    return _shared
+
+
+def public_sandbox() -> Sandbox:
+    """The sandbox of files that anybody may send: they take no child and no thread from officials.
+
+    It has one child, and who finds it busy is told so within seconds.
+    """
+    return _public

@@ -32,8 +32,8 @@ from signer.signing.pages import PageRenderer, Word
 from signer.signing.pdf import SignedPdf, complete_pdf, prepare_pdf
 from signer.signing.placement import Placement, propose
 from signer.signing.preflight import Preflight, inspect
+from signer.signing.sandbox import Sandbox, public_sandbox, shared_sandbox
 from signer.signing.validation import Verdict, VerdictClass, validate
-
 
 DEMO_MARK = "MẪU – KHÔNG CÓ GIÁ TRỊ"
 """Drawn in red in every signature made on invented data (R16); papers are Vietnamese always."""
@@ -223,7 +223,13 @@ class Signing:
         return signed.sha256
 
     def verify(self, path: Path) -> Verdict:
-        """The verdict on every signature in the PDF, by our own hierarchy and present CRL."""
+        """The verdict on every signature in anybody's PDF, by our own hierarchy and present CRL.
+
+        `Unavailable` while other files are being checked.
+        """
+        return self._judge(path, public_sandbox())
+
+    def _judge(self, path: Path, sandbox: Sandbox) -> Verdict:
         crl = self._authority.current_crl_der()
         release()
         return validate(
@@ -232,6 +238,7 @@ class Signing:
             intermediates=[self._authority.issuing_der()],
             crls=[crl],
             at=self._clock.now(),
+            sandbox=sandbox,
         )
 
     def preflight(self, path: Path) -> Preflight:
@@ -316,7 +323,7 @@ class Signing:
         return key
 
     def _check_own_output(self, path: Path, key: CurrentKey) -> None:
-        verdict = self.verify(path)
+        verdict = self._judge(path, shared_sandbox())
         newest = verdict.signatures[-1] if verdict.signatures else None
         mine = newest is not None and int(newest.serial_hex, 16) == int(key.serial_hex, 16)
         if not mine or verdict.verdict is VerdictClass.INVALID:
