@@ -15,9 +15,9 @@ from signer.ca import Authority, IssueOrder, SubjectFacts, build_hierarchy, load
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import Base, db
+from signer.jobs.service import CHUNK
 from signer.pkcs11 import Hsm, Vault, configure_softhsm, ensure_ca_key, ensure_token
 
-CHUNK = 200  # what a worker takes from the queue at a time
 ROUNDS = 6  # of path and floor in turn, so that both meet the same noise; the best of each counts
 BASE_URL = "http://ca.example"
 

@@ -13,7 +13,7 @@ from signer.accounts import Actor, Permission, Role, in_subtree
 from signer.accounts.permissions import ROLE_PERMISSIONS
 from signer.audit import Audit
 from signer.clock import HANOI, Clock
-from signer.db import advisory_lock, db, move_state, transaction
+from signer.db import advisory_lock, db, move_state, release, transaction
 from signer.dossiers.models import Document, DocumentVersion, Dossier, Step
 from signer.dossiers.reading import documents_of, dossier_rows
 from signer.dossiers.views import DocumentView, DossierView, StepView
@@ -66,6 +66,7 @@ class Dossiers:
         unit = self._inventory.unit_of(unit_code)
         actor.require(Permission.DOSSIER_CREATE, unit.path)
         people = self._people(signers)
+        release()  # no connection is held while the files are read
         stored = [
             (_file_name(name), path.stat().st_size, *self._take(name, path)) for name, path in files
         ]
@@ -194,14 +195,15 @@ class Dossiers:
         document = self.document_of(actor, document_id)
         step = self._own_step(actor, document)
         with transaction():
+            # The record first, as in signing: its lock then lets one of the two through at a time.
+            self._audit.record(
+                actor.name, "document.returned", f"document:{document_id}", reason=reason
+            )
             move_state(
                 Step, step.id, "waiting", "returned", note=reason, acted_at=self._clock.now()
             )
             move_state(Document, document_id, "waiting", "returned")
             move_state(Dossier, document.dossier_id, ("open", "returned"), "returned")
-            self._audit.record(
-                actor.name, "document.returned", f"document:{document_id}", reason=reason
-            )
 
     def file_of(
         self, actor: Actor, document_id: int, version: int | None = None

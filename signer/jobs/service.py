@@ -14,8 +14,8 @@ from signer.db import advisory_lock, canonical_json, db, move_state, release, tr
 from signer.errors import N_, Conflict, NotFound, SignerError, Unavailable
 from signer.jobs.models import Job, JobItem
 
-CHUNK = 50
-"""Items claimed together: few commits in bulk, little repeated work after a kill."""
+CHUNK = 200
+"""Items claimed together: few commits in bulk, a second or two of work lost with a worker."""
 LEASE = timedelta(seconds=60)
 """After this long without an answer another worker may take the item; handlers are idempotent."""
 _FINISH_LOCK = 0x10B5  # any fixed number: who closes jobs, among PostgreSQL's advisory locks
