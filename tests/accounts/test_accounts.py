@@ -102,3 +102,10 @@ def test_a_name_is_given_once(services: Services) -> None:
         _make(services, "AN")
     with pytest.raises(NotFound):
         services.accounts.actor_of("binh")
+
+
+def test_nobody_is_called_system(services: Services) -> None:
+    """The record's word for the server itself, whose imports its namesake could open, too."""
+    for name in ("system", " System "):
+        with pytest.raises(Conflict):
+            services.accounts.create(SYSTEM, name=name, role=Role.ADMIN, scope_path="")
