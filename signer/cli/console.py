@@ -106,11 +106,10 @@ def progress(total: int, label: str) -> Iterator[Callable[[int], None]]:
 
 
 def secret_from(file: Path) -> str:
-    """The first line of a file that only its owner may read."""
+    """The first line of the file; says so when others may read it too."""
     if file.stat().st_mode & 0o077:
-        raise ConfigError(
-            N_("Tệp bí mật %(file)s phải chỉ cho chủ sở hữu đọc (quyền 0600)."), file=file.name
-        )
+        warning = _("Cảnh báo: người khác đọc được tệp %(file)s; hãy đặt quyền 0600 cho tệp này.")
+        click.echo(warning % {"file": file.name}, err=True)
     lines = file.read_text(encoding="utf-8").splitlines()
     if not lines or not lines[0].strip():
         raise ConfigError(N_("Tệp bí mật %(file)s trống."), file=file.name)

@@ -141,7 +141,10 @@ def test_a_wrong_pin_five_times_and_a_new_activation(
     wrong = _secret(tmp_path / "wrong", "không phải mã")
     out = tmp_path / "out.pdf"
     words = ("sign", DECISION, "--person", "HN000002", "--out", out, "--pin-file")
-    for left in (4, 3, 2, 1):
+    wrong.chmod(0o644)
+    assert "0600" in signer(*words, wrong, code=1).stderr  # a warning; the try counts all the same
+    wrong.chmod(0o600)
+    for left in (3, 2, 1):
         assert str(left) in signer(*words, wrong, code=1).stderr
     assert "khóa" in signer(*words, wrong, code=1).stderr
     signer(*words, pin_file, code=1)
