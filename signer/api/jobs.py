@@ -78,7 +78,8 @@ def resume_job(job_id: int) -> Progress:
 )
 def cancel_job(job_id: int) -> Progress:
     """End the job; what is done stays done."""
-    return _steer(job_id, services().jobs.cancel)
+    services().issuance.cancel_job(actor(), job_id)
+    return services().jobs.progress(job_id)
 
 
 @jobs.post(

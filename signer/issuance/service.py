@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from signer.accounts import Actor, Permission, in_subtree, visible
@@ -202,7 +202,7 @@ class Issuance:
         request = self._to_decide(actor, request_id)
         with transaction():
             self._decide(actor, request, "rejected", reason)
-            self._close_items(request_id)
+            self._close_items(CertificateRequest.id == request_id)
 
     def cancel(self, actor: Actor, request_id: int) -> None:
         """The requester takes back a request nobody has decided on yet."""
@@ -211,8 +211,14 @@ class Issuance:
             raise Forbidden(N_("Chỉ người lập đề nghị được rút lại đề nghị này."))
         with transaction():
             move_state(CertificateRequest, request_id, "pending", "cancelled")
-            self._close_items(request_id)
+            self._close_items(CertificateRequest.id == request_id)
             self._audit.record(actor.name, "request.cancelled", f"request:{request_id}")
+
+    def cancel_job(self, actor: Actor, job_id: int) -> None:
+        """The job issues no more; people it did not reach may be asked for again."""
+        actor.require(Permission.CERTIFICATE_ISSUE, self._jobs.job_of(job_id).scope_path)
+        mine = CertificateRequest.job_id == job_id
+        self._jobs.cancel(job_id, actor.name, in_same_commit=lambda: self._close_items(mine))
 
     def states_of(self, person_ids: Sequence[int]) -> dict[int, Standing]:
         """Where each of these people stands now."""
@@ -387,9 +393,7 @@ class Issuance:
             actor.name, f"request.{outcome}", f"request:{request.id}", note=note.strip()
         )
 
-    def _close_items(self, request_id: int) -> None:
-        db.session.execute(
-            update(RequestItem)
-            .where(RequestItem.request_id == request_id, RequestItem.state == "open")
-            .values(state="closed")
-        )
+    def _close_items(self, of: ColumnElement[bool]) -> None:
+        requests = select(CertificateRequest.id).where(of)
+        open_items = RequestItem.request_id.in_(requests), RequestItem.state == "open"
+        db.session.execute(update(RequestItem).where(*open_items).values(state="closed"))

@@ -147,9 +147,11 @@ class Jobs:
         """A paused job goes on."""
         self._steer(job_id, "paused", "running", actor)
 
-    def cancel(self, job_id: int, actor: str) -> None:
-        """What is done stays done; the rest is left."""
-        self._steer(job_id, ("running", "paused"), "cancelled", actor)
+    def cancel(
+        self, job_id: int, actor: str, *, in_same_commit: Callable[[], None] = lambda: None
+    ) -> None:
+        """What is done stays done; the rest is left, and `in_same_commit` frees what it held."""
+        self._steer(job_id, ("running", "paused"), "cancelled", actor, in_same_commit)
 
     def retry_failed(self, job_id: int, actor: str) -> int:
         """How many failed items wait again; the job runs again if there are any."""
@@ -291,13 +293,21 @@ class Jobs:
             move_state(Job, job_id, ("running", "paused"), "done", finished_at=now)
             self._record("system", "job.finished", f"job:{job_id}")
 
-    def _steer(self, job_id: int, expected: str | tuple[str, ...], to: str, actor: str) -> None:
+    def _steer(
+        self,
+        job_id: int,
+        expected: str | tuple[str, ...],
+        to: str,
+        actor: str,
+        in_same_commit: Callable[[], None] = lambda: None,
+    ) -> None:
         self.job_of(job_id)
         with transaction():
             try:
                 move_state(Job, job_id, expected, to)
             except Conflict as error:
                 raise Conflict(N_("Công việc này đã kết thúc hoặc đã đổi trạng thái.")) from error
+            in_same_commit()
             self._record(actor, f"job.{to}", f"job:{job_id}")
 
 

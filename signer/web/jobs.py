@@ -16,7 +16,6 @@ blueprint = Blueprint("jobs", __name__)
 _ACTS: dict[str, Callable[[Jobs, int, str], object]] = {
     "pause": Jobs.pause,
     "resume": Jobs.resume,
-    "cancel": Jobs.cancel,
     "retry": Jobs.retry_failed,
 }
 
@@ -42,7 +41,10 @@ def steer(job_id: int, act: str) -> ResponseReturnValue:
     """The job goes on, rests, ends, or tries its failures again."""
     job = services().jobs.job_of(job_id)
     actor().require(Permission.CERTIFICATE_ISSUE, job.scope_path)
-    _ACTS[act](services().jobs, job_id, actor().name)
+    if act == "cancel":
+        services().issuance.cancel_job(actor(), job_id)
+    else:
+        _ACTS[act](services().jobs, job_id, actor().name)
     return redirect(url_for("jobs.show", job_id=job_id))
 
 
