@@ -100,7 +100,11 @@ def transaction() -> Iterator[None]:
 
 
 def release() -> None:
-    """Ends the read snapshot, so that no connection is held across a slow outside call."""
+    """Ends the read snapshot, so that no connection is held across a slow outside call.
+
+    Rows loaded before are read anew when they are next looked at, one by one, and that takes a
+    connection again: what the outside call needs is kept as plain values beforehand.
+    """
     if _depth.get():
         raise RuntimeError("release() inside transaction()")
     db.session.rollback()

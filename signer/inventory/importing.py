@@ -149,8 +149,10 @@ class RosterImports:
         record = self._record(actor, import_id)
         if record.state is ImportState.APPLIED:
             return _receipt(record, refused=record.error_rows)
-        with self._files.path(record.sha256) as file:
-            read, rules = self._read(actor, file, record.effective_on)
+        sha256, day = record.sha256, record.effective_on
+        release()
+        with self._files.path(sha256) as file:
+            read, rules = self._read(actor, file, day)
         planned = self._plan(read, rules)
         self._mark(record, state=ImportState.APPLYING)
         pending = [entry.row for entry in planned.entries if entry.verdict is not Verdict.SAME]
@@ -185,8 +187,9 @@ class RosterImports:
     def view(self, actor: Actor, import_id: int) -> ImportView:
         """The import and what its check found."""
         record = self._record(actor, import_id)
+        report_sha256 = record.report_sha256
         release()
-        report = json.loads(self._files.get(record.report_sha256))
+        report = json.loads(self._files.get(report_sha256))
         return ImportView(
             record=record,
             errors=tuple(map(Finding.from_json, report["errors"])),
@@ -205,15 +208,17 @@ class RosterImports:
     ) -> bytes:
         """An XLSX of the refused rows with what is wrong beside each; see `error_workbook`."""
         seen = self.view(actor, import_id)
-        with self._files.path(seen.record.sha256) as file:
+        sha256 = seen.record.sha256
+        release()
+        with self._files.path(sha256) as file:
             table = read_table(file, limit_bytes=self._settings.roster_limit_bytes)
         return error_workbook(table, seen.errors, translate=translate)
 
     def content(self, actor: Actor, import_id: int) -> bytes:
         """The uploaded file itself."""
-        record = self._record(actor, import_id)
+        sha256 = self._record(actor, import_id).sha256
         release()
-        return self._files.get(record.sha256)
+        return self._files.get(sha256)
 
     def recent(self, actor: Actor, limit: int) -> Sequence[RosterImport]:
         """The newest imports that the actor may see."""

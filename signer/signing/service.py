@@ -247,24 +247,29 @@ class Signing:
 
     def pages_of(self, sha256: str) -> tuple[PageSize, ...]:
         """The sizes of the document's pages as displayed."""
+        release()
         with self._files.path(sha256) as path:
             return inspect(path, self._settings.upload_limit_bytes).pages
 
     def page_image(self, sha256: str, page: int, dpi: int) -> bytes:
         """The page (from 1) as a PNG."""
+        release()
         with self._files.path(sha256) as path:
             return self.pages.image(path, page, dpi)
 
     def page_words(self, sha256: str, page: int) -> tuple[Word, ...]:
         """The words of the page with their boxes, in reading order."""
+        release()
         with self._files.path(sha256) as path:
             return self.pages.text(path, page)
 
     def propose(self, actor: Actor, sha256: str) -> Placement:
         """Where this actor's signature belongs in the document."""
         person = self._person_of(actor)
+        name, title = person.full_name, person.title or ""
+        release()
         with self._files.path(sha256) as path:
-            return self.propose_in(path, person.full_name, person.title or "")
+            return self.propose_in(path, name, title)
 
     def propose_in(self, path: Path, name: str, title: str) -> Placement:
         """Where a signature beside this name or title belongs in the file."""
