@@ -19,6 +19,7 @@ from signer.config import Settings
 from signer.db import db, transaction
 from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
 
+NAME_LENGTH = 100
 PASSWORD_LENGTH = 12
 """Length over composition (NIST SP 800-63B, 3.1.1.2)."""
 _ATTEMPTS = 10
@@ -64,7 +65,7 @@ class Accounts:
         when the name is taken. The caller has checked `account.manage`.
         """
         name = name.strip().lower()
-        if not name or len(name) > 100 or any(c.isspace() for c in name):
+        if not name or len(name) > NAME_LENGTH or any(c.isspace() for c in name):
             raise Invalid(
                 N_("Tên đăng nhập không được để trống và không có dấu cách."), field="name"
             )

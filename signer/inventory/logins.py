@@ -3,7 +3,7 @@
 from sqlalchemy import select, update
 
 from signer.accounts import Accounts, Actor, NewAccount, Permission, Role
-from signer.accounts.service import new_password
+from signer.accounts.service import NAME_LENGTH, new_password
 from signer.audit import Audit
 from signer.db import db, transaction
 from signer.errors import N_, Conflict
@@ -26,7 +26,8 @@ class Logins:
         """
         person = self._inventory.person_of(actor, code)
         actor.require(Permission.ACCOUNT_OPEN, person.unit_path)
-        name = (person.email or person.code).lower()
+        email = person.email if person.email and len(person.email) <= NAME_LENGTH else None
+        name = (email or person.code).lower()
         password = new_password()
         password_hash = self._accounts.hash_of(password)
         with transaction():

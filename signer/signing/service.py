@@ -202,7 +202,7 @@ class Signing:
                     state="done",
                     signing_key_id=key.id,  # not always the one of the first try
                     output_sha256=signed.sha256,
-                    field_name=signed.field_name,
+                    field_name=_storable(signed.field_name),
                     page=place.page,
                     signed_at=now,
                 )
@@ -348,3 +348,8 @@ class Signing:
 
     def _unit_name(self, person: Person) -> str:
         return db.session.scalar(select(OrgUnit.name).where(OrgUnit.id == person.unit_id)) or ""
+
+
+def _storable(field_name: str) -> str:
+    """The name of a field as a column can hold it; whoever drew the form chose the name."""
+    return "".join(letter for letter in field_name if letter.isprintable())[:100]

@@ -1,9 +1,12 @@
 """How an official first gets in."""
 
 import pytest
+from sqlalchemy import update
 
-from signer.accounts import Role
+from signer.accounts import SYSTEM, Role
+from signer.db import db, transaction
 from signer.errors import Conflict, Forbidden, NotFound
+from signer.inventory.models import Person
 from signer.services import Services
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, City
@@ -34,3 +37,12 @@ def test_a_clerk_of_elsewhere_opens_nothing(services: Services, city: City) -> N
     for stranger in (city.actor("hr", Role.HR, OTHER_WARD), city.actor("head", Role.APPROVER)):
         with pytest.raises((Forbidden, NotFound)):
             services.logins.open(stranger, person.code)
+
+
+@both_databases
+def test_a_long_address_does_not_make_the_name(services: Services, city: City) -> None:
+    """A name has at most 100 letters, an address 254; the person's code does instead."""
+    (person,) = city.people(1)
+    with transaction():
+        db.session.execute(update(Person).values(email=f"{'a' * 120}@hanoi.gov.vn"))
+    assert services.logins.open(SYSTEM, person.code).name == person.code.lower()

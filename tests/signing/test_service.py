@@ -159,3 +159,16 @@ def test_somebody_without_a_key_is_told_so(services: Services, city: City) -> No
     actor = city.signer_of(person)
     with pytest.raises(SignerError, match="chưa được cấp"):
         _sign(services, actor, services.files.put(DECISION), PIN)
+
+
+@both_databases
+def test_a_field_of_any_name_is_signed(services: Services, official: tuple[Person, Actor]) -> None:
+    """Whoever drew the form chose it; the record keeps what a column can hold."""
+    _, actor = official
+    services.signing.activate(actor, PIN)
+    sha256 = services.files.put(DECISION)
+    place = Place(page=1, box=PLACE.box, field_name="Ký\0 tại đây " + "x" * 200)
+    assert services.signing.sign(actor, intent="thử", input_sha256=sha256, pin=PIN, place=place)
+    kept = db.session.scalar(select(Signature.field_name))
+    assert kept is not None
+    assert kept.startswith("Ký tại đây xxx")
