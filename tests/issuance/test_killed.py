@@ -30,6 +30,7 @@ from signer.services import Services
 from signer.signing.models import Signature
 from signer.signing.validation import VerdictClass
 from tests.conftest import StandingClock
+from tests.databases import both_databases
 from tests.factories import WARD, City
 from tests.issuance.killed_child import BOX, PIN
 
@@ -150,6 +151,7 @@ def house(services: Services, settings: Settings, clock: StandingClock) -> House
     return House(services, settings, clock)
 
 
+@both_databases
 @points("issue")
 def test_issuing(house: House, city: City, when: str, count: int) -> None:
     """Three people of one approved request: three certificates."""
