@@ -38,7 +38,9 @@ class AccountMade(Schema):
     answer=AccountMade(),
     status=201,
 )
-def create_account(name: str, role: Role, unit: str | None, display_name: str | None) -> NewAccount:
+def create_account(
+    name: str, role: Role, unit: str | None = None, display_name: str | None = None
+) -> NewAccount:
     """Make an account; its owner must choose another password at the first log-in."""
     scope_path = services().inventory.unit_of(unit).path if unit else ""
     actor().require(Permission.ACCOUNT_MANAGE, scope_path)
