@@ -74,12 +74,12 @@ def _issued() -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_kill_9_while_issuing_200_certificates(
+def test_kill_9_while_issuing_450_certificates(
     services: Services, city: City, settings: Settings
 ) -> None:
-    """Killed three times at different depths, then left alone: 200 people, 200 certificates."""
-    job_id = _approved(services, city, 200)
-    for reached in (1, 60, 120):
+    """Killed three times at different depths, then left alone: 450 people, 450 certificates."""
+    job_id = _approved(services, city, 450)
+    for reached in (1, 201, 401):  # in each of the three chunks that a worker takes
         process = _start_worker(settings)
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
@@ -94,7 +94,7 @@ def test_kill_9_while_issuing_200_certificates(
     last = _start_worker(settings)
     out, _ = last.communicate(timeout=120)
     assert out.splitlines() == ["begun", "done"]
-    assert services.jobs.progress(job_id).done == 200
+    assert services.jobs.progress(job_id).done == 450
 
     db.session.rollback()
     certificates = db.session.execute(
@@ -102,8 +102,8 @@ def test_kill_9_while_issuing_200_certificates(
         .join(CertificateBytes, CertificateBytes.certificate_id == Certificate.id)
         .where(Certificate.state == "issued")
     ).all()
-    assert len(certificates) == 200
-    assert len({row.serial_hex for row in certificates}) == 200
+    assert len(certificates) == 450
+    assert len({row.serial_hex for row in certificates}) == 450
     for serial_hex, tbs_der, der in certificates:
         certificate = x509.load_der_x509_certificate(der)
         assert certificate.tbs_certificate_bytes == tbs_der
@@ -118,8 +118,8 @@ def test_kill_9_while_issuing_200_certificates(
         .group_by(SigningKey.person_id)
     ).all()
     assert {count for _, count in per_person} == {1}
-    assert len(per_person) == 200
-    assert services.audit.verify() > 200
+    assert len(per_person) == 450
+    assert services.audit.verify() > 450
 
 
 def _end_leases(job_id: int) -> None:
