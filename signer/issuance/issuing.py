@@ -25,6 +25,7 @@ from signer.config import Settings
 from signer.db import advisory_lock, canonical_json, db, move_state, release, transaction
 from signer.errors import N_, Conflict, Invalid, SignerError, Unavailable
 from signer.inventory.models import OrgUnit, Person
+from signer.inventory.states import STATE_RULES, PersonState
 from signer.issuance.models import CertificateRequest, RequestItem, SigningKey
 from signer.pkcs11.vault import Vault, WrappedKey
 
@@ -45,9 +46,17 @@ class _Applicant:
     full_name: str
     email: str | None
     unit_path: str
+    state: PersonState
 
 
-_APPLICANT = (Person.id, Person.code, Person.full_name, Person.email, Person.unit_path)
+_APPLICANT = (
+    Person.id,
+    Person.code,
+    Person.full_name,
+    Person.email,
+    Person.unit_path,
+    Person.state,
+)
 
 
 class Issuing:
@@ -78,6 +87,10 @@ class Issuing:
         for item_id, person in list(open_items.items()):
             if person.id in covered:  # its key must not be retired while its certificate counts
                 failures[item_id] = Conflict(N_("Đã có chứng thư chữ ký số còn hiệu lực."))
+            elif not STATE_RULES[person.state].may_sign:
+                failures[item_id] = Conflict(
+                    N_("Người này không còn ở trạng thái công tác được cấp chữ ký số.")
+                )
             elif not person.email:
                 failures[item_id] = Invalid(
                     N_("Chưa có thư điện tử công vụ; hãy bổ sung rồi lập đề nghị lại.")
