@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, String, cast, insert, literal, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from signer.audit import Audit, Happening
 from signer.ca.authority import Authority
 from signer.ca.crl import RevocationReason
 from signer.ca.issuing import IssueOrder
-from signer.ca.ledger import IssuedCertificate
 from signer.ca.models import Certificate
 from signer.ca.names import SubjectFacts
 from signer.clock import Clock
@@ -30,6 +29,7 @@ from signer.issuance.models import CertificateRequest, RequestItem, SigningKey
 from signer.pkcs11.vault import Vault, WrappedKey
 
 PROFILE = "personal-signature"
+_INTENT = "signing-key-"
 _KEYS_LOCK = 0x5E11  # any fixed number: who stores new keys, among PostgreSQL's advisory locks
 
 _T = TypeVar("_T")
@@ -151,6 +151,7 @@ class Issuing:
         A replacement that cannot be finished is left to the clerk who asks for it again.
         """
         finished = self._authority.resume(actor)
+        self._settle_certified()
         for person_id in self._half_replaced():
             try:
                 self.finish_replacement(person_id, actor)
@@ -262,7 +263,7 @@ class Issuing:
         release()
         orders = [
             IssueOrder(
-                intent=f"signing-key-{key.id}",
+                intent=f"{_INTENT}{key.id}",
                 subject=self._subject(people[key.request_item_id], units),
                 public_key_der=key.public_key_der,
                 profile=PROFILE,
@@ -271,40 +272,41 @@ class Issuing:
         ]
         outcomes = self._authority.issue_many(orders, actor="system")
         failures: dict[int, SignerError] = {}
-        made: dict[int, IssuedCertificate] = {}
+        made: dict[int, tuple[int, str]] = {}
         for key, outcome in zip(keys, outcomes, strict=True):
             if isinstance(outcome, SignerError):
                 failures[key.request_item_id] = outcome
             else:
-                made[key.id] = outcome
-        self._settle(made, people)
+                made[key.id] = (outcome.id, outcome.serial_hex)
+        self._settle(made)
         for failure in failures.values():
             if isinstance(failure, Unavailable):  # what was signed is stored; the rest waits
                 raise failure
         return failures
 
-    def _settle(
-        self, made: Mapping[int, IssuedCertificate], people: Mapping[int, _Applicant]
-    ) -> None:
-        """Keys get their certificates and items are issued, unless another worker did it first."""
+    def _settle(self, made: Mapping[int, tuple[int, str]]) -> None:
+        """Keys get their (certificate, serial), items are issued, unless somebody did it first."""
+        if not made:
+            return
         with transaction():
             won = db.session.execute(
-                select(SigningKey.id, SigningKey.request_item_id)
+                select(SigningKey.id, SigningKey.request_item_id, Person.code)
+                .join(Person, Person.id == SigningKey.person_id)
                 .where(SigningKey.id.in_(made), SigningKey.state == "new")
-                .with_for_update()
+                .with_for_update(of=SigningKey)
             ).all()
             if not won:
                 return
             db.session.execute(
                 update(SigningKey),
                 [
-                    {"id": key_id, "state": "ready", "certificate_id": made[key_id].id}
-                    for key_id, _ in won
+                    {"id": key.id, "state": "ready", "certificate_id": made[key.id][0]}
+                    for key in won
                 ],
             )
             db.session.execute(
                 update(RequestItem)
-                .where(RequestItem.id.in_([item_id for _, item_id in won]))
+                .where(RequestItem.id.in_([key.request_item_id for key in won]))
                 .values(state="issued", error=None)
                 .execution_options(synchronize_session=False)
             )
@@ -313,12 +315,22 @@ class Issuing:
                 [
                     Happening(
                         action="person.certified",
-                        subject=f"person:{people[item_id].code}",
-                        details={"serial": made[key_id].serial_hex},
+                        subject=f"person:{key.code}",
+                        details={"serial": made[key.id][1]},
                     )
-                    for key_id, item_id in won
+                    for key in won
                 ],
             )
+
+    def _settle_certified(self) -> None:
+        """No certificate of the CA waits for its key, even if the job was cancelled meanwhile."""
+        intent = literal(_INTENT) + cast(SigningKey.id, String)
+        rows = db.session.execute(
+            select(SigningKey.id, Certificate.id, Certificate.serial_hex)
+            .join(Certificate, Certificate.intent == intent)
+            .where(SigningKey.state == "new", Certificate.state == "issued")
+        )
+        self._settle({key_id: (number, serial_hex) for key_id, number, serial_hex in rows})
 
     def _half_replaced(self) -> list[int]:
         """The people whose new key is not certified, or whose old certificate is still valid."""

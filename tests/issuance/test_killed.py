@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import select
 
-from signer.accounts import Role
+from signer.accounts import SYSTEM, Role
 from signer.audit.models import AuditEvent
 from signer.ca.models import Certificate, CertificateBytes
 from signer.config import Settings
@@ -130,6 +130,8 @@ class House:
         ).all()
         db.session.rollback()
         for state, wrapped, public_key_der, certificate_id in found:
+            if state == "retired" and certificate_id is None:
+                continue  # it was never certified, and is held by nobody
             public_key = certificates[certificate_id].public_key()
             spki = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
             assert spki == public_key_der
@@ -175,6 +177,29 @@ def test_issuing(house: House, city: City, when: str, count: int) -> None:
     assert house.count_events("certificate.issue") == 3
     assert house.count_events("person.certified") == 3
     assert house.count_events("job.finished") == 1
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_issuing_killed_and_then_cancelled(house: House, city: City, count: int) -> None:
+    """What was to be signed is done, as cancelling says; the others are asked for again."""
+    services = house.services
+    people = [person.id for person in city.people(3)]
+    clerk, head = city.actor("hr", Role.HR), city.actor("head", Role.APPROVER)
+    made = services.issuance.create(clerk, unit_code=WARD, lacking=True, reason="Lần đầu")
+    job_id = services.issuance.approve(head, made.id or 0)
+    house.kill("issue", "after commit", count)
+    services.issuance.cancel_job(SYSTEM, job_id)
+    house.start_again()
+
+    again = services.issuance.create(clerk, unit_code=WARD, lacking=True, reason="Lần hai")
+    assert again.persons == (3 if count == 2 else 0)
+    if again.id is not None:
+        services.issuance.approve(head, again.id)
+        services.jobs.run(services.job_handlers)
+    states = services.issuance.states_of(people)
+    assert {standing.state for standing in states.values()} == {"ready"}
+    house.check_ledger({"issued": 3})
+    assert house.count_events("person.certified") == 3
 
 
 @points("replace")
