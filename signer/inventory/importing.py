@@ -154,7 +154,7 @@ class RosterImports:
         with self._files.path(sha256) as file:
             read, rules = self._read(actor, file, day)
         planned = self._plan(read, rules)
-        self._mark(record, state=ImportState.APPLYING)
+        self._begin(record)
         pending = [entry.row for entry in planned.entries if entry.verdict is not Verdict.SAME]
         units = {unit.id: unit.code for unit in known_units()}
         raced = 0
@@ -164,25 +164,27 @@ class RosterImports:
                 on_progress(len(part.rows))
         refused = planned.error_rows + raced
         with transaction():
-            db.session.execute(
+            won = db.session.scalars(
                 update(RosterImport)
-                .where(RosterImport.id == record.id)
+                .where(RosterImport.id == record.id, RosterImport.state == ImportState.APPLYING)
                 .values(
                     state=ImportState.APPLIED,
                     applied_at=self._clock.now(),
                     error_rows=refused,
                 )
-            )
+                .returning(RosterImport.id)
+            ).all()
             db.session.refresh(record)
-            self._audit.record(
-                actor.name,
-                "roster.applied",
-                f"roster_import:{record.id}",
-                new=record.applied_new,
-                changed=record.applied_changed,
-                refused=refused,
-            )
-        return _receipt(record, refused=refused)
+            if won:  # else the same roster was stored in another window just now
+                self._audit.record(
+                    actor.name,
+                    "roster.applied",
+                    f"roster_import:{record.id}",
+                    new=record.applied_new,
+                    changed=record.applied_changed,
+                    refused=refused,
+                )
+        return _receipt(record, refused=record.error_rows)
 
     def view(self, actor: Actor, import_id: int) -> ImportView:
         """The import and what its check found."""
@@ -255,10 +257,12 @@ class RosterImports:
         release()
         return plan(read, known, rules)
 
-    def _mark(self, record: RosterImport, *, state: ImportState) -> None:
+    def _begin(self, record: RosterImport) -> None:
         with transaction():
             db.session.execute(
-                update(RosterImport).where(RosterImport.id == record.id).values(state=state)
+                update(RosterImport)
+                .where(RosterImport.id == record.id, RosterImport.state != ImportState.APPLIED)
+                .values(state=ImportState.APPLYING)
             )
 
     def _store(

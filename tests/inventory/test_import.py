@@ -1,6 +1,7 @@
 """Roster imports through the service: dry run, apply, twice, after a crash, within one's units."""
 
 import json
+import threading
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from flask import Flask
 from sqlalchemy import func, select
 
 from signer.accounts import Actor, Role
@@ -209,6 +211,36 @@ def test_an_import_cut_off_between_chunks_goes_on_where_it_stopped(
     )
     assert set(named.values()) == {1}
     assert len(named) == 35
+    audit.verify()
+
+
+@both_databases
+def test_a_roster_confirmed_in_two_windows_at_once_goes_in_once(
+    inventory: Inventory, check: Check, hr: Actor, audit: Audit, app: Flask
+) -> None:
+    """Both windows show the same receipt; the record names it once."""
+    checked = check(*(person(n) for n in range(1, 36)))
+    receipts: list[object] = []
+    start = threading.Barrier(2, timeout=30)
+
+    def confirm() -> None:
+        with app.app_context():
+            start.wait()
+            receipts.append(inventory.apply(hr, checked.import_id))
+            db.session.remove()
+
+    threads = [threading.Thread(target=confirm) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    db.session.rollback()
+    assert len(receipts) == 2
+    assert receipts[0] == receipts[1]
+    assert db.session.scalar(select(func.count(Person.id))) == 35
+    assert inventory.import_of(hr, checked.import_id).record.state is ImportState.APPLIED
+    recorded = Counter(db.session.scalars(select(AuditEvent.action)))
+    assert recorded["roster.applied"] == 1
     audit.verify()
 
 
