@@ -93,7 +93,7 @@ class Issuing:
                 )
             elif not person.email:
                 failures[item_id] = Invalid(
-                    N_("Chưa có thư điện tử công vụ; hãy bổ sung rồi lập đề nghị lại.")
+                    N_("Chưa có thư điện tử công vụ; hãy bổ sung rồi làm lại phần chưa thành công.")
                 )
             else:
                 continue
