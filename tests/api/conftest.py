@@ -27,7 +27,9 @@ class Caller:
 
         def send() -> TestResponse:
             client = self.app.test_client(use_cookies=False)
-            return client.open(address, method=method, headers=headers, buffered=True, **options)
+            answer = client.open(address, method=method, headers=headers, buffered=True, **options)
+            answer.request.environ["wsgi.input"].close()  # the client's own copy of a large file
+            return answer
 
         answer = contextvars.Context().run(send)
         release()  # what the test reads next is what the request has stored

@@ -46,12 +46,14 @@ class Visitor:
         found = _TOKEN.search(shown.text)
         assert found, f"no form at {form_at or path}: {shown.status_code}"
         with self._app.app_context():
-            return self.client.post(
+            answer = self.client.post(
                 path,
                 data={"csrf_token": found[1], **fields},
                 content_type="multipart/form-data",
                 buffered=True,
             )
+            answer.request.environ["wsgi.input"].close()  # the client's own copy of a large file
+            return answer
 
 
 def pdf(content: bytes, name: str = "van-ban.pdf") -> tuple[BytesIO, str]:
