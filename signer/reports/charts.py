@@ -5,6 +5,7 @@ own stylesheet may still override them by class.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from signer.errors import N_
@@ -14,13 +15,33 @@ from signer.reports.wording import Say, date_text, in_vietnamese, number_text, r
 CHART_ROWS = 20
 """As many bars as fit a page; the table below the chart has every unit."""
 
-_WIDTH = 760
-_ROW = 30
 _BAR = 16
-_LEFT = 270
-_BARS = 330
-_TOP = 40
-_LABEL_LETTERS = 36
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """Where things go, in units of the drawing; on a narrow one the name stands above its bar."""
+
+    width: int
+    row: int
+    left: int
+    bars: int
+    label_letters: int
+    legend_step: int
+    legend_rows: int
+
+    @property
+    def top(self) -> int:
+        """Below the legend."""
+        return 16 + 24 * self.legend_rows
+
+
+_WIDE = _Layout(
+    width=760, row=30, left=270, bars=330, label_letters=36, legend_step=170, legend_rows=1
+)
+_NARROW = _Layout(
+    width=330, row=48, left=0, bars=200, label_letters=44, legend_step=0, legend_rows=3
+)
 
 # Dark, hatched and empty stay apart when printed in grey; 4.5:1 or better on white and on black
 # for the text, which takes the page's own colour.
@@ -29,22 +50,28 @@ _LACKING = {"class": "chart-lacking", "fill": "none", "stroke": "currentColor"}
 
 
 def coverage_chart(
-    coverage: Coverage, *, say: Say = in_vietnamese, locale: str = "vi", ident: str = "coverage"
+    coverage: Coverage,
+    *,
+    say: Say = in_vietnamese,
+    locale: str = "vi",
+    ident: str = "coverage",
+    narrow: bool = False,
 ) -> str:
     """An SVG element with one bar per unit, in the order of the rows, the first 20 of them.
 
-    `ident` keeps the ids apart when a page has several charts. The text is escaped; the result
-    may stand in a page as it is.
+    `ident` keeps the ids apart when a page has several charts; `narrow` is for a telephone. The
+    text is escaped; the result may stand in a page as it is.
     """
     rows: Sequence[UnitCoverage] = [u for u in coverage.units if u.persons][:CHART_ROWS]
-    height = _TOP + _ROW * max(len(rows), 1) + 8
+    layout = _NARROW if narrow else _WIDE
+    height = layout.top + layout.row * max(len(rows), 1) + 8
     svg = ET.Element(
         "svg",
         {
             "xmlns": "http://www.w3.org/2000/svg",
             "class": "chart",
             "role": "img",
-            "viewBox": f"0 0 {_WIDTH} {height}",
+            "viewBox": f"0 0 {layout.width} {height}",
             "aria-labelledby": f"{ident}-title {ident}-desc",
             "font-family": "inherit",
             "font-size": "13",
@@ -56,12 +83,16 @@ def coverage_chart(
         svg, "desc", {"id": f"{ident}-desc"}, _description(coverage, rows, say=say, locale=locale)
     )
     _hatch(svg, ident)
-    _legend(svg, ident, say)
+    _legend(svg, ident, say, layout)
     for index, row in enumerate(rows):
-        _bar(svg, row, _TOP + index * _ROW, ident=ident, say=say, locale=locale)
+        top = layout.top + index * layout.row
+        _bar(svg, row, top, layout, ident=ident, locale=locale)
     if not rows:
         _text_element(
-            svg, "text", {"x": "0", "y": str(_TOP + 16)}, say(N_("Không có đơn vị nào có số liệu."))
+            svg,
+            "text",
+            {"x": "0", "y": str(layout.top + 16)},
+            say(N_("Không có đơn vị nào có số liệu.")),
         )
     return ET.tostring(svg, encoding="unicode")
 
@@ -120,32 +151,34 @@ def _hatch(svg: ET.Element, ident: str) -> None:
     )
 
 
-def _legend(svg: ET.Element, ident: str, say: Say) -> None:
+def _legend(svg: ET.Element, ident: str, say: Say, layout: _Layout) -> None:
     entries = (
         (_COVERED, N_("Đã được cấp")),
         (_pending(ident), N_("Đang chờ cấp")),
         (_LACKING, N_("Chưa được cấp")),
     )
     for index, (look, sentence) in enumerate(entries):
-        x = index * 170 + 1
-        ET.SubElement(svg, "rect", {"x": str(x), "y": "6", "width": "16", "height": "14", **look})
-        _text_element(svg, "text", {"x": str(x + 24), "y": "18"}, say(sentence))
+        x = index * layout.legend_step + 1
+        y = 6 + 24 * (index % layout.legend_rows)
+        box = {"x": str(x), "y": str(y), "width": "16", "height": "14"}
+        ET.SubElement(svg, "rect", box | look)
+        _text_element(svg, "text", {"x": str(x + 24), "y": str(y + 12)}, say(sentence))
 
 
 def _bar(
-    svg: ET.Element, row: UnitCoverage, top: int, *, ident: str, say: Say, locale: str
+    svg: ET.Element, row: UnitCoverage, top: int, layout: _Layout, *, ident: str, locale: str
 ) -> None:
     numbers = f"{number_text(row.covered, locale)}/{number_text(row.persons, locale)}"
     group = ET.SubElement(svg, "g")
     _text_element(group, "title", {}, f"{row.name}: {rate_text(row.rate, locale)} ({numbers})")
-    _text_element(
-        group,
-        "text",
-        {"x": str(_LEFT - 10), "y": str(top + 13), "text-anchor": "end"},
-        _shortened(row.name),
-    )
-    x = _LEFT
-    for look, width in zip((_COVERED, _pending(ident), _LACKING), _widths(row), strict=True):
+    label = {"x": str(layout.left - 10), "y": str(top + 13), "text-anchor": "end"}
+    if not layout.left:
+        label = {"x": "0", "y": str(top + 12)}
+        top += 18
+    _text_element(group, "text", label, _shortened(row.name, layout.label_letters))
+    x = layout.left
+    looks = (_COVERED, _pending(ident), _LACKING)
+    for look, width in zip(looks, _widths(row, layout.bars), strict=True):
         if width:
             shape = {"x": str(x), "y": str(top), "width": str(width), "height": str(_BAR)}
             ET.SubElement(group, "rect", shape | look)
@@ -153,16 +186,16 @@ def _bar(
     _text_element(
         group,
         "text",
-        {"x": str(_LEFT + _BARS + 10), "y": str(top + 13)},
+        {"x": str(layout.left + layout.bars + 10), "y": str(top + 13)},
         f"{rate_text(row.rate, locale)} ({numbers})",
     )
 
 
-def _widths(figures: Figures) -> tuple[int, int, int]:
+def _widths(figures: Figures, bars: int) -> tuple[int, int, int]:
     """Whole pixels that fill the bar; a group that is not empty keeps at least two."""
     groups = (figures.covered, figures.pending, figures.lacking)
-    widths = [max(2, _BARS * group // figures.persons) if group else 0 for group in groups]
-    widths[widths.index(max(widths))] += _BARS - sum(widths)
+    widths = [max(2, bars * group // figures.persons) if group else 0 for group in groups]
+    widths[widths.index(max(widths))] += bars - sum(widths)
     return widths[0], widths[1], widths[2]
 
 
@@ -170,9 +203,9 @@ def _pending(ident: str) -> dict[str, str]:
     return {"fill": f"url(#{ident}-hatch)", "stroke": "#b8690f"}
 
 
-def _shortened(name: str) -> str:
+def _shortened(name: str, letters: int) -> str:
     """The name where it fits, else its beginning; the full name is the bar's own title."""
-    return name if len(name) <= _LABEL_LETTERS else name[: _LABEL_LETTERS - 1].rstrip() + "…"
+    return name if len(name) <= letters else name[: letters - 1].rstrip() + "…"
 
 
 def _text_element(parent: ET.Element, tag: str, attributes: dict[str, str], text: str) -> None:

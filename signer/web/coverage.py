@@ -33,10 +33,18 @@ def coverage_page() -> ResponseReturnValue:
     return render_template(
         "coverage/index.html",
         coverage=found,
-        chart=Markup(coverage_chart(found, say=say, locale=language())),  # noqa: S704  # escaped there
+        wide_chart=_chart(found, narrow=False),
+        narrow_chart=_chart(found, narrow=True),
         today=services().clock.today(),
         errors=errors,
     ), 400 if errors else 200
+
+
+def _chart(found: Coverage, *, narrow: bool) -> Markup:
+    """One of the two is shown, by the width of the window; the other one is not read either."""
+    ident = "coverage-narrow" if narrow else "coverage"
+    svg = coverage_chart(found, say=say, locale=language(), ident=ident, narrow=narrow)
+    return Markup(svg)  # noqa: S704  # escaped there
 
 
 @blueprint.get("/coverage.xlsx")

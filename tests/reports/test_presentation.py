@@ -77,6 +77,19 @@ def test_chart_has_a_page_full_of_bars_and_skips_empty_units():
     assert "Xã trống" not in ET.tostring(svg, encoding="unicode")
 
 
+def test_a_narrow_chart_says_the_same_on_a_telephones_width():
+    wide, narrow = (ET.fromstring(coverage_chart(WARDS, narrow=n)) for n in (False, True))
+    assert float(narrow.get("viewBox").split()[2]) <= 330
+    texts = [[e.text for e in svg.iter() if e.tag.endswith("title")] for svg in (wide, narrow)]
+    assert texts[0] == texts[1]
+    right = [
+        float(e.get("x")) + float(e.get("width"))
+        for e in narrow.iter()
+        if e.tag.endswith("rect") and e.get("x") and not e.get("class", "").endswith("pending")
+    ]
+    assert max(right) <= 200
+
+
 def test_a_chart_without_data_says_so():
     assert "Không có đơn vị nào có số liệu." in coverage_chart(a_coverage())
 
