@@ -7,6 +7,13 @@ from signer.cli.console import _, progress, show_json, with_services
 from signer.errors import N_, Invalid
 from signer.services import Services
 
+STATES = {
+    "pending": N_("Chờ duyệt"),
+    "approved": N_("Đã duyệt"),
+    "rejected": N_("Không được duyệt"),
+    "cancelled": N_("Đã rút lại"),
+}
+
 
 @click.group(help=_("Đề nghị cấp chứng thư chữ ký số."))
 def request() -> None:
@@ -76,6 +83,45 @@ def approve(services: Services, request_id: int, account: str, note: str, as_jso
         show_json({"id": request_id, "job": job_id})
     else:
         click.echo(_("Đã duyệt đề nghị số %(id)d.") % {"id": request_id})
+
+
+@request.command(help=_("Không duyệt một đề nghị, có ghi lý do."))
+@click.argument("request_id", type=int)
+@click.option("--as", "account", required=True, help=_("Tài khoản duyệt."))
+@click.option("--reason", required=True, help=_("Lý do không duyệt."))
+@with_services
+def reject(services: Services, request_id: int, account: str, reason: str) -> None:
+    """The request is over; its people may be asked for again."""
+    actor = services.accounts.actor_of(account)
+    actor.require(Permission.REQUEST_APPROVE)
+    services.issuance.reject(actor, request_id, reason)
+    click.echo(_("Đã từ chối đề nghị số %(id)d.") % {"id": request_id})
+
+
+@request.command("list", help=_("Liệt kê các đề nghị, mới nhất trước."))
+@click.option("--state", type=click.Choice(list(STATES)), help=_("Chỉ đề nghị ở trạng thái này."))
+@click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
+@with_services
+def list_requests(services: Services, state: str | None, as_json: bool) -> None:
+    """The newest two hundred."""
+    found = services.issuance.requests(SYSTEM, state=state, limit=200)
+    if as_json:
+        rows = [
+            {
+                "id": row.id,
+                "state": row.state,
+                "unit": row.unit_code,
+                "persons": row.persons,
+                "requested_by": row.requested_by,
+                "requested_at": row.requested_at.isoformat(),
+                "reason": row.reason,
+            }
+            for row in found
+        ]
+        show_json(rows)
+        return
+    for row in found:
+        click.echo(f"{row.id:>6} {row.persons:>6}  {_(STATES[row.state]):<16} {row.unit_name}")
 
 
 @click.command(help=_("Cấp chứng thư cho các đề nghị đã duyệt."))

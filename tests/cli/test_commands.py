@@ -112,6 +112,18 @@ def test_everybody_with_an_address_has_a_certificate(signer: Run, issued: dict[s
     assert {u["code"] for u in before["units"]} != {u["code"] for u in figures["units"]}
 
 
+def test_requests_are_listed_and_a_decided_one_stays_so(
+    signer: Run, issued: dict[str, Any]
+) -> None:
+    """Nobody without an address makes a request; an approved one cannot be refused any more."""
+    (done,) = json.loads(signer("request", "list", "--state", "approved", "--json").stdout)
+    assert (done["id"], done["persons"]) == (issued["request"]["id"], issued["request"]["persons"])
+    refused = issued["request"]["refused"][0]["code"]
+    signer("request", "create", "--person", refused, "--as", "hr", code=1)
+    assert json.loads(signer("request", "list", "--state", "pending", "--json").stdout) == []
+    signer("request", "reject", str(done["id"]), "--as", "head", "--reason", "muộn", code=1)
+
+
 def test_signed_and_verified_on_the_command_line(
     signer: Run, issued: dict[str, Any], pin_file: Path, tmp_path: Path
 ) -> None:
