@@ -8,7 +8,7 @@ from flask import Flask
 from structlog.dev import ConsoleRenderer, plain_traceback
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from signer import api, cli, web, worker
+from signer import api, cli, limits, web, worker
 from signer.accounts import Accounts
 from signer.audit import Audit
 from signer.ca.authority import Authority
@@ -46,6 +46,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0)  # type: ignore[method-assign]  # Flask's own way
     db.init_app(app)
     app.extensions["signer"] = build_services(settings, clock or Clock())
+    limits.register(app)
     web.register(app)
     api.register(app)
     return app

@@ -18,7 +18,6 @@ from signer.web import (
     home,
     jobs,
     labels,
-    limits,
     navigation,
     people,
     problems,
@@ -73,7 +72,6 @@ def register(app: Flask) -> None:
     Babel(app, locale_selector=chosen_language)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    limits.register(app)  # before the guard, which reads the form
     access.register(app, frozenset(blueprint.name for blueprint in BLUEPRINTS))
     assets.register(app)
     formats.register(app)

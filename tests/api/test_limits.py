@@ -3,7 +3,7 @@
 import pytest
 
 from signer.accounts import Role
-from signer.api.limits import CHECKS, WRONG_PASSWORDS
+from signer.limits import CHECKS, WRONG_PASSWORDS
 from tests.api.conftest import Caller
 from tests.factories import City
 

@@ -8,7 +8,7 @@ from flask import Flask
 from signer.accounts import Role
 from signer.app import create_app
 from signer.config import Settings
-from signer.web.limits import CHECKS, WRONG_PASSWORDS
+from signer.limits import CHECKS, WRONG_PASSWORDS
 from tests.factories import City
 from tests.web.visitor import Visitor
 

@@ -2,7 +2,7 @@
 
 Wrong passwords count, right ones do not: a whole office may stand behind one address. The counts
 are kept by each process, and are gone when it ends; names have a count of their own in the
-database (`accounts/service.py`).
+database (`accounts/service.py`). Both doors share the counts; each words its own 429.
 """
 
 from flask import Flask, Response, request
@@ -13,24 +13,29 @@ WRONG_PASSWORDS = 20
 """In a minute, before the address has to wait; every try costs 64 MiB and a twentieth second."""
 CHECKS = 30
 """Files for the public check, in a minute."""
+_LOG_INS = ("accounts.log_in", "api_sessions.log_in")
+_PUBLIC_CHECKS = ("verify.verify", "api_verify.verify_pdf")
 
 
 def register(app: Flask) -> None:
-    """The pages that log in and check files answer 429 to an address that asks too often."""
+    """Logging in and checking files answer 429 to an address that asks too often.
+
+    Before the doors are registered: their guards read the form.
+    """
     Limiter(
         get_remote_address,
         app=app,
         application_limits=[
             ApplicationLimit(
                 f"{WRONG_PASSWORDS}/minute",
-                scope="web-log-in",
-                exempt_when=lambda: request.endpoint != "accounts.log_in",
+                scope="log-in",
+                exempt_when=lambda: request.endpoint not in _LOG_INS,
                 deduct_when=_was_refused,
             ),
             ApplicationLimit(
                 f"{CHECKS}/minute",
-                scope="web-verify",
-                exempt_when=lambda: request.endpoint != "verify.verify",
+                scope="verify",
+                exempt_when=lambda: request.endpoint not in _PUBLIC_CHECKS,
             ),
         ],
         storage_uri="memory://",
@@ -38,4 +43,4 @@ def register(app: Flask) -> None:
 
 
 def _was_refused(answer: Response) -> bool:
-    return answer.status_code == 403
+    return answer.status_code in (401, 403)
