@@ -7,14 +7,14 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from signer.accounts import Permission
-from signer.errors import N_, Invalid
+from signer.errors import Invalid
 from signer.reports.charts import coverage_chart
 from signer.reports.coverage import Coverage
 from signer.reports.export import coverage_xlsx
 from signer.services import services
 from signer.web.access import actor, permission
 from signer.web.formats import language, say
-from signer.web.forms import FormError
+from signer.web.forms import FormError, day_from
 
 blueprint = Blueprint("coverage", __name__)
 
@@ -27,7 +27,7 @@ def coverage_page() -> ResponseReturnValue:
     """The figures of the day asked for; a day that is none shows today and says so."""
     errors: tuple[FormError, ...] = ()
     try:
-        found = _coverage(_day())
+        found = _coverage(day_from(request.args, "as_of"))
     except Invalid as error:
         found, errors = _coverage(None), (FormError(field=error.field, error=error),)
     return render_template(
@@ -51,7 +51,7 @@ def _chart(found: Coverage, *, narrow: bool) -> Markup:
 @permission(Permission.REPORT_VIEW)
 def workbook() -> ResponseReturnValue:
     """The same figures as a workbook."""
-    found = _coverage(_day())
+    found = _coverage(day_from(request.args, "as_of"))
     response = Response(coverage_xlsx(found, say=say), mimetype=_XLSX)
     name = "-".join(filter(None, ("bao-phu", found.code, found.as_of.isoformat())))
     response.headers.set("Content-Disposition", "attachment", filename=f"{name}.xlsx")
@@ -61,13 +61,3 @@ def workbook() -> ResponseReturnValue:
 def _coverage(day: date | None) -> Coverage:
     unit_code = request.args.get("unit", "").strip() or None
     return services().reports.coverage(actor(), as_of=day, unit_code=unit_code)
-
-
-def _day() -> date | None:
-    text = request.args.get("as_of", "").strip()
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise Invalid(N_("“%(text)s” không phải là một ngày."), field="as_of", text=text) from error

@@ -1,7 +1,6 @@
 """Dossiers: what is in them, how far each document is, and submitting new ones for signature."""
 
 from contextlib import ExitStack
-from datetime import date
 from pathlib import Path
 
 from flask import (
@@ -22,7 +21,7 @@ from signer.accounts import Permission
 from signer.errors import N_, Invalid
 from signer.services import services
 from signer.web.access import actor, permission
-from signer.web.forms import FormError, number_in_query, required, shown_again_by
+from signer.web.forms import FormError, day_from, number_in_query, required, shown_again_by
 from signer.web.labels import unit_options
 from signer.web.uploads import FILES_AT_ONCE, KeptFile, keep, kept_files, kept_token
 
@@ -87,7 +86,7 @@ def create() -> ResponseReturnValue:
             actor(),
             title=required("title", N_("Hãy ghi tên hồ sơ.")),
             unit_code=required("unit_code", N_("Hãy chọn đơn vị.")),
-            due_on=_due_on(),
+            due_on=day_from(request.form, "due_on"),
             files=[(f.name, stack.enter_context(services().files.path(f.sha256))) for f in files],
             signers=_signer_codes(),
         )
@@ -125,15 +124,3 @@ def _signer_codes() -> list[str]:
     """One code per line, as the plain form sends them; each once, in the order of signing."""
     typed = request.form.get("signers", "").replace(",", "\n").splitlines()
     return list(dict.fromkeys(code.strip().upper() for code in typed if code.strip()))
-
-
-def _due_on() -> date | None:
-    text = request.form.get("due_on", "").strip()
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise Invalid(
-            N_("“%(text)s” không phải là một ngày."), field="due_on", text=text
-        ) from error

@@ -1,7 +1,8 @@
 """Reading forms, and showing a refused one again with what was wrong and what was typed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import wraps
 from typing import ParamSpec
 
@@ -61,3 +62,14 @@ def number_in_query(name: str) -> int | None:
     """A whole number of the address; None when it is absent or is something else."""
     number = request.args.get(name, type=int)
     return number if number is not None and 0 <= number <= LARGEST_ID else None
+
+
+def day_from(values: Mapping[str, str], name: str) -> date | None:
+    """The day that a date field sends (ISO 8601); None when it was left empty."""
+    text = values.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Invalid(N_("“%(text)s” không phải là một ngày."), field=name, text=text) from error

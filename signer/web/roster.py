@@ -1,7 +1,6 @@
 """Importing a roster: send the file, read what would happen, then store the valid rows."""
 
 import tempfile
-from datetime import date
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -13,7 +12,7 @@ from signer.errors import N_, Invalid
 from signer.inventory.models import ImportState
 from signer.services import services
 from signer.web.access import actor, permission
-from signer.web.forms import FormError, shown_again_by
+from signer.web.forms import FormError, day_from, shown_again_by
 
 blueprint = Blueprint("roster", __name__)
 
@@ -53,7 +52,9 @@ def check() -> ResponseReturnValue:
     with tempfile.TemporaryDirectory(prefix="signer-roster-") as folder:
         path = Path(folder) / f"roster{Path(name).suffix.lower()}"
         sent.save(path)
-        checked = services().inventory.dry_run(actor(), path, name, _effective_on())
+        checked = services().inventory.dry_run(
+            actor(), path, name, day_from(request.form, "effective_on")
+        )
     return redirect(url_for("roster.show", import_id=checked.import_id))
 
 
@@ -78,18 +79,6 @@ def apply(import_id: int) -> ResponseReturnValue:
     services().inventory.apply(actor(), import_id)
     flash(_("Đã ghi các dòng hợp lệ của danh sách."), "ok")
     return redirect(url_for("roster.show", import_id=import_id))
-
-
-def _effective_on() -> date | None:
-    text = request.form.get("effective_on", "").strip()
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise Invalid(
-            N_("“%(text)s” không phải là một ngày."), field="effective_on", text=text
-        ) from error
 
 
 def _clean_name(name: str) -> str:
