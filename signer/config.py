@@ -30,6 +30,9 @@ class Settings:
     """obstore address; empty means `home`/files. Production: s3://bucket/prefix"""
     base_url: str = "http://127.0.0.1:8080"
     """What people type; also the base of the CRL and AIA addresses in certificates."""
+    validation_url: str = ""
+    """Where relying parties reach OCSP, CRLs and the TSA; empty means `base_url`. It goes into
+    every certificate, so it must stay valid for as long as they do."""
     proxies: int = 0
     """How many proxies of ours stand in front and add to X-Forwarded-For; 0 believes none.
 
@@ -48,6 +51,14 @@ class Settings:
     """A worker thread beside the server; False where `signer worker` processes do the long work."""
     issuing_key_label: str = "issuing-ca"
     """The label of the issuing CA's private key on the token."""
+    ocsp_key_label: str = "ocsp-signer"
+    tsa_key_label: str = "tsa-signer"
+    expiry_alert_days: tuple[int, ...] = (180, 90, 60, 30)
+    """The lists of what expires (R19); renewal opens with the first of them."""
+    renewal_min_days_left: int = 0
+    """Below this a renewal is refused; the former Decree 130/2018 asked for 60."""
+    renewals_allowed: int = 1
+    """How often one key may be renewed before a new key is needed (Decree 130/2018: once)."""
     secret_key_file: Path = Path("secret.key")
     demo: bool = field(default=False)
     """True when the data are invented: every page then wears the sample-data band."""
@@ -60,6 +71,16 @@ class Settings:
     def database(self) -> str:
         """The address of the database, with the embedded default filled in."""
         return self.database_url or f"sqlite:///{self.home / 'signer.sqlite3'}"
+
+    @property
+    def validation_address(self) -> str:
+        """The base of the OCSP, CRL and TSA addresses, without a slash at its end."""
+        return (self.validation_url or self.base_url).rstrip("/")
+
+    @property
+    def published(self) -> Path:
+        """The folder of files that a web server may hand out as they are: certificates, CRLs."""
+        return self.home / "published"
 
     @property
     def pki(self) -> Path:
@@ -119,9 +140,10 @@ def _parse(key: str, value: object, wanted: object) -> object:
             if isinstance(value, bool):
                 return value
             return {"1": True, "true": True, "0": False, "false": False}[str(value).lower()]
-        if wanted == tuple[str, ...]:
+        if wanted in (tuple[str, ...], tuple[int, ...]):
             items = value.split(",") if isinstance(value, str) else value
-            return tuple(str(item).strip() for item in items)  # type: ignore[attr-defined]  # a TOML array; anything else fails below
+            kind = str if wanted == tuple[str, ...] else int
+            return tuple(kind(str(item).strip()) for item in items)  # type: ignore[attr-defined]  # a TOML array; anything else fails below
         return wanted(str(value))  # type: ignore[operator]  # str, int, float or Path
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Engine, MetaData, String, event, text, update
+from sqlalchemy import DDL, DateTime, Engine, FromClause, MetaData, String, event, text, update
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -124,6 +124,34 @@ def move_state(
     )
     if result.rowcount != 1:
         raise Conflict(LOST_RACE)
+
+
+def guard(table: FromClause, name: str, when: str, condition: str, sentence: str) -> None:
+    """The table gets a trigger that refuses `when` (such as `DELETE ON crl`) if `condition`.
+
+    `condition` is SQL over OLD and NEW; empty means always. Migrations make the same one by hand.
+    """
+    test = condition or "true"
+    returns = "OLD" if when.startswith("DELETE") else "NEW"
+    for dialect, statement in (
+        (
+            "sqlite",
+            f"CREATE TRIGGER {name} BEFORE {when} WHEN {test} "
+            f"BEGIN SELECT RAISE(ABORT, '{sentence}'); END",
+        ),
+        (
+            "postgresql",
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN IF {test} THEN RAISE EXCEPTION '{sentence}'; END IF; "
+            f"RETURN {returns}; END $$",
+        ),
+        (
+            "postgresql",
+            f"CREATE TRIGGER {name} BEFORE {when} FOR EACH ROW EXECUTE FUNCTION {name}()",
+        ),
+    ):
+        ddl = DDL(statement)  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+        event.listen(table, "after_create", ddl.execute_if(dialect=dialect))
 
 
 def canonical_json(value: Mapping[str, object]) -> str:

@@ -3,18 +3,20 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from signer.db import Base, UTCDateTime
+from signer.db import Base, UTCDateTime, guard
 
 
 class CertificateState(StrEnum):
-    """How far a serial has come; it never goes back."""
+    """How far a serial has come; only a suspended certificate ever goes back."""
 
     RESERVED = "reserved"
     """The bytes to be signed are stored; whether the HSM signed them is not known here."""
     ISSUED = "issued"
+    SUSPENDED = "suspended"
+    """On the CRL as certificateHold: it may be released again (RFC 5280 section 5.3.1)."""
     REVOKED = "revoked"
     ABANDONED = "abandoned"
     """Never to be finished; on the CRL, because the HSM may have signed it."""
@@ -26,12 +28,18 @@ class Certificate(Base):
     __tablename__ = "certificate"
     __table_args__ = (
         CheckConstraint(
-            "state IN ('reserved', 'issued', 'revoked', 'abandoned')", name="state_known"
+            "state IN ('reserved', 'issued', 'suspended', 'revoked', 'abandoned')",
+            name="state_known",
         ),
         CheckConstraint(
-            "(state IN ('issued', 'revoked')) = (issued_at IS NOT NULL)", name="issued_has_date"
+            "(state IN ('issued', 'suspended', 'revoked')) = (issued_at IS NOT NULL)",
+            name="issued_has_date",
         ),
-        CheckConstraint("(state = 'revoked') = (revoked_at IS NOT NULL)", name="revoked_has_date"),
+        CheckConstraint(
+            "(state IN ('suspended', 'revoked')) = (revoked_at IS NOT NULL)",
+            name="revoked_has_date",
+        ),
+        Index("ix_certificate_shard_state", "shard", "state"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -42,12 +50,17 @@ class Certificate(Base):
     subject_cn: Mapped[str] = mapped_column(String(64))
     subject_email: Mapped[str] = mapped_column(String(255), index=True)
     spki_sha256: Mapped[str] = mapped_column(String(64), index=True)
+    shard: Mapped[int | None]
+    """The CRL its distribution point names; None for those that name the complete one."""
+    predecessor_id: Mapped[int | None] = mapped_column(ForeignKey("certificate.id"), index=True)
+    """The certificate it takes the place of: renewed, re-keyed or changed."""
     not_before: Mapped[datetime] = mapped_column(UTCDateTime)
     not_after: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
     """The last second in which it is valid."""
     reserved_at: Mapped[datetime] = mapped_column(UTCDateTime)
     issued_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """Since when it does not count; a suspension that ends in revocation keeps its date."""
     revocation_reason: Mapped[str | None] = mapped_column(String(30))
 
 
@@ -63,12 +76,69 @@ class CertificateBytes(Base):
 
 
 class Crl(Base):
-    """One published (or, without `der`, attempted) revocation list of the issuing CA."""
+    """One published (or, without `sha256`, attempted) revocation list of the issuing CA."""
 
     __tablename__ = "crl"
+    __table_args__ = (Index("ix_crl_shard_number", "shard", "number"),)
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """One sequence for all lists of the CA, so it also rises within each (RFC 5280 5.2.3)."""
+    shard: Mapped[int | None]
+    """None for the complete list."""
     this_update: Mapped[datetime] = mapped_column(UTCDateTime)
     next_update: Mapped[datetime] = mapped_column(UTCDateTime)
     entries: Mapped[int]
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of the signed list; stays when the bytes of an outdated list are let go."""
     der: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+
+
+class OcspAnswer(Base):
+    """The signed answer about one certificate, kept until its state changes or it runs out.
+
+    A cache: whoever moves a certificate's state deletes its row in the same transaction.
+    """
+
+    __tablename__ = "ocsp_answer"
+
+    certificate_id: Mapped[int] = mapped_column(ForeignKey("certificate.id"), primary_key=True)
+    der: Mapped[bytes] = mapped_column(LargeBinary)
+    this_update: Mapped[datetime] = mapped_column(UTCDateTime)
+    next_update: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+# What must hold even against a statement typed by hand: (table, trigger, when, SQLite's and
+# PostgreSQL's condition, sentence). `signer ledger check` finds what was done past them.
+for _name, _when, _condition, _sentence in (
+    ("certificate_no_delete", "DELETE ON certificate", "", "a serial is never deleted"),
+    ("certificate_keeps_serial", "UPDATE OF serial_hex ON certificate", "", "a serial is fixed"),
+    (
+        "certificate_is_final",
+        "UPDATE OF state ON certificate",
+        "OLD.state IN ('revoked', 'abandoned') AND NEW.state <> OLD.state",
+        "revoked and abandoned are final",
+    ),
+    ("certificate_bytes_no_delete", "DELETE ON certificate_bytes", "", "bytes are never deleted"),
+    (
+        "certificate_bytes_keep_tbs",
+        "UPDATE OF tbs_der ON certificate_bytes",
+        "",
+        "a serial has one TBS",
+    ),
+    (
+        "certificate_bytes_keep_der",
+        "UPDATE OF certificate_der ON certificate_bytes",
+        "OLD.certificate_der IS NOT NULL",
+        "a certificate is fixed",
+    ),
+    ("crl_no_delete", "DELETE ON crl", "", "a CRL number is never deleted"),
+    ("crl_keeps_number", "UPDATE OF number ON crl", "", "a CRL number is fixed"),
+):
+    guard(Base.metadata.tables[_when.split(" ON ")[1]], _name, _when, _condition, _sentence)
+guard(
+    Base.metadata.tables["crl"],
+    "crl_number_rises",
+    "INSERT ON crl",
+    "NEW.number <= (SELECT max(number) FROM crl)",
+    "CRL numbers rise (RFC 5280 section 5.2.3)",
+)

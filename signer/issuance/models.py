@@ -19,11 +19,14 @@ from signer.db import Base, PathColumn, UTCDateTime
 
 
 class CertificateRequest(Base):
-    """One request of a body for first certificates of a number of its people."""
+    """One request of a body for certificates of a number of its people."""
 
     __tablename__ = "certificate_request"
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10), server_default="issue")
+    """issue: a first one; renew: the same key for longer; change: other data, the same key and
+    end; rekey: a new key and certificate."""
     state: Mapped[str] = mapped_column(String(20), index=True)
     reason: Mapped[str] = mapped_column(Text)
     unit_id: Mapped[int] = mapped_column(ForeignKey("org_unit.id"))
@@ -36,6 +39,7 @@ class CertificateRequest(Base):
 
     __table_args__ = (
         CheckConstraint("state IN ('pending', 'approved', 'rejected', 'cancelled')", name="state"),
+        CheckConstraint("kind IN ('issue', 'renew', 'change', 'rekey')", name="kind"),
         UniqueConstraint("id", "requester_id"),  # what a decision points to, see there
     )
 
@@ -117,5 +121,50 @@ class SigningKey(Base):
             unique=True,
             sqlite_where=text("state <> 'retired'"),
             postgresql_where=text("state <> 'retired'"),
+        ),
+    )
+
+
+class Revocation(Base):
+    """One act upon one person's certificate: drafted, ordered, done, or dismissed.
+
+    Drafts come from the inventory (leavers, changed units and addresses, R27); a clerk's order is
+    stored before the CA is asked, so it is carried out also after a crash.
+    """
+
+    __tablename__ = "revocation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    """revoke, suspend or release; change: a draft that leaves the choice to the clerk."""
+    state: Mapped[str] = mapped_column(String(10), index=True)
+    certificate_id: Mapped[int] = mapped_column(ForeignKey("certificate.id"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    unit_path: Mapped[str] = mapped_column(PathColumn, index=True)
+    ground: Mapped[str | None] = mapped_column(String(40))
+    """A code of the closed list in grounds.py (R25)."""
+    document_ref: Mapped[str] = mapped_column(String(100))
+    """Number and sign of the paper it rests on."""
+    note: Mapped[str] = mapped_column(Text)
+    cause: Mapped[str | None] = mapped_column(String(40))
+    """What the sweep found: a person's state, `unit` or `email`; None for a clerk's own order."""
+    opened_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    opened_by: Mapped[str] = mapped_column(String(200))
+    decided_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    decided_by: Mapped[str | None] = mapped_column(String(200))
+    done_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"), index=True)
+    error: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('revoke', 'suspend', 'release', 'change')", name="kind"),
+        CheckConstraint("state IN ('draft', 'ordered', 'done', 'dismissed')", name="state"),
+        CheckConstraint("(state = 'done') = (done_at IS NOT NULL)", name="done_has_date"),
+        Index(
+            "uq_revocation_open_certificate",
+            "certificate_id",
+            unique=True,
+            sqlite_where=text("state IN ('draft', 'ordered')"),
+            postgresql_where=text("state IN ('draft', 'ordered')"),
         ),
     )
