@@ -21,7 +21,6 @@ _STATES_BEFORE = {
     "issued_has_date": "(state IN ('issued', 'revoked')) = (issued_at IS NOT NULL)",
     "revoked_has_date": "(state = 'revoked') = (revoked_at IS NOT NULL)",
 }
-_REQUEST_STATE = "state IN ('pending', 'approved', 'rejected', 'cancelled')"
 _GUARDS = (
     ("certificate_no_delete", "DELETE ON certificate", "true", "a serial is never deleted"),
     (
@@ -150,7 +149,7 @@ def upgrade() -> None:
             sa.Column("kind", sa.String(length=10), server_default="issue", nullable=False)
         )
         kinds = {"kind": "kind IN ('issue', 'renew', 'change', 'rekey')"}
-        _set_checks(batch_op, "certificate_request", kinds, kept={"state": _REQUEST_STATE})
+        _set_checks(batch_op, "certificate_request", kinds)
 
     with op.batch_alter_table("crl", schema=None) as batch_op:
         batch_op.add_column(sa.Column("shard", sa.Integer(), nullable=True))
@@ -172,9 +171,7 @@ def downgrade() -> None:
         batch_op.drop_column("shard")
 
     with op.batch_alter_table("certificate_request", schema=None) as batch_op:
-        _set_checks(
-            batch_op, "certificate_request", {}, kept={"state": _REQUEST_STATE}, gone=("kind",)
-        )
+        _set_checks(batch_op, "certificate_request", {}, gone=("kind",))
         batch_op.drop_column("kind")
 
     with op.batch_alter_table("certificate", schema=None) as batch_op:
@@ -202,23 +199,14 @@ def downgrade() -> None:
 
 
 def _set_checks(
-    batch_op: BatchOperations,
-    table: str,
-    checks: dict[str, str],
-    *,
-    kept: dict[str, str] | None = None,
-    gone: tuple[str, ...] = (),
+    batch_op: BatchOperations, table: str, checks: dict[str, str], gone: tuple[str, ...] = ()
 ) -> None:
-    """The table has these checks and those it keeps.
-
-    SQLite copies the table, and Alembic does not copy its checks: all of them are made anew there.
-    """
-    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    """The table has these checks in place of those of the same name, and none of the `gone`."""
     known = {c["name"] for c in sa.inspect(op.get_bind()).get_check_constraints(table)}
     for name in (*checks, *gone):
-        if not is_sqlite and f"ck_{table}_{name}" in known:
+        if f"ck_{table}_{name}" in known:
             batch_op.drop_constraint(op.f(f"ck_{table}_{name}"), type_="check")
-    for name, condition in (checks | (kept or {} if is_sqlite else {})).items():
+    for name, condition in checks.items():
         batch_op.create_check_constraint(op.f(f"ck_{table}_{name}"), sa.text(condition))
 
 
