@@ -10,13 +10,14 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from signer.ca import der
 from signer.ca.names import SubjectFacts, mailbox, subject_name
 from signer.ca.profiles import CaProfile, Profile
+from signer.ca.schemes import SignatureScheme, scheme_of_algorithm
 from signer.errors import N_, SignerError
 
 SerialNumber = int
@@ -58,6 +59,22 @@ class Addresses:
         """The DER CRL of the CA called `issuing` or `root`."""
         return f"{self.base_url.rstrip('/')}/pki/{name}.crl"
 
+    def crl_shard(self, number: int) -> str:
+        """The issuing CA's list of the certificates of this shard."""
+        return f"{self.base_url.rstrip('/')}/pki/crl/{number}.crl"
+
+    def ocsp(self) -> str:
+        """The OCSP responder of the issuing CA."""
+        return f"{self.base_url.rstrip('/')}/ocsp"
+
+
+def shard_of(serial: SerialNumber, shards: int) -> int | None:
+    """The shard that a certificate of this serial belongs to; None when there are none.
+
+    Serials are random, so the shards fill evenly.
+    """
+    return serial % shards if shards else None
+
 
 def draft_personal(
     *,
@@ -85,7 +102,8 @@ def draft_personal(
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         .add_extension(_issuer_key_identifier(issuer), critical=False)
         .add_extension(
-            x509.SubjectAlternativeName([x509.RFC822Name(mailbox(subject.email))]), critical=False
+            x509.SubjectAlternativeName([x509.RFC822Name(mailbox(subject.email or ""))]),
+            critical=False,
         )
         .add_extension(_policy(profile.policy), critical=False)
         .add_extension(_issuer_address(addresses.certificate("issuing")), critical=False)
@@ -126,15 +144,18 @@ def draft_issuing(
     return _drafted(builder, algorithm_of(root.public_key()))
 
 
-def sign_tbs(key: CaKey, tbs_der: bytes, signer: Any) -> bytes:
+def sign_tbs(
+    key: CaKey, tbs_der: bytes, signer: Any, scheme: SignatureScheme | None = None
+) -> bytes:
     """The certificate (or CRL): these very bytes, signed and checked under the CA's public key.
 
-    A signature that does not verify is never handed out: `SignerError`.
+    Signed by the scheme that the bytes themselves name, unless one is given. A signature that
+    does not verify is never handed out: `SignerError`.
     """
-    algorithm = algorithm_of(signer)
-    signature = _sign(key, tbs_der, algorithm)
+    scheme = scheme or scheme_of_tbs(tbs_der)
+    signature = scheme.sign(key, tbs_der)
     try:
-        _verify(signer, signature, tbs_der, algorithm)
+        scheme.verify(signer, signature, tbs_der)
     except InvalidSignature as error:
         raise SignerError(
             N_("HSM trả về chữ ký không khớp với khóa của CA; việc cấp đã dừng lại.")
@@ -142,9 +163,18 @@ def sign_tbs(key: CaKey, tbs_der: bytes, signer: Any) -> bytes:
     return der.tlv(
         der.SEQUENCE,
         tbs_der,
-        _SIGNATURE_ALGORITHMS[algorithm],
+        scheme.algorithm_der,
         der.tlv(der.BIT_STRING, b"\x00", signature),
     )
+
+
+def scheme_of_tbs(tbs_der: bytes) -> SignatureScheme:
+    """The scheme that a TBSCertificate or TBSCertList names; `ValueError` for an unknown one.
+
+    RFC 5280 sections 4.1 and 5.1: after version and serial there, after the version here.
+    """
+    fields = der.children(tbs_der)
+    return scheme_of_algorithm(fields[2 if fields[0][0] == 0xA0 else 1][1])
 
 
 def algorithm_of(public_key: Any) -> str:
@@ -220,19 +250,6 @@ def _throw_away_key(algorithm: str) -> CaKey:
     if algorithm == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=3072)
     return ec.generate_private_key({"p256": ec.SECP256R1(), "p384": ec.SECP384R1()}[algorithm])
-
-
-def _sign(key: CaKey, data: bytes, algorithm: str) -> bytes:
-    if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(data, padding.PKCS1v15(), _HASHES[algorithm])
-    return key.sign(data, ec.ECDSA(_HASHES[algorithm]))
-
-
-def _verify(public_key: Any, signature: bytes, data: bytes, algorithm: str) -> None:
-    if isinstance(public_key, rsa.RSAPublicKey):
-        public_key.verify(signature, data, padding.PKCS1v15(), _HASHES[algorithm])
-    else:
-        public_key.verify(signature, data, ec.ECDSA(_HASHES[algorithm]))
 
 
 def _ca_builder(

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-SEQUENCE, INTEGER, BIT_STRING, OCTET_STRING = 0x30, 0x02, 0x03, 0x04
+SEQUENCE, SET, INTEGER, BIT_STRING, OCTET_STRING = 0x30, 0x31, 0x02, 0x03, 0x04
+OBJECT_IDENTIFIER, BOOLEAN = 0x06, 0x01
 ENUMERATED, UTF8_STRING, PRINTABLE_STRING, IA5_STRING = 0x0A, 0x0C, 0x13, 0x16
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 
@@ -20,6 +21,20 @@ def tlv(tag: int, *contents: bytes) -> bytes:
 def integer(value: int) -> bytes:
     """A non-negative INTEGER."""
     return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
+
+
+def oid(dotted: str) -> bytes:
+    """An OBJECT IDENTIFIER; `ValueError` for text that is none (X.690 section 8.19)."""
+    first, second, *others = map(int, dotted.split("."))
+    if not (0 <= first <= 2 and second >= 0 and (second < 40 or first == 2)):
+        raise ValueError(f"no object identifier: {dotted}")
+    body = bytearray()
+    for arc in (first * 40 + second, *others):
+        groups = [arc & 0x7F]
+        while arc := arc >> 7:
+            groups.append(0x80 | (arc & 0x7F))
+        body.extend(reversed(groups))
+    return tlv(OBJECT_IDENTIFIER, bytes(body))
 
 
 def time(at: datetime) -> bytes:

@@ -54,6 +54,10 @@ class IssueOrder:
     profile: str = "personal-signature"
     at: datetime | None = None
     """When it begins to count; None means now."""
+    not_after: datetime | None = None
+    """Its last second, where that is earlier than the profile's: a change of data keeps the end."""
+    predecessor_id: int | None = None
+    """The ledger's row of the certificate it takes the place of."""
 
 
 class Issuing:
@@ -166,7 +170,7 @@ class Issuing:
             serial=serial,
             profile=profile.name,
             common_name=spelled(order.subject.common_name),
-            email=mailbox(order.subject.email),
+            email=mailbox(order.subject.email or ""),
             spki_sha256=hashlib.sha256(order.public_key_der).hexdigest(),
             not_before=not_before,
             not_after=not_after,

@@ -52,7 +52,8 @@ class SubjectFacts:
     """From the highest unit below the organisation to the person's own; one OU each."""
     locality: str
     country: str = "VN"
-    email: str
+    email: str | None = None
+    """The official address; a role or a system may have none."""
 
 
 def subject_name(facts: SubjectFacts) -> x509.Name:
