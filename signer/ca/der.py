@@ -48,7 +48,7 @@ def time(at: datetime) -> bytes:
 def children(element: bytes) -> list[tuple[int, bytes]]:
     """The elements inside a constructed one: (tag, whole element), in their order.
 
-    `ValueError` when the lengths do not add up.
+    `ValueError` when the lengths do not add up or are not written as DER writes them.
     """
     start, end = _content(element, 0)
     if end != len(element):
@@ -78,8 +78,12 @@ def _content(data: bytes, at: int) -> tuple[int, int]:
         else:
             start = at + 2 + (first & 0x7F)
             size = int.from_bytes(data[at + 2 : start])
+            if size < 0x80 or data[at + 2] == 0:  # X.690 sections 10.1 and 8.1.3.6
+                raise ValueError("a DER length is definite and as short as can be")
     except IndexError as error:
         raise ValueError("a DER element is cut short") from error
+    if data[at] & 0x1F == 0x1F:  # a tag of several octets: nothing here has one
+        raise ValueError("not a DER element known here")
     if start + size > len(data):
         raise ValueError("a DER element is cut short")
     return start, start + size
