@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from signer.db import Base, UTCDateTime, guard
@@ -60,8 +60,11 @@ class Certificate(Base):
     reserved_at: Mapped[datetime] = mapped_column(UTCDateTime)
     issued_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    """Since when it does not count; a suspension that ends in revocation keeps its date."""
+    """When that was decided; a suspension that ends in revocation keeps its date (X.509 8.5.2.2)."""
     revocation_reason: Mapped[str | None] = mapped_column(String(30))
+    invalid_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When its key is thought to have been exposed, if that was before `revoked_at`: the
+    invalidityDate (RFC 5280 section 5.3.2)."""
 
 
 class CertificateBytes(Base):
@@ -88,6 +91,8 @@ class Crl(Base):
     this_update: Mapped[datetime] = mapped_column(UTCDateTime)
     next_update: Mapped[datetime] = mapped_column(UTCDateTime)
     entries: Mapped[int]
+    audit_seq: Mapped[int | None] = mapped_column(BigInteger)
+    """The newest audit event whose change its lines know; what came later, it misses."""
     sha256: Mapped[str | None] = mapped_column(String(64))
     """Of the signed list; stays when the bytes of an outdated list are let go."""
     der: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)

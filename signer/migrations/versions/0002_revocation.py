@@ -135,6 +135,7 @@ def upgrade() -> None:
     with op.batch_alter_table("certificate", schema=None) as batch_op:
         batch_op.add_column(sa.Column("shard", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("predecessor_id", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("invalid_since", sa.DateTime(timezone=True), nullable=True))
         batch_op.create_index(
             batch_op.f("ix_certificate_predecessor_id"), ["predecessor_id"], unique=False
         )
@@ -153,6 +154,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("crl", schema=None) as batch_op:
         batch_op.add_column(sa.Column("shard", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("audit_seq", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("sha256", sa.String(length=64), nullable=True))
         batch_op.create_index("ix_crl_shard_number", ["shard", "number"], unique=False)
     _hash_lists()
@@ -168,6 +170,7 @@ def downgrade() -> None:
     with op.batch_alter_table("crl", schema=None) as batch_op:
         batch_op.drop_index("ix_crl_shard_number")
         batch_op.drop_column("sha256")
+        batch_op.drop_column("audit_seq")
         batch_op.drop_column("shard")
 
     with op.batch_alter_table("certificate_request", schema=None) as batch_op:
@@ -179,6 +182,7 @@ def downgrade() -> None:
         batch_op.drop_constraint(batch_op.f("fk_certificate_predecessor_id"), type_="foreignkey")
         batch_op.drop_index("ix_certificate_shard_state")
         batch_op.drop_index(batch_op.f("ix_certificate_predecessor_id"))
+        batch_op.drop_column("invalid_since")
         batch_op.drop_column("predecessor_id")
         batch_op.drop_column("shard")
 
