@@ -5,7 +5,7 @@ import sys
 import click
 
 from signer import __version__
-from signer.cli import accounts, issuing, people, server, signing
+from signer.cli import accounts, issuing, ledger, people, server, signing
 from signer.cli.console import Machine, _, sentence
 from signer.cli.setup import setup
 from signer.errors import SignerError
@@ -29,6 +29,7 @@ for _command in (
     accounts.account,
     issuing.request,
     issuing.issue,
+    ledger.ledger,
     people.person,
     people.roster,
     people.coverage,

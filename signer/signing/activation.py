@@ -7,6 +7,7 @@ without the PIN. Nobody, no administrator either, can open an envelope for its o
 
 import secrets
 import threading
+from collections.abc import Collection
 from itertools import pairwise
 
 from argon2.low_level import Type, hash_secret_raw
@@ -14,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from signer.audit import Audit
 from signer.clock import Clock
@@ -27,6 +28,12 @@ from signer.signing.models import Activation
 PIN_LENGTHS = range(6, 33)
 _NONCE_BYTES = 12
 _LOCKS = 64  # keys that share one wait for each other some milliseconds
+
+
+def sealed_among(key_ids: Collection[int]) -> set[int]:
+    """Those of the keys that lie in an envelope; it is not opened, nobody but its owner can."""
+    held = select(Activation.signing_key_id).where(Activation.signing_key_id.in_(key_ids))
+    return set(db.session.scalars(held))
 
 
 class Activations:
