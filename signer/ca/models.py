@@ -101,12 +101,14 @@ class Crl(Base):
 class OcspAnswer(Base):
     """The signed answer about one certificate, kept until its state changes or it runs out.
 
-    A cache: whoever moves a certificate's state deletes its row in the same transaction.
+    A cache: whoever moves a certificate's state deletes its rows in the same transaction.
     """
 
     __tablename__ = "ocsp_answer"
 
     certificate_id: Mapped[int] = mapped_column(ForeignKey("certificate.id"), primary_key=True)
+    cert_id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    """The CertID it repeats: one may ask by SHA-1 or by SHA-256 (RFC 6960 section 4.1.1)."""
     der: Mapped[bytes] = mapped_column(LargeBinary)
     this_update: Mapped[datetime] = mapped_column(UTCDateTime)
     next_update: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -69,13 +69,14 @@ def upgrade() -> None:
     op.create_table(
         "ocsp_answer",
         sa.Column("certificate_id", sa.Integer(), nullable=False),
+        sa.Column("cert_id", sa.LargeBinary(), nullable=False),
         sa.Column("der", sa.LargeBinary(), nullable=False),
         sa.Column("this_update", sa.DateTime(timezone=True), nullable=False),
         sa.Column("next_update", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["certificate_id"], ["certificate.id"], name=op.f("fk_ocsp_answer_certificate_id")
         ),
-        sa.PrimaryKeyConstraint("certificate_id", name=op.f("pk_ocsp_answer")),
+        sa.PrimaryKeyConstraint("certificate_id", "cert_id", name=op.f("pk_ocsp_answer")),
     )
     op.create_table(
         "revocation",
