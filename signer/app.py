@@ -113,7 +113,9 @@ def _authority(hsm: Hsm, settings: Settings, clock: Clock, audit: Audit) -> Auth
         profiles=load_profiles(),
         clock=clock,
         audit=audit,
-        base_url=settings.base_url,
+        base_url=settings.validation_address,
+        published=settings.published,
+        root_crl=settings.pki / "root.crl",
     )
 
 

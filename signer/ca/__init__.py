@@ -8,6 +8,7 @@ from signer.ca.ledger import IssuedCertificate
 from signer.ca.models import Certificate, CertificateState
 from signer.ca.names import SubjectFacts
 from signer.ca.profiles import Profile, ProfileSet, load_profiles
+from signer.ca.revoking import RevocationOrder
 
 __all__ = [
     "Authority",
@@ -19,6 +20,7 @@ __all__ = [
     "IssuedCertificate",
     "Profile",
     "ProfileSet",
+    "RevocationOrder",
     "RevocationReason",
     "SubjectFacts",
     "build_hierarchy",

@@ -1,34 +1,31 @@
 """The issuing authority: what it issued, what it revoked, and what it says of a serial."""
 
-import hashlib
 import secrets
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from signer.audit import Audit
 from signer.ca import ledger
-from signer.ca.certificate import (
-    Addresses,
-    CaKey,
-    key_identifier,
-    raw_subject,
-    sign_tbs,
-    signature_algorithm_der,
-    whole_second,
-)
-from signer.ca.crl import RevocationReason, crl_tbs
+from signer.ca.certificate import Addresses, CaKey, sign_tbs, whole_second
+from signer.ca.crl import RevocationReason
 from signer.ca.issuing import IssueOrder, Issuing
 from signer.ca.ledger import IssuedCertificate, serial_hex
-from signer.ca.models import Certificate, CertificateState
+from signer.ca.models import CertificateState
 from signer.ca.names import SubjectFacts
 from signer.ca.profiles import ProfileSet
+from signer.ca.publishing import Publishing
+from signer.ca.revoking import NO_SUCH, RevocationOrder, Revoking
+from signer.ca.schemes import scheme_for
 from signer.clock import Clock
-from signer.db import move_state, release, transaction
 from signer.errors import N_, ConfigError, NotFound, SignerError
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 class CertificateStatus(StrEnum):
@@ -36,6 +33,7 @@ class CertificateStatus(StrEnum):
 
     GOOD = "good"
     REVOKED = "revoked"
+    SUSPENDED = "suspended"
     EXPIRED = "expired"
     NOT_YET = "not_yet"
     UNKNOWN = "unknown"
@@ -44,8 +42,10 @@ class CertificateStatus(StrEnum):
 class Authority:
     """Issues, revokes and accounts for certificates. Threads and processes may share a ledger.
 
-    `chain` is what stands above `certificate`, the root last. Nothing here touches the HSM
-    before it has to, so an Authority can be made while the HSM is away.
+    `chain` is what stands above `certificate`, the root last. `base_url` is where relying parties
+    find certificates, lists and OCSP; `published` is the folder whose files a web server hands
+    out there (None writes none), `root_crl` the file with the root's own list. Nothing here
+    touches the HSM before it has to, so an Authority can be made while the HSM is away.
     """
 
     def __init__(
@@ -58,6 +58,8 @@ class Authority:
         clock: Clock,
         audit: Audit,
         base_url: str,
+        published: Path | None = None,
+        root_crl: Path | None = None,
     ) -> None:
         if key.public_key() != certificate.public_key():
             raise ConfigError(N_("Khóa của CA không khớp với chứng thư CA."))
@@ -67,13 +69,26 @@ class Authority:
         self._profiles = profiles
         self._clock = clock
         self._audit = audit
+        addresses = Addresses(base_url=base_url)
         self._issuing = Issuing(
             key=key,
             certificate=certificate,
             profiles=profiles,
             clock=clock,
             audit=audit,
-            addresses=Addresses(base_url=base_url),
+            addresses=addresses,
+        )
+        self._revoking = Revoking(clock=clock, audit=audit)
+        self._publishing = Publishing(
+            key=key,
+            certificate=certificate,
+            chain=chain,
+            profile=profiles.issuing,
+            clock=clock,
+            audit=audit,
+            addresses=addresses,
+            published=published,
+            root_crl=root_crl,
         )
 
     # Issuing -----------------------------------------------------------------------------------
@@ -123,92 +138,79 @@ class Authority:
     # Revoking ----------------------------------------------------------------------------------
 
     def revoke(
-        self, serial: int, reason: RevocationReason, actor: str, *, at: datetime | None = None
+        self,
+        serial: int,
+        reason: RevocationReason,
+        actor: str,
+        *,
+        at: datetime | None = None,
+        details: Mapping[str, object] = _NOTHING,
     ) -> None:
-        """The certificate is revoked from now on (or since `at`); the next CRL will say so.
+        """The certificate is revoked from now on; OCSP says so at once, the CRLs soon.
 
-        `NotFound` for a serial that was never issued, `Conflict` when it is revoked already.
+        `at` is since when its key is thought to have been exposed: the lists name it beside the
+        present time, which stays the date of the revocation. `NotFound` for a serial that was
+        never issued, `Conflict` when it is revoked already, `Invalid` for an `at` to come.
         """
-        row = ledger.row_of(serial)
-        if row is None or row.state not in (CertificateState.ISSUED, CertificateState.REVOKED):
-            raise NotFound(_NO_SUCH, serial=serial_hex(serial))
-        with transaction():
-            move_state(
-                Certificate,
-                row.id,
-                CertificateState.ISSUED,
-                CertificateState.REVOKED,
-                revoked_at=whole_second(at or self._clock.now()),
-                revocation_reason=RevocationReason(reason).value,
-            )
-            self._audit.record(
-                actor,
-                "certificate.revoke",
-                f"certificate:{row.serial_hex}",
-                reason=RevocationReason(reason).value,
-            )
+        order = RevocationOrder(serial=serial, reason=reason, at=at, details=details)
+        _raise_any(self._revoking.order_many([order], actor))
 
-    def publish_crl(self, actor: str = "system") -> bytes:
-        """A complete, signed list of everything revoked stands in the ledger; its DER.
+    def revoke_many(
+        self, orders: Sequence[RevocationOrder], actor: str
+    ) -> list[SignerError | None]:
+        """What `revoke` would raise for each order, None for those carried out, in their order.
 
-        Its number is higher than any before. `Unavailable` when the HSM is away; the number
-        taken is then left out.
+        All that are carried out are stored in one commit with their audit events. The reason
+        `certificate_hold` suspends; what is suspended may be revoked for good, and keeps the
+        date of its suspension.
         """
-        this_update = whole_second(self._clock.now())
-        next_update = this_update + timedelta(seconds=self._profiles.issuing.crl_seconds)
-        with transaction():
-            number, lines = ledger.reserve_crl(this_update, next_update)
-        public_key = self._certificate.public_key()
-        tbs = crl_tbs(
-            signature_algorithm_der=signature_algorithm_der(public_key),
-            issuer_name_der=raw_subject(self._certificate),
-            issuer_key_identifier=key_identifier(self._certificate),
-            number=number,
-            this_update=this_update,
-            next_update=next_update,
-            revoked=lines,
-        )
-        signed = sign_tbs(self._key, tbs, public_key)
-        with transaction():
-            ledger.store_crl(number, signed)
-            self._audit.record(
-                actor,
-                "crl.publish",
-                f"crl:{number}",
-                entries=len(lines),
-                sha256=hashlib.sha256(signed).hexdigest(),
-            )
-        return signed
+        return self._revoking.order_many(orders, actor)
 
-    def current_crl_der(self) -> bytes:
-        """The newest list; one is published first when there is none or it has run out."""
-        found = ledger.newest_crl()
-        if found is not None and self._clock.now() < found[0].next_update:
-            return found[1]
-        release()
-        return self.publish_crl()
+    def suspend(self, serial: int, actor: str, *, details: Mapping[str, object] = _NOTHING) -> None:
+        """The certificate does not count until it is released; `Conflict` unless it is issued."""
+        self.revoke(serial, RevocationReason.CERTIFICATE_HOLD, actor, details=details)
+
+    def release(self, serial: int, actor: str, *, details: Mapping[str, object] = _NOTHING) -> None:
+        """The suspended certificate counts again; `Conflict` for any that is not suspended."""
+        _raise_any(self._revoking.release_many([serial], actor, details))
+
+    def release_many(
+        self, serials: Sequence[int], actor: str, *, details: Mapping[str, object] = _NOTHING
+    ) -> list[SignerError | None]:
+        """What `release` would raise for each, in their order; one commit for all."""
+        return self._revoking.release_many(serials, actor, details)
+
+    # Lists -------------------------------------------------------------------------------------
+
+    def publish_crl(self, actor: str = "system", shard: int | None = None) -> bytes:
+        """A new list of the shard (None: the complete one) is signed, stored and in its file.
+
+        Its number is higher than any before. `NotFound` for a shard that does not exist;
+        `Unavailable` when the HSM is away: the number taken is then left out.
+        """
+        return self._publishing.publish(shard, actor)
+
+    def current_crl_der(self, shard: int | None = None) -> bytes:
+        """The newest list of the shard; one is made first when there is none or it has run out."""
+        return self._publishing.current_der(shard)
 
     def refresh_crl(self, actor: str = "system") -> bool:
-        """Publishes when half of the list's time is over or it misses a revocation; True if so.
+        """Every list that is due is published and every file is right; True if a list was made.
 
-        Meant to be called every few minutes; safe to be called twice.
+        Due is a list past half of its life or missing a change: a shard's at once, the complete
+        one after a pause of a millisecond for each of its lines. Meant to be called every few
+        seconds; safe to be called twice. `Unavailable` when the HSM or the folder is away.
         """
-        found = ledger.newest_crl()
-        if found is not None:
-            crl, _ = found
-            half = crl.this_update + (crl.next_update - crl.this_update) / 2
-            if self._clock.now() < half and crl.entries == ledger.count_revoked():
-                return False
-        release()
-        self.publish_crl(actor)
-        return True
+        return self._publishing.refresh(actor)
 
     def prove_key(self) -> None:
         """Token, key and CA certificate belong together: a random text was signed and verified.
 
         Stores nothing. Raises what a signature would: `Unavailable`, `NotFound`, `SignerError`.
         """
-        sign_tbs(self._key, secrets.token_bytes(64), self._certificate.public_key())
+        public_key = self._certificate.public_key()
+        scheme = scheme_for(public_key, self._profiles.issuing.signature or None)
+        sign_tbs(self._key, secrets.token_bytes(64), public_key, scheme)
 
     # Looking up --------------------------------------------------------------------------------
 
@@ -216,7 +218,7 @@ class Authority:
         """The certificate of this serial; `NotFound` unless it was issued."""
         found = ledger.issued(serial=serial)
         if not found:
-            raise NotFound(_NO_SUCH, serial=serial_hex(serial))
+            raise NotFound(NO_SUCH, serial=serial_hex(serial))
         return found[0]
 
     def find_by_intent(self, intent: str) -> IssuedCertificate | None:
@@ -234,7 +236,10 @@ class Authority:
             return CertificateStatus.UNKNOWN
         if row.state == CertificateState.ABANDONED:
             return CertificateStatus.REVOKED
-        if row.revoked_at is not None and row.revoked_at <= at:
+        since = row.invalid_since or row.revoked_at
+        if since is not None and since <= at:
+            if row.state == CertificateState.SUSPENDED:
+                return CertificateStatus.SUSPENDED
             return CertificateStatus.REVOKED
         if at < row.not_before:
             return CertificateStatus.NOT_YET
@@ -274,4 +279,7 @@ class Authority:
         return self._chain[-1].public_bytes(Encoding.DER)
 
 
-_NO_SUCH = N_("Không có chứng thư nào mang số hiệu %(serial)s.")
+def _raise_any(outcomes: Sequence[SignerError | None]) -> None:
+    for outcome in outcomes:
+        if outcome is not None:
+            raise outcome

@@ -14,8 +14,15 @@ def tlv(tag: int, *contents: bytes) -> bytes:
     size = len(body)
     if size < 0x80:
         return bytes((tag, size)) + body
+    return header(tag, size) + body
+
+
+def header(tag: int, size: int) -> bytes:
+    """The tag and the shortest length of an element whose contents have this size."""
+    if size < 0x80:
+        return bytes((tag, size))
     length = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes((tag, 0x80 | len(length))) + length + body
+    return bytes((tag, 0x80 | len(length))) + length
 
 
 def integer(value: int) -> bytes:

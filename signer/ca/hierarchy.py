@@ -209,7 +209,6 @@ def build_root_crl(
         number=number,
         this_update=this_update,
         next_update=this_update + timedelta(seconds=profiles.root.crl_seconds),
-        revoked=(),
     )
     return sign_tbs(root_key, tbs, root.public_key())
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 
-from signer.ca.crl import RevocationReason, RevokedSerial
-from signer.ca.models import Certificate, CertificateBytes, CertificateState, Crl
-from signer.db import advisory_lock, db
+from signer.ca.models import Certificate, CertificateBytes, CertificateState
+from signer.db import db
 
+EXISTING = (CertificateState.ISSUED, CertificateState.SUSPENDED, CertificateState.REVOKED)
 _CHUNK = 500  # bound variables per statement stay far below SQLite's 32,766
 
 
@@ -176,7 +176,7 @@ def issued(
     statement = (
         select(Certificate, CertificateBytes.certificate_der)
         .join(CertificateBytes, CertificateBytes.certificate_id == Certificate.id)
-        .where(Certificate.state.in_((CertificateState.ISSUED, CertificateState.REVOKED)))
+        .where(Certificate.state.in_(EXISTING))
     )
     if serial is not None:
         statement = statement.where(Certificate.serial_hex == serial_hex(serial))
@@ -197,71 +197,6 @@ def row_of(serial: int) -> Certificate | None:
         .where(Certificate.serial_hex == serial_hex(serial))
         .execution_options(populate_existing=True)
     )
-
-
-def count_revoked() -> int:
-    """How many lines a complete CRL has now."""
-    listed = (CertificateState.REVOKED, CertificateState.ABANDONED)
-    return (
-        db.session.scalar(
-            select(func.count()).select_from(Certificate).where(Certificate.state.in_(listed))
-        )
-        or 0
-    )
-
-
-def revoked_serials() -> list[RevokedSerial]:
-    """Every line of a complete CRL, in the order of the ledger.
-
-    Expired certificates stay on it for ever, so that an old signature can still be judged
-    (ETSI EN 319 411-1 clause 6.3.9 allows it). Abandoned serials are on it as well.
-    """
-    rows = db.session.execute(
-        select(
-            Certificate.serial_hex,
-            func.coalesce(Certificate.revoked_at, Certificate.reserved_at),
-            Certificate.revocation_reason,
-        )
-        .where(Certificate.state.in_((CertificateState.REVOKED, CertificateState.ABANDONED)))
-        .order_by(Certificate.id)
-    )
-    return [
-        RevokedSerial(
-            serial=int(hexadecimal, 16), at=at, reason=RevocationReason(reason or "unspecified")
-        )
-        for hexadecimal, at, reason in rows
-    ]
-
-
-def reserve_crl(this_update: datetime, next_update: datetime) -> tuple[int, list[RevokedSerial]]:
-    """The next CRL number, taken for good in the open transaction, and the lines it will hold.
-
-    Number and lines are read under one lock, so a higher number never says less.
-    """
-    advisory_lock(_CRL_LOCK)
-    number = (db.session.scalar(select(func.max(Crl.number))) or 0) + 1
-    lines = revoked_serials()
-    db.session.add(
-        Crl(number=number, this_update=this_update, next_update=next_update, entries=len(lines))
-    )
-    db.session.flush()
-    return number, lines
-
-
-def store_crl(number: int, der: bytes) -> None:
-    """The signed list stands under its number, in the open transaction."""
-    db.session.execute(update(Crl).where(Crl.number == number).values(der=der))
-
-
-def newest_crl() -> tuple[Crl, bytes] | None:
-    """The newest list that was signed, with its bytes."""
-    row = db.session.execute(
-        select(Crl, Crl.der).where(Crl.der.is_not(None)).order_by(Crl.number.desc()).limit(1)
-    ).first()
-    return None if row is None or row[1] is None else (row[0], row[1])
-
-
-_CRL_LOCK = 0xC21  # any fixed number: the CRL's place among PostgreSQL's advisory locks
 
 
 def _ids_of(intents: list[str]) -> dict[str, int]:

@@ -60,7 +60,7 @@ class Certificate(Base):
     reserved_at: Mapped[datetime] = mapped_column(UTCDateTime)
     issued_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    """When that was decided; a suspension that ends in revocation keeps its date (X.509 8.5.2.2)."""
+    """When that was decided; a suspension that ends in revocation keeps its date."""
     revocation_reason: Mapped[str | None] = mapped_column(String(30))
     invalid_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
     """When its key is thought to have been exposed, if that was before `revoked_at`: the

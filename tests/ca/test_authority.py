@@ -90,7 +90,7 @@ def test_the_certificate_states_what_the_profile_says(authority: Authority) -> N
     names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.RFC822Name) == ["anh.nt@hoankiem.hanoi.gov.vn"]
     point = extensions.get_extension_for_class(x509.CRLDistributionPoints).value[0]
-    assert point.full_name[0].value == f"{BASE_URL}/pki/issuing.crl"
+    assert point.full_name[0].value == f"{BASE_URL}/pki/crl/{made.serial % 128}.crl"
     first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     assert first == START.replace(microsecond=0)
     assert last - first == timedelta(days=1825) - timedelta(seconds=1)

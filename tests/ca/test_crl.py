@@ -1,7 +1,8 @@
 """Revocation lists: numbered, complete, readable by others, also when they are long."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from signer.ca import Authority, Hierarchy, RevocationReason
 from signer.ca.certificate import raw_subject, sign_tbs, signature_algorithm_der
-from signer.ca.crl import RevokedSerial, crl_tbs
+from signer.ca.crl import CrlEntries, crl_tbs
 from signer.errors import Unavailable
 from signer.pkcs11 import Hsm
 from tests.ca.factory import START, MovableClock, issued, openssl, order
@@ -101,43 +102,77 @@ def test_refreshing_publishes_for_a_revocation_and_at_half_time(
     assert authority.refresh_crl()
 
 
+HEX_SERIALS = st.one_of(
+    st.integers(1 << 158, (1 << 159) - 1),  # ours
+    st.integers(1, 2**159 - 1),  # anybody's
+).map(lambda serial: f"{serial:x}")
+MOMENTS = st.datetimes(min_value=datetime(1950, 1, 1), max_value=datetime(2099, 12, 31))
+
+
 @given(
-    lines=st.lists(
+    rows=st.lists(
         st.tuples(
-            st.integers(1, 2**159 - 1),
-            st.datetimes(min_value=START.replace(tzinfo=None, year=1960)),
-            st.sampled_from(RevocationReason),
+            HEX_SERIALS,
+            MOMENTS.map(lambda at: f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond:06}"),
+            st.sampled_from([None, *RevocationReason]),
+            st.one_of(st.none(), MOMENTS.map(lambda at: f"{at:%Y-%m-%d %H:%M:%S}+00")),
         ),
-        max_size=5,
-        unique_by=lambda line: line[0],
+        max_size=6,
+        unique_by=lambda row: row[0],
     )
 )
 def test_any_list_reads_back_as_it_was_written(
-    lines: list[tuple[int, object, RevocationReason]],
+    rows: list[tuple[str, str, str | None, str | None]],
 ) -> None:
-    """cryptography reads what we encode by hand, for any serial, date and reason."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name.from_rfc4514_string("CN=CA")
-    revoked = [
-        RevokedSerial(serial=serial, at=at.replace(tzinfo=START.tzinfo), reason=reason)  # type: ignore[attr-defined]
-        for serial, at, reason in lines
+    """cryptography reads what we encode by hand, for any serial, dates and reason."""
+    entries = CrlEntries()
+    entries.add(rows[:2])
+    entries.add(rows[2:])
+    assert entries.count == len(rows)
+    crl = signed(entries=entries.der)
+    assert [read_row(entry) for entry in crl] == [
+        (int(serial, 16), at[:19], reason or "unspecified", since and since[:19])
+        for serial, at, reason, since in rows
     ]
-    tbs = crl_tbs(
-        signature_algorithm_der=signature_algorithm_der(key.public_key()),
-        issuer_name_der=name.public_bytes(),
-        issuer_key_identifier=b"k" * 20,
-        number=2**70,
-        this_update=START,
-        next_update=START + timedelta(days=40 * 365),
-        revoked=revoked,
-    )
+
+
+@given(number=st.integers(1, 2**159 - 1), days=st.integers(1, 40 * 365))
+def test_any_number_and_life_reads_back(number: int, days: int) -> None:
+    crl = signed(number=number, next_update=START + timedelta(days=days))
+    assert _number_of(crl) == number
+    assert crl.next_update_utc == (START + timedelta(days=days)).replace(microsecond=0)
+    assert crl.last_update_utc == START.replace(microsecond=0)
+    assert len(crl) == 0
+
+
+def signed(**changes: Any) -> x509.CertificateRevocationList:
+    """A list by a key of its own, but for the changes, as cryptography reads it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    good: dict[str, Any] = {
+        "signature_algorithm_der": signature_algorithm_der(key.public_key()),
+        "issuer_name_der": x509.Name.from_rfc4514_string("CN=CA").public_bytes(),
+        "issuer_key_identifier": b"k" * 20,
+        "number": 1,
+        "this_update": START,
+        "next_update": START + timedelta(days=1),
+    }
+    tbs = crl_tbs(**(good | changes))
     crl = x509.load_der_x509_crl(sign_tbs(key, tbs, key.public_key()))
     assert crl.is_signature_valid(key.public_key())
-    assert [(r.serial_number, r.revocation_date_utc) for r in crl] == [
-        (r.serial, r.at.replace(microsecond=0)) for r in revoked
-    ]
-    assert _number_of(crl) == 2**70
-    assert crl.next_update_utc == (START + timedelta(days=40 * 365)).replace(microsecond=0)
+    return crl
+
+
+def read_row(entry: x509.RevokedCertificate) -> tuple[int, str, str, str | None]:
+    """The line as the ledger's table would have it."""
+    reason, since = "unspecified", None
+    for extension in entry.extensions:
+        if isinstance(extension.value, x509.CRLReason):
+            reason = extension.value.reason.name
+        else:
+            assert isinstance(extension.value, x509.InvalidityDate)
+            since = f"{extension.value.invalidity_date_utc:%Y-%m-%d %H:%M:%S}"
+        assert not extension.critical  # RFC 5280 section 5.3
+    return entry.serial_number, f"{entry.revocation_date_utc:%Y-%m-%d %H:%M:%S}", reason, since
 
 
 def test_the_issuers_name_is_copied_byte_for_byte(hierarchy: Hierarchy) -> None:
