@@ -1,39 +1,26 @@
-"""Certificates put together: drafts signed by a throw-away key, and the real signature over
-exactly the draft's bytes."""
+"""Certificates put together byte by byte: what one issuer's certificates share is made once, the
+draft is signed by a throw-away key, and the real signature goes over exactly the draft's bytes."""
 
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import AuthorityInformationAccessOID
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from signer.ca import der
-from signer.ca.names import SubjectFacts, mailbox, subject_name
+from signer.ca import der, extensions
+from signer.ca.extensions import key_identifier_of
+from signer.ca.names import SubjectFacts, mailbox, subject_der
 from signer.ca.profiles import CaProfile, Profile
-from signer.ca.schemes import SignatureScheme, scheme_of_algorithm
+from signer.ca.schemes import PrivateKey, SignatureScheme, scheme_for, scheme_of_algorithm
 from signer.errors import N_, SignerError
 
 SerialNumber = int
-CaKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-
-_SIGNATURE_ALGORITHMS = {  # AlgorithmIdentifier: RFC 5758 section 3.2, RFC 4055 section 5
-    "p256": bytes.fromhex("300a06082a8648ce3d040302"),
-    "p384": bytes.fromhex("300a06082a8648ce3d040303"),
-    "rsa": bytes.fromhex("300d06092a864886f70d01010b0500"),
-}
-_HASHES: dict[str, hashes.SHA256 | hashes.SHA384] = {
-    "p256": hashes.SHA256(),
-    "p384": hashes.SHA384(),
-    "rsa": hashes.SHA256(),
-}
-_CURVES = {"secp256r1": "p256", "secp384r1": "p384"}
+CaKey = PrivateKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,49 +63,141 @@ def shard_of(serial: SerialNumber, shards: int) -> int | None:
     return serial % shards if shards else None
 
 
-def draft_personal(
+@dataclass(frozen=True, kw_only=True)
+class Issuer:
+    """Who issues, and what follows from that for every certificate of theirs."""
+
+    certificate: x509.Certificate
+    addresses: Addresses
+    scheme: SignatureScheme
+    crl_shards: int
+
+    @cached_property
+    def name_der(self) -> bytes:
+        """Its Name, byte for byte as its own certificate has it."""
+        return raw_subject(self.certificate)
+
+    @cached_property
+    def key_identifier(self) -> bytes:
+        """The subject key identifier in its certificate."""
+        return key_identifier(self.certificate)
+
+    @cached_property
+    def public_key(self) -> Any:
+        """What its signatures verify under."""
+        return self.certificate.public_key()
+
+    @cached_property
+    def validity(self) -> tuple[datetime, datetime]:
+        """The first and the last second of its certificate."""
+        return self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc
+
+    def crl_address(self, serial: SerialNumber) -> str:
+        """Where the list is that would name this serial."""
+        shard = shard_of(serial, self.crl_shards)
+        if shard is None:
+            return self.addresses.crl("issuing")
+        return self.addresses.crl_shard(shard)
+
+
+def draft_certificate(
     *,
-    issuer: x509.Certificate,
-    addresses: Addresses,
+    issuer: Issuer,
     profile: Profile,
     subject: SubjectFacts,
-    public_key: Any,
+    public_key_der: bytes,
     serial: SerialNumber,
     not_before: datetime,
     not_after: datetime,
 ) -> Draft:
-    """A personal certificate as the profile wants it; `Invalid` for facts it cannot state."""
-    builder = (
-        x509.CertificateBuilder(
-            issuer_name=_subject(issuer),
-            subject_name=subject_name(subject),
-            public_key=public_key,
-            serial_number=serial,
-            not_valid_before=not_before,
-            not_valid_after=not_after,
-        )
-        .add_extension(_key_usage(*profile.key_usage), critical=True)  # RFC 5280 4.2.1.3
-        .add_extension(_purposes(profile.extended_key_usage), critical=False)  # RFC 9336 3
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-        .add_extension(_issuer_key_identifier(issuer), critical=False)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.RFC822Name(mailbox(subject.email or ""))]),
-            critical=False,
-        )
-        .add_extension(_policy(profile.policy), critical=False)
-        .add_extension(_issuer_address(addresses.certificate("issuing")), critical=False)
-        .add_extension(_crl_address(addresses.crl("issuing")), critical=False)
+    """A subscriber's certificate as the profile wants it; `Invalid` for facts it cannot state.
+
+    `public_key_der` is a SubjectPublicKeyInfo in DER, which goes in as it is.
+    """
+    shared = _shared(issuer, profile)
+    has_address = profile.kind == "person" or subject.email is not None
+    lists = shared.crl_points
+    tbs_der = _tbs(
+        serial=serial,
+        algorithm_and_issuer=shared.algorithm_and_issuer,
+        not_before=not_before,
+        not_after=not_after,
+        subject=subject_der(subject),
+        public_key_der=public_key_der,
+        extensions=(
+            shared.extensions,
+            lists[serial % len(lists)] if lists else b"",
+            extensions.subject_key_identifier(key_identifier_of(public_key_der)),
+            extensions.alternative_mailbox(mailbox(subject.email or "")) if has_address else b"",
+        ),
     )
-    return _drafted(builder, algorithm_of(issuer.public_key()))
+    return _drafted(tbs_der, issuer.scheme)
 
 
-def draft_root(*, name: x509.Name, public_key: Any, serial: int, at: datetime, days: int) -> Draft:
+@dataclass(frozen=True, kw_only=True)
+class _Shared:
+    """What all certificates of one issuer and profile have in common, byte for byte."""
+
+    algorithm_and_issuer: bytes
+    extensions: bytes
+    crl_points: tuple[bytes, ...]
+    """The distribution point of each shard, or of the one complete list; none for some."""
+
+
+@lru_cache(maxsize=64)
+def _shared(issuer: Issuer, profile: Profile) -> _Shared:
+    addresses, is_listed = issuer.addresses, profile.revocation_addresses
+    points = range(max(1, issuer.crl_shards)) if is_listed else ()
+    return _Shared(
+        algorithm_and_issuer=issuer.scheme.algorithm_der + issuer.name_der,
+        extensions=b"".join(
+            (
+                extensions.key_usage(profile.key_usage),
+                extensions.extended_key_usage(
+                    profile.extended_key_usage, critical=profile.extended_key_usage_critical
+                ),
+                extensions.authority_key_identifier(issuer.key_identifier),
+                extensions.policy(profile.policy),
+                extensions.authority_addresses(
+                    issuer_url=addresses.certificate("issuing"),
+                    ocsp_url=addresses.ocsp() if is_listed else None,
+                ),
+                extensions.ocsp_no_check() if profile.ocsp_no_check else b"",
+            )
+        ),
+        crl_points=tuple(
+            extensions.crl_distribution_point(issuer.crl_address(shard)) for shard in points
+        ),
+    )
+
+
+def draft_root(
+    *,
+    name: x509.Name,
+    public_key: Any,
+    serial: int,
+    at: datetime,
+    days: int,
+    scheme: SignatureScheme | None = None,
+) -> Draft:
     """A self-issued root (RFC 5280 section 3.2); its signer is its own key."""
-    builder = _ca_builder(name, name, public_key, serial, at, days)
-    builder = builder.add_extension(
-        x509.BasicConstraints(ca=True, path_length=None), critical=True
-    ).add_extension(_key_usage("key_cert_sign", "crl_sign"), critical=True)
-    return _drafted(builder, algorithm_of(public_key))
+    scheme = scheme or scheme_for(public_key)
+    not_before = whole_second(at)
+    public_key_der = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    tbs_der = _tbs(
+        serial=serial,
+        algorithm_and_issuer=scheme.algorithm_der + name.public_bytes(),
+        not_before=not_before,
+        not_after=last_second(not_before, days),
+        subject=name.public_bytes(),
+        public_key_der=public_key_der,
+        extensions=(
+            extensions.subject_key_identifier(key_identifier_of(public_key_der)),
+            extensions.basic_constraints(None),
+            extensions.key_usage(("key_cert_sign", "crl_sign")),
+        ),
+    )
+    return _drafted(tbs_der, scheme)
 
 
 def draft_issuing(
@@ -130,18 +209,34 @@ def draft_issuing(
     serial: int,
     at: datetime,
     profile: CaProfile,
+    scheme: SignatureScheme | None = None,
 ) -> Draft:
-    """The issuing CA's certificate: below the root, and no CA below it."""
-    builder = (
-        _ca_builder(name, root.subject, public_key, serial, at, profile.validity_days)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage("key_cert_sign", "crl_sign"), critical=True)
-        .add_extension(_issuer_key_identifier(root), critical=False)
-        .add_extension(_policy("2.5.29.32.0"), critical=False)  # anyPolicy, RFC 5280 4.2.1.4
-        .add_extension(_issuer_address(addresses.certificate("root")), critical=False)
-        .add_extension(_crl_address(addresses.crl("root")), critical=False)
+    """The issuing CA's certificate: below the root, and no CA below it.
+
+    `scheme` is how the root signs, if not in the usual way of its key.
+    """
+    scheme = scheme or scheme_for(root.public_key())
+    not_before = whole_second(at)
+    public_key_der = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    tbs_der = _tbs(
+        serial=serial,
+        algorithm_and_issuer=scheme.algorithm_der + raw_subject(root),
+        not_before=not_before,
+        # A CA must not outlive the one above it (shell model of validation).
+        not_after=min(last_second(not_before, profile.validity_days), root.not_valid_after_utc),
+        subject=name.public_bytes(),
+        public_key_der=public_key_der,
+        extensions=(
+            extensions.subject_key_identifier(key_identifier_of(public_key_der)),
+            extensions.basic_constraints(0),
+            extensions.key_usage(("key_cert_sign", "crl_sign")),
+            extensions.authority_key_identifier(key_identifier(root)),
+            extensions.policy("2.5.29.32.0"),  # anyPolicy, RFC 5280 4.2.1.4
+            extensions.authority_addresses(issuer_url=addresses.certificate("root"), ocsp_url=None),
+            extensions.crl_distribution_point(addresses.crl("root")),
+        ),
     )
-    return _drafted(builder, algorithm_of(root.public_key()))
+    return _drafted(tbs_der, scheme)
 
 
 def sign_tbs(
@@ -160,12 +255,7 @@ def sign_tbs(
         raise SignerError(
             N_("HSM trả về chữ ký không khớp với khóa của CA; việc cấp đã dừng lại.")
         ) from error
-    return der.tlv(
-        der.SEQUENCE,
-        tbs_der,
-        scheme.algorithm_der,
-        der.tlv(der.BIT_STRING, b"\x00", signature),
-    )
+    return _signed(tbs_der, scheme, signature)
 
 
 def scheme_of_tbs(tbs_der: bytes) -> SignatureScheme:
@@ -177,33 +267,9 @@ def scheme_of_tbs(tbs_der: bytes) -> SignatureScheme:
     return scheme_of_algorithm(fields[2 if fields[0][0] == 0xA0 else 1][1])
 
 
-def algorithm_of(public_key: Any) -> str:
-    """p256, p384 or rsa."""
-    if isinstance(public_key, ec.EllipticCurvePublicKey) and public_key.curve.name in _CURVES:
-        return _CURVES[public_key.curve.name]
-    if isinstance(public_key, rsa.RSAPublicKey):
-        return "rsa"
-    raise ValueError("a CA key is P-256, P-384 or RSA")
-
-
 def signature_algorithm_der(public_key: Any) -> bytes:
-    """The AlgorithmIdentifier of signatures made with this key's private half."""
-    return _SIGNATURE_ALGORITHMS[algorithm_of(public_key)]
-
-
-@lru_cache(maxsize=16)
-def issuer_algorithm_der(issuer: x509.Certificate) -> bytes:
-    """The AlgorithmIdentifier of what this CA signs."""
-    return signature_algorithm_der(issuer.public_key())
-
-
-def key_algorithm_of(public_key: Any) -> str:
-    """The profile's word for a subject's key: p256, p384, rsa3072…; `other` for what it is not."""
-    if isinstance(public_key, rsa.RSAPublicKey):
-        return f"rsa{public_key.key_size}"
-    if isinstance(public_key, ec.EllipticCurvePublicKey):
-        return _CURVES.get(public_key.curve.name, "other")
-    return "other"
+    """The AlgorithmIdentifier of signatures made with this key's private half, the usual way."""
+    return scheme_for(public_key).algorithm_der
 
 
 def new_serial() -> int:
@@ -237,85 +303,46 @@ def raw_subject(certificate: x509.Certificate) -> bytes:
     return fields[5][1]  # RFC 5280 section 4.1: after version, serial, algorithm, issuer, validity
 
 
-def _drafted(builder: x509.CertificateBuilder, algorithm: str) -> Draft:
-    specimen = builder.sign(_throw_away_key(algorithm), _HASHES[algorithm])
-    return Draft(
-        tbs_der=specimen.tbs_certificate_bytes, specimen_der=specimen.public_bytes(Encoding.DER)
+_VERSION_3 = bytes.fromhex("a003020102")  # RFC 5280 section 4.1.2.1
+
+
+def _tbs(
+    *,
+    serial: SerialNumber,
+    algorithm_and_issuer: bytes,
+    not_before: datetime,
+    not_after: datetime,
+    subject: bytes,
+    public_key_der: bytes,
+    extensions: tuple[bytes, ...],
+) -> bytes:
+    """The TBSCertificate (RFC 5280 section 4.1)."""
+    return der.tlv(
+        der.SEQUENCE,
+        _VERSION_3,
+        der.integer(serial),
+        algorithm_and_issuer,
+        der.tlv(der.SEQUENCE, der.time(not_before), der.time(not_after)),
+        subject,
+        public_key_der,
+        der.tlv(0xA3, der.tlv(der.SEQUENCE, *extensions)),
     )
+
+
+def _drafted(tbs_der: bytes, scheme: SignatureScheme) -> Draft:
+    signature = scheme.sign(_throw_away_key(scheme.key), tbs_der)
+    return Draft(tbs_der=tbs_der, specimen_der=_signed(tbs_der, scheme, signature))
+
+
+def _signed(tbs_der: bytes, scheme: SignatureScheme, signature: bytes) -> bytes:
+    """RFC 5280 section 4.1: the bytes, the algorithm they name, the signature over them."""
+    bits = der.tlv(der.BIT_STRING, b"\x00", signature)
+    return der.tlv(der.SEQUENCE, tbs_der, scheme.algorithm_der, bits)
 
 
 @cache
-def _throw_away_key(algorithm: str) -> CaKey:
+def _throw_away_key(kind: str) -> CaKey:
     """A key of the CA's kind that never certifies anything: it dies with the process."""
-    if algorithm == "rsa":
+    if kind == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=3072)
-    return ec.generate_private_key({"p256": ec.SECP256R1(), "p384": ec.SECP384R1()}[algorithm])
-
-
-def _ca_builder(
-    name: x509.Name, issuer: x509.Name, public_key: Any, serial: int, at: datetime, days: int
-) -> x509.CertificateBuilder:
-    not_before = whole_second(at)
-    return x509.CertificateBuilder(
-        issuer_name=issuer,
-        subject_name=name,
-        public_key=public_key,
-        serial_number=serial,
-        not_valid_before=not_before,
-        not_valid_after=last_second(not_before, days),
-    ).add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-
-
-# What all certificates of one CA share is made once: it costs more than the signature.
-
-
-@lru_cache(maxsize=16)
-def _subject(certificate: x509.Certificate) -> x509.Name:
-    return certificate.subject
-
-
-@lru_cache(maxsize=16)
-def _key_usage(*bits: str) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature="digital_signature" in bits,
-        content_commitment="content_commitment" in bits,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign="key_cert_sign" in bits,
-        crl_sign="crl_sign" in bits,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-@lru_cache(maxsize=16)
-def _purposes(oids: tuple[str, ...]) -> x509.ExtendedKeyUsage:
-    return x509.ExtendedKeyUsage([x509.ObjectIdentifier(oid) for oid in oids])
-
-
-@lru_cache(maxsize=16)
-def _policy(oid: str) -> x509.CertificatePolicies:
-    return x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(oid), None)])
-
-
-@lru_cache(maxsize=16)
-def _issuer_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    return x509.AuthorityKeyIdentifier(key_identifier(issuer), None, None)
-
-
-@lru_cache(maxsize=16)
-def _issuer_address(url: str) -> x509.AuthorityInformationAccess:
-    return x509.AuthorityInformationAccess(
-        [
-            x509.AccessDescription(
-                AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(url)
-            )
-        ]
-    )
-
-
-@lru_cache(maxsize=16)
-def _crl_address(url: str) -> x509.CRLDistributionPoints:
-    point = x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, None)
-    return x509.CRLDistributionPoints([point])
+    return ec.generate_private_key({"p256": ec.SECP256R1(), "p384": ec.SECP384R1()}[kind])

@@ -1,15 +1,20 @@
 """Issuing: intent, HSM, outcome. See ARCHITECTURE.md, "Transactions"."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
+from cryptography.x509.oid import NameOID
 from sqlalchemy.exc import IntegrityError
 
 from signer.audit import Audit, Happening
@@ -17,22 +22,23 @@ from signer.ca import der, ledger
 from signer.ca.certificate import (
     Addresses,
     CaKey,
-    draft_personal,
+    Issuer,
+    draft_certificate,
     last_second,
     new_serial,
-    raw_subject,
+    shard_of,
     sign_tbs,
-    signature_algorithm_der,
     whole_second,
 )
 from signer.ca.ledger import IssuedCertificate, NewSerial, Reservation
 from signer.ca.lint import require_clean
 from signer.ca.models import Certificate, CertificateState
-from signer.ca.names import SubjectFacts, mailbox, spelled
+from signer.ca.names import SubjectFacts, mailbox, written
 from signer.ca.profiles import ProfileSet
+from signer.ca.schemes import scheme_for
 from signer.clock import Clock
 from signer.db import move_state, release, transaction
-from signer.errors import N_, Conflict, Invalid, SignerError
+from signer.errors import N_, Conflict, Invalid, NotFound, SignerError
 
 
 @runtime_checkable
@@ -74,11 +80,15 @@ class Issuing:
         addresses: Addresses,
     ) -> None:
         self._key = key
-        self._certificate = certificate
         self._profiles = profiles
         self._clock = clock
         self._audit = audit
-        self._addresses = addresses
+        self._issuer = Issuer(
+            certificate=certificate,
+            addresses=addresses,
+            scheme=scheme_for(certificate.public_key(), profiles.issuing.signature or None),
+            crl_shards=profiles.issuing.crl_shards,
+        )
 
     def issue_many(
         self, orders: Sequence[IssueOrder], actor: str
@@ -89,9 +99,11 @@ class Issuing:
         orders at a time are cheap. One bad order does not spoil the rest.
         """
         outcomes: dict[str, IssuedCertificate | SignerError] = {}
-        self._reserve(orders, outcomes)
+        fresh = self._reserve(orders, outcomes)
         wanted = {order.intent for order in orders} - outcomes.keys()
-        self._finish(ledger.reservations(sorted(wanted)), actor, outcomes)
+        # What an earlier call, perhaps one that was killed, left to be signed.
+        older = sorted(wanted - {reservation.intent for reservation in fresh})
+        self._finish([*fresh, *(ledger.reservations(older) if older else ())], actor, outcomes)
         for certificate in ledger.issued(intents=sorted(wanted - outcomes.keys())):
             outcomes[certificate.intent] = certificate
         release()
@@ -119,63 +131,77 @@ class Issuing:
         self,
         orders: Sequence[IssueOrder],
         outcomes: dict[str, IssuedCertificate | SignerError],
-    ) -> None:
-        """Every order has a row in the ledger, or an error in `outcomes`."""
+    ) -> list[Reservation]:
+        """Every order has a row in the ledger, or an error in `outcomes`; returns the new rows."""
         for _ in range(_RACES):
             known = ledger.known_intents(order.intent for order in orders)
+            predecessors = ledger.existing_ids(
+                order.predecessor_id for order in orders if order.predecessor_id is not None
+            )
             release()
             new: dict[str, NewSerial] = {}
             for order in orders:
                 if order.intent not in known and order.intent not in outcomes:
                     try:
-                        new[order.intent] = self._draft(order)
+                        new[order.intent] = self._draft(order, predecessors)
                     except SignerError as error:
                         outcomes[order.intent] = error
             if not new:
-                return
+                return []
             try:
                 with transaction():
                     # In one order everywhere, or two workers could wait for each other's rows.
-                    ledger.reserve([new[key] for key in sorted(new)], self._clock.now())
+                    return ledger.reserve([new[key] for key in sorted(new)], self._clock.now())
             except IntegrityError:
                 continue  # somebody reserved one of them since: look again
-            return
         raise Conflict(_OVERTAKEN)
 
-    def _draft(self, order: IssueOrder) -> NewSerial:
+    def _draft(self, order: IssueOrder, predecessors: Collection[int]) -> NewSerial:
         """The certificate decided down to the last byte, and past every lint."""
         profile = self._profiles.profile_of(order.profile)
-        public_key = _public_key(order.public_key_der)
-        not_before = whole_second(order.at or self._clock.now())
-        # A subscriber's certificate must not outlive its issuer's (shell model of validation).
-        not_after = min(
-            last_second(not_before, profile.validity_days), self._certificate.not_valid_after_utc
-        )
-        if not self._certificate.not_valid_before_utc <= not_before < not_after:
-            raise Invalid(N_("Chứng thư CA không có hiệu lực vào thời điểm cấp."))
+        _require_readable(order.public_key_der)
+        if order.predecessor_id is not None and order.predecessor_id not in predecessors:
+            raise NotFound(N_("Không tìm thấy chứng thư được thay thế trong sổ cấp."))
+        not_before, not_after = self._validity(order, profile.validity_days)
         serial = new_serial()
-        draft = draft_personal(
-            issuer=self._certificate,
-            addresses=self._addresses,
+        draft = draft_certificate(
+            issuer=self._issuer,
             profile=profile,
             subject=order.subject,
-            public_key=public_key,
+            public_key_der=order.public_key_der,
             serial=serial,
             not_before=not_before,
             not_after=not_after,
         )
-        require_clean(draft.specimen_der, self._certificate, profile)
+        require_clean(draft.specimen_der, self._issuer, profile)
+        is_listed = profile.revocation_addresses
         return NewSerial(
             intent=order.intent,
             serial=serial,
             profile=profile.name,
-            common_name=spelled(order.subject.common_name),
-            email=mailbox(order.subject.email or ""),
+            common_name=written(NameOID.COMMON_NAME, order.subject.common_name),
+            email="" if order.subject.email is None else mailbox(order.subject.email),
             spki_sha256=hashlib.sha256(order.public_key_der).hexdigest(),
+            shard=shard_of(serial, self._issuer.crl_shards) if is_listed else None,
+            predecessor_id=order.predecessor_id,
             not_before=not_before,
             not_after=not_after,
             tbs_der=draft.tbs_der,
         )
+
+    def _validity(self, order: IssueOrder, days: int) -> tuple[datetime, datetime]:
+        """The first and the last second; `Invalid` when there would be none between them."""
+        first, last = self._issuer.validity
+        not_before = whole_second(order.at or self._clock.now())
+        if not first <= not_before < last:
+            raise Invalid(N_("Chứng thư CA không có hiệu lực vào thời điểm cấp."))
+        # A subscriber's certificate must not outlive its issuer's (shell model of validation).
+        not_after = min(last_second(not_before, days), last)
+        if order.not_after is not None:
+            not_after = min(not_after, whole_second(order.not_after))
+        if not_after <= not_before:
+            raise Invalid(N_("Thời hạn được yêu cầu cho chứng thư đã hết."), field="not_after")
+        return not_before, not_after
 
     def _finish(
         self,
@@ -185,17 +211,20 @@ class Issuing:
     ) -> None:
         """Signs the stored bytes and stores what came out, also when the HSM fails half-way.
 
-        `outcomes` gets an error for each that could not be signed; the others are in the ledger.
+        `outcomes` gets what was stored, and an error for each that could not be signed; those
+        that somebody else finished meanwhile are in the ledger alone.
         """
         if not reservations:
             return
         release()  # no connection is held while the HSM works
-        public_key = self._certificate.public_key()
+        issuer = self._issuer
         signed: list[tuple[Reservation, bytes]] = []
         try:
             with _held(self._key) as key:
                 for reservation in reservations:
-                    certificate_der = sign_tbs(key, reservation.tbs_der, public_key)
+                    certificate_der = sign_tbs(
+                        key, reservation.tbs_der, issuer.public_key, issuer.scheme
+                    )
                     signed.append((reservation, certificate_der))
         except SignerError as error:
             for reservation in reservations[len(signed) :]:
@@ -203,15 +232,16 @@ class Issuing:
         if not signed:
             return
         with transaction():
-            won = ledger.store(signed, self._clock.now())
-            self._audit.record_many(actor, [_issue_event(r, made) for r, made in won])
+            made = ledger.store(signed, self._clock.now())
+            self._audit.record_many(actor, [_issue_event(certificate) for certificate in made])
+        outcomes |= {certificate.intent: certificate for certificate in made}
 
     def _may_still_sign(self, reservation: Reservation) -> bool:
         """The stored bytes name this CA as their issuer and would not be expired at once."""
         fields = [element for _, element in der.children(reservation.tbs_der)]
         return (
-            fields[2] == signature_algorithm_der(self._certificate.public_key())
-            and fields[3] == raw_subject(self._certificate)
+            fields[2] == self._issuer.scheme.algorithm_der
+            and fields[3] == self._issuer.name_der
             and self._clock.now() < reservation.not_after
         )
 
@@ -237,26 +267,31 @@ _RACES = 5
 _OVERTAKEN = N_("Việc cấp chứng thư này đang được xử lý ở nơi khác; hãy thử lại sau ít giây.")
 
 
-def _public_key(public_key_der: bytes) -> Any:
+def _require_readable(public_key_der: bytes) -> None:
+    """The key is one that can be read, and written in the one way DER allows."""
     try:
-        return load_der_public_key(public_key_der)
+        public_key = load_der_public_key(public_key_der)
+        encoded = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise Invalid(
-            N_("Khóa công khai gửi tới CA không đọc được."), field="public_key"
-        ) from error
+        raise Invalid(_UNREADABLE, field="public_key") from error
+    if encoded != public_key_der:
+        raise Invalid(_UNREADABLE, field="public_key")
+
+
+_UNREADABLE = N_("Khóa công khai gửi tới CA không đọc được.")
 
 
 def _held(key: CaKey) -> AbstractContextManager[CaKey]:
     return key.held() if isinstance(key, HoldableKey) else nullcontext(key)
 
 
-def _issue_event(reservation: Reservation, certificate_der: bytes) -> Happening:
+def _issue_event(certificate: IssuedCertificate) -> Happening:
     return Happening(
         action="certificate.issue",
-        subject=f"certificate:{reservation.serial_hex}",
+        subject=f"certificate:{certificate.serial_hex}",
         details={
-            "intent": reservation.intent,
-            "sha256": hashlib.sha256(certificate_der).hexdigest(),
+            "intent": certificate.intent,
+            "sha256": hashlib.sha256(certificate.der).hexdigest(),
         },
     )
 

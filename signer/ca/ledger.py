@@ -3,14 +3,19 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from cryptography import x509
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from signer.ca.models import Certificate, CertificateBytes, CertificateState
-from signer.db import db
+from signer.db import Base, db
 
 EXISTING = (CertificateState.ISSUED, CertificateState.SUSPENDED, CertificateState.REVOKED)
+# Tables, not classes: what the ORM adds to a bulk statement costs as much as the statement.
+_CERTIFICATES = Base.metadata.tables[Certificate.__tablename__]
+_BYTES = Base.metadata.tables[CertificateBytes.__tablename__]
+_T = TypeVar("_T")
 _CHUNK = 500  # bound variables per statement stay far below SQLite's 32,766
 
 
@@ -44,6 +49,10 @@ class Reservation:
     id: int
     serial_hex: str
     intent: str
+    profile: str
+    email: str
+    spki_sha256: str
+    not_before: datetime
     not_after: datetime
     tbs_der: bytes
 
@@ -58,6 +67,8 @@ class NewSerial:
     common_name: str
     email: str
     spki_sha256: str
+    shard: int | None
+    predecessor_id: int | None
     not_before: datetime
     not_after: datetime
     tbs_der: bytes
@@ -68,13 +79,13 @@ def serial_hex(serial: int) -> str:
     return f"{serial:x}"
 
 
-def reserve(new: Sequence[NewSerial], at: datetime) -> None:
-    """Stores serials and their TBS in the open transaction.
+def reserve(new: Sequence[NewSerial], at: datetime) -> list[Reservation]:
+    """Stores serials and their TBS in the open transaction; what is to be signed now.
 
     SQLAlchemy's `IntegrityError` when an intent or serial is taken already.
     """
     db.session.execute(
-        insert(Certificate),
+        insert(_CERTIFICATES),
         [
             {
                 "serial_hex": serial_hex(entry.serial),
@@ -84,6 +95,8 @@ def reserve(new: Sequence[NewSerial], at: datetime) -> None:
                 "subject_cn": entry.common_name,
                 "subject_email": entry.email,
                 "spki_sha256": entry.spki_sha256,
+                "shard": entry.shard,
+                "predecessor_id": entry.predecessor_id,
                 "not_before": entry.not_before,
                 "not_after": entry.not_after,
                 "reserved_at": at,
@@ -93,39 +106,74 @@ def reserve(new: Sequence[NewSerial], at: datetime) -> None:
     )
     ids = _ids_of([entry.intent for entry in new])
     db.session.execute(
-        insert(CertificateBytes),
+        insert(_BYTES),
         [{"certificate_id": ids[entry.intent], "tbs_der": entry.tbs_der} for entry in new],
     )
+    return [
+        Reservation(
+            id=ids[entry.intent],
+            serial_hex=serial_hex(entry.serial),
+            intent=entry.intent,
+            profile=entry.profile,
+            email=entry.email,
+            spki_sha256=entry.spki_sha256,
+            not_before=entry.not_before,
+            not_after=entry.not_after,
+            tbs_der=entry.tbs_der,
+        )
+        for entry in new
+    ]
 
 
 def store(
     signed: Sequence[tuple[Reservation, bytes]], issued_at: datetime
-) -> list[tuple[Reservation, bytes]]:
+) -> list[IssuedCertificate]:
     """Writes certificates into their reserved rows, in the open transaction.
 
     Returns those that were written; the others were finished or abandoned by somebody else.
     """
-    ids = [reservation.id for reservation, _ in signed]
-    mine = set(
-        db.session.scalars(
-            select(Certificate.id)
-            .where(Certificate.id.in_(ids), Certificate.state == CertificateState.RESERVED)
-            .with_for_update()
+    mine: set[int] = set()
+    for part in _chunks([reservation.id for reservation, _ in signed]):
+        mine |= set(
+            db.session.scalars(
+                select(_CERTIFICATES.c.id)
+                .where(
+                    _CERTIFICATES.c.id.in_(part),
+                    _CERTIFICATES.c.state == CertificateState.RESERVED.value,
+                )
+                .with_for_update()
+            )
         )
-    )
+        db.session.execute(
+            update(_CERTIFICATES)
+            .where(_CERTIFICATES.c.id.in_(mine.intersection(part)))
+            .values(state=CertificateState.ISSUED.value, issued_at=issued_at)
+        )
     won = [(reservation, der) for reservation, der in signed if reservation.id in mine]
     if won:
         db.session.execute(
-            update(Certificate)
-            .where(Certificate.id.in_(mine))
-            .values(state=CertificateState.ISSUED.value, issued_at=issued_at)
-            .execution_options(synchronize_session=False)
+            update(_BYTES)
+            .where(_BYTES.c.certificate_id == bindparam("row"))
+            .values(certificate_der=bindparam("der")),
+            [{"row": reservation.id, "der": der} for reservation, der in won],
         )
-        db.session.execute(
-            update(CertificateBytes),
-            [{"certificate_id": r.id, "certificate_der": der} for r, der in won],
+    return [
+        IssuedCertificate(
+            id=reservation.id,
+            serial=int(reservation.serial_hex, 16),
+            serial_hex=reservation.serial_hex,
+            intent=reservation.intent,
+            state=CertificateState.ISSUED,
+            der=der,
+            email=reservation.email,
+            profile=reservation.profile,
+            spki_sha256=reservation.spki_sha256,
+            not_before=reservation.not_before,
+            not_after=reservation.not_after,
+            issued_at=issued_at,
         )
-    return won
+        for reservation, der in won
+    ]
 
 
 def known_intents(intents: Iterable[str]) -> dict[str, CertificateState]:
@@ -146,6 +194,10 @@ def reservations(intents: Sequence[str] | None = None) -> list[Reservation]:
             Certificate.id,
             Certificate.serial_hex,
             Certificate.intent,
+            Certificate.profile,
+            Certificate.subject_email,
+            Certificate.spki_sha256,
+            Certificate.not_before,
             Certificate.not_after,
             CertificateBytes.tbs_der,
         )
@@ -159,6 +211,10 @@ def reservations(intents: Sequence[str] | None = None) -> list[Reservation]:
             id=row.id,
             serial_hex=row.serial_hex,
             intent=row.intent,
+            profile=row.profile,
+            email=row.subject_email,
+            spki_sha256=row.spki_sha256,
+            not_before=row.not_before,
             not_after=row.not_after,
             tbs_der=row.tbs_der,
         )
@@ -209,6 +265,15 @@ def _ids_of(intents: list[str]) -> dict[str, int]:
     return found
 
 
+def existing_ids(ids: Iterable[int]) -> set[int]:
+    """Those of the ids that are rows of certificates which were issued."""
+    return set(
+        db.session.scalars(
+            select(Certificate.id).where(Certificate.id.in_(ids), Certificate.state.in_(EXISTING))
+        )
+    )
+
+
 def _issued(row: Certificate, der: bytes | None) -> IssuedCertificate:
     if der is None or row.issued_at is None:
         raise RuntimeError(f"certificate {row.id} is issued without its bytes")
@@ -228,5 +293,5 @@ def _issued(row: Certificate, der: bytes | None) -> IssuedCertificate:
     )
 
 
-def _chunks(items: list[str]) -> list[list[str]]:
+def _chunks(items: list[_T]) -> list[list[_T]]:
     return [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]

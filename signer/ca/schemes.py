@@ -100,6 +100,12 @@ def key_kind(public_key: Any) -> str:
     return "other"
 
 
+def key_algorithm_of(public_key: Any) -> str:
+    """The profiles' word for a key: p256, p384, rsa3072…; `other` for what they do not know."""
+    kind = key_kind(public_key)
+    return f"rsa{public_key.key_size}" if kind == "rsa" else kind
+
+
 _NULL = bytes((0x05, 0x00))
 _SHA_IDENTIFIERS = {  # RFC 4055 section 2.1, with its NULL parameters
     "sha256": bytes.fromhex("300d06096086480165030402010500"),

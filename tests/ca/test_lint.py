@@ -12,9 +12,12 @@ from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from signer.ca import Hierarchy, ProfileSet
-from signer.ca.certificate import Addresses, draft_personal, last_second, new_serial
-from signer.ca.lint import findings, pkilint_findings
-from tests.ca.factory import BASE_URL, START, facts
+from signer.ca import lint
+from signer.ca.certificate import Issuer, last_second
+from signer.ca.lint import SAMPLE_OF, findings, pkilint_findings, require_clean
+from signer.errors import Invalid
+from tests.ca.drafting import drafted, issuer_of
+from tests.ca.factory import START
 
 Builder = x509.CertificateBuilder
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -23,17 +26,13 @@ NOW = START.replace(microsecond=0)
 
 
 @pytest.fixture(scope="module")
-def good(hierarchy: Hierarchy, profiles: ProfileSet) -> x509.Certificate:
-    draft = draft_personal(
-        issuer=hierarchy.issuing,
-        addresses=Addresses(base_url=BASE_URL),
-        profile=profiles.profile_of("personal-signature"),
-        subject=facts(),
-        public_key=KEY.public_key(),
-        serial=new_serial(),
-        not_before=NOW,
-        not_after=last_second(NOW, 1825),
-    )
+def issuer(hierarchy: Hierarchy, profiles: ProfileSet) -> Issuer:
+    return issuer_of(hierarchy.issuing, profiles)
+
+
+@pytest.fixture(scope="module")
+def good(issuer: Issuer, profiles: ProfileSet) -> x509.Certificate:
+    draft = drafted(issuer, profiles.profile_of("personal-signature"))
     return x509.load_der_x509_certificate(draft.specimen_der)
 
 
@@ -142,16 +141,28 @@ SPOILED: list[tuple[str, Callable[[x509.Certificate], dict[str, object]]]] = [
         },
     ),
     (
-        "alternative_name_is_one_mailbox",
+        "alternative_name_is_one_mailbox_where_there_is_one",
         lambda _: {
             "drop": x509.SubjectAlternativeName,
             "extension": x509.SubjectAlternativeName([x509.DNSName("hanoi.gov.vn")]),
         },
     ),
     ("policy_is_the_profiles", lambda _: {"drop": x509.CertificatePolicies}),
-    ("issuer_certificate_has_an_address", lambda _: {"drop": x509.AuthorityInformationAccess}),
-    ("crl_has_an_address", lambda _: {"drop": x509.CRLDistributionPoints}),
-    ("no_other_extension", lambda _: {"extension": x509.OCSPNoCheck()}),
+    (
+        "issuer_and_responder_have_their_addresses",
+        lambda _: {"drop": x509.AuthorityInformationAccess},
+    ),
+    ("crl_is_where_the_serial_will_be_listed", lambda _: {"drop": x509.CRLDistributionPoints}),
+    ("no_check_is_the_profiles", lambda _: {"extension": x509.OCSPNoCheck()}),
+    (
+        "no_other_extension",
+        lambda _: {"extension": x509.TLSFeature([x509.TLSFeatureType.status_request])},
+    ),
+    (
+        "crl_is_where_the_serial_will_be_listed",
+        lambda g: {"serial_number": g.serial_number ^ 1},
+    ),
+    ("extended_key_usage_is_the_profiles", lambda _: {"flip": x509.ExtendedKeyUsage}),
     (
         "key_is_of_an_allowed_kind",
         lambda _: {"public_key": ec.generate_private_key(ec.SECP521R1()).public_key()},
@@ -160,32 +171,32 @@ SPOILED: list[tuple[str, Callable[[x509.Certificate], dict[str, object]]]] = [
 
 
 def test_a_good_certificate_breaks_no_rule(
-    good: x509.Certificate, hierarchy: Hierarchy, profiles: ProfileSet
+    good: x509.Certificate, issuer: Issuer, profiles: ProfileSet
 ) -> None:
     der = good.public_bytes(Encoding.DER)
-    assert findings(der, hierarchy.issuing, profiles.profile_of("personal-signature")) == ()
+    assert findings(der, issuer, profiles.profile_of("personal-signature")) == ()
 
 
 @pytest.mark.parametrize(("rule", "spoil"), SPOILED)
 def test_a_spoiled_certificate_breaks_the_rule(
     good: x509.Certificate,
-    hierarchy: Hierarchy,
+    issuer: Issuer,
     profiles: ProfileSet,
     rule: str,
     spoil: Callable[[x509.Certificate], dict[str, object]],
 ) -> None:
     der = remade(good, **spoil(good))  # type: ignore[arg-type]
-    found = findings(der, hierarchy.issuing, profiles.profile_of("personal-signature"))
+    found = findings(der, issuer, profiles.profile_of("personal-signature"))
     assert rule in {finding.rule for finding in found}
     assert all(finding.source for finding in found)
 
 
 def test_bytes_that_are_no_certificate_are_one_finding(
-    hierarchy: Hierarchy, profiles: ProfileSet
+    issuer: Issuer, profiles: ProfileSet
 ) -> None:
     profile = profiles.profile_of("personal-signature")
     for der in (b"", b"\x30\x03\x02\x01", b"not DER"):
-        assert [f.rule for f in findings(der, hierarchy.issuing, profile)] == ["it_parses"]
+        assert [f.rule for f in findings(der, issuer, profile)] == ["it_parses"]
 
 
 def test_pkilint_is_asked_and_heard(good: x509.Certificate) -> None:
