@@ -44,7 +44,9 @@ _CERTIFICATES = select(
     Certificate.not_before,
     Certificate.not_after,
     Certificate.reserved_at,
+    Certificate.revoked_at,
     Certificate.revocation_reason,
+    Certificate.invalid_since,
     CertificateBytes.tbs_der,
     CertificateBytes.certificate_der,
 ).outerjoin(CertificateBytes, CertificateBytes.certificate_id == Certificate.id)
@@ -290,19 +292,30 @@ def _check_history(row: AnyRow, events: Sequence[AnyRow]) -> Iterator[Finding]:
             told=told or CertificateState.RESERVED.value,
             state=row.state,
         )
-    elif told == "revoked":
-        reason = json.loads(events[-1].details).get("reason")
-        if reason != row.revocation_reason:
-            yield _broken(
-                Rule.HISTORY,
-                row.serial_hex,
-                N_("Lý do thu hồi chứng thư %(serial)s trong sổ khác với nhật ký."),
-            )
+    elif told in ("revoked", "suspended") and not _is_revoked_as(events[-1], row):
+        yield _broken(
+            Rule.HISTORY,
+            row.serial_hex,
+            N_("Ngày hay lý do thu hồi chứng thư %(serial)s trong sổ khác với nhật ký."),
+        )
 
 
 def _is_issued_as(event: AnyRow, row: AnyRow) -> bool:
     noted = json.loads(event.details).get("sha256")
     return bool(noted == hashlib.sha256(row.certificate_der or b"").hexdigest())
+
+
+def _is_revoked_as(event: AnyRow, row: AnyRow) -> bool:
+    """Reason and dates are those of the act; release 0001 recorded the reason alone."""
+    noted = json.loads(event.details)
+    if "revoked_at" not in noted:
+        return bool(noted.get("reason") == row.revocation_reason)
+    held = {
+        "reason": row.revocation_reason,
+        "revoked_at": row.revoked_at.isoformat(),
+        "invalid_since": row.invalid_since and row.invalid_since.isoformat(),
+    }
+    return all(noted.get(name) == value for name, value in held.items())
 
 
 def _events_of(serials: Collection[str]) -> dict[str, list[AnyRow]]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,13 +20,13 @@ from sqlalchemy import func, select
 from signer.audit.models import AuditEvent
 from signer.ca import der
 from signer.ca.checking import check_known, is_signed_by_one_of
+from signer.ca.crl_ledger import LISTED
 from signer.ca.invariants import AnyRow, AnySelect, Finding, Progress, Rule, pages
-from signer.ca.models import Certificate, CertificateState, Crl, OcspAnswer
+from signer.ca.models import Certificate, Crl, OcspAnswer
 from signer.ca.schemes import scheme_of_algorithm
 from signer.db import db
 from signer.errors import N_
 
-_LISTED = (CertificateState.REVOKED, CertificateState.SUSPENDED, CertificateState.ABANDONED)
 _REASONS = {  # the ledger's words for RFC 5280 section 5.3.1
     x509.ReasonFlags.key_compromise: "key_compromise",
     x509.ReasonFlags.ca_compromise: "ca_compromise",
@@ -41,10 +42,11 @@ _REASONS = {  # the ledger's words for RFC 5280 section 5.3.1
 
 @dataclass(frozen=True)
 class _Line:
-    """One certificate as a list or an answer has it, in the ledger's words."""
+    """One certificate as a list has it, in the ledger's words."""
 
-    at: datetime | None
-    reason: str | None
+    at: datetime
+    reason: str
+    invalid_since: datetime | None
 
 
 def check_lists(authorities: Sequence[x509.Certificate], published: Path) -> Iterator[Finding]:
@@ -52,13 +54,7 @@ def check_lists(authorities: Sequence[x509.Certificate], published: Path) -> Ite
 
     One list at a time is in memory. `published` is the folder of static files; it may be absent.
     """
-    for page in pages(select(Crl.number, Crl.sha256), Crl.number):
-        recorded = _published_hashes([row.number for row in page if row.sha256])
-        for row in page:
-            if row.sha256 != recorded.get(row.number):
-                yield _crl(
-                    row, N_("CRL số %(number)d không phải bản mà nhật ký đã ghi khi công bố.")
-                )
+    yield from _check_published()
     newest = select(func.max(Crl.number)).where(Crl.sha256.is_not(None)).group_by(Crl.shard)
     for number in db.session.scalars(newest).all():
         row = db.session.execute(_LISTS.where(Crl.number == number)).one()
@@ -69,12 +65,15 @@ def check_lists(authorities: Sequence[x509.Certificate], published: Path) -> Ite
 def check_answers(
     authorities: Sequence[x509.Certificate], *, on_progress: Progress
 ) -> Iterator[Finding]:
-    """Every stored OCSP answer is signed for us and says of its certificate what the ledger says."""
+    """Every stored OCSP answer is signed for us and says of its serial what the ledger says."""
     responders: dict[bytes, list[Finding]] = {}
-    for page in pages(_ANSWERS, OcspAnswer.certificate_id):
-        for row in page:
+    answered = select(OcspAnswer.certificate_id).distinct()
+    for page in pages(answered, OcspAnswer.certificate_id):
+        of_these = OcspAnswer.certificate_id.in_([row.certificate_id for row in page])
+        rows = db.session.execute(_ANSWERS.where(of_these)).all()
+        for row in rows:
             yield from _check_answer(row, authorities, responders)
-        on_progress(len(page))
+        on_progress(len(rows))
 
 
 def count_answers() -> int:
@@ -96,20 +95,36 @@ _LISTS = select(
 )
 
 
-def _published_hashes(numbers: Sequence[int]) -> dict[int, str]:
-    subjects = [f"crl:{number}" for number in numbers]
-    events = select(AuditEvent.subject, AuditEvent.details).where(
-        AuditEvent.action == "crl.publish", AuditEvent.subject.in_(subjects)
+def _check_published() -> Iterator[Finding]:
+    """Every list that was signed was recorded, and every one recorded is here."""
+    events = select(AuditEvent.seq, AuditEvent.subject, AuditEvent.details).where(
+        AuditEvent.action == "crl.publish"
     )
-    return {
-        int(event.subject.removeprefix("crl:")): json.loads(event.details)["sha256"]
-        for event in db.session.execute(events)
-    }
+    unrecorded = N_("CRL số %(number)d không phải bản mà nhật ký đã ghi khi công bố.")
+    for page in pages(events, AuditEvent.seq):
+        recorded = {int(e.subject.removeprefix("crl:")): json.loads(e.details) for e in page}
+        rows = select(Crl.number, Crl.sha256).where(Crl.number.in_(recorded))
+        held = {row.number: row.sha256 for row in db.session.execute(rows)}
+        for number, details in recorded.items():
+            if held.get(number) != details["sha256"]:
+                yield _crl(number, unrecorded)
+    signed = select(Crl.number).where(Crl.sha256.is_not(None))
+    for page in pages(signed, Crl.number):
+        subjects = {f"crl:{row.number}": row.number for row in page}
+        told = set(
+            db.session.scalars(
+                select(AuditEvent.subject).where(
+                    AuditEvent.action == "crl.publish", AuditEvent.subject.in_(subjects)
+                )
+            )
+        )
+        for subject in subjects.keys() - told:
+            yield _crl(subjects[subject], unrecorded)
 
 
 def _check_list(row: AnyRow, authorities: Sequence[x509.Certificate]) -> Iterator[Finding]:
     if row.der is None or hashlib.sha256(row.der).hexdigest() != row.sha256:
-        yield _crl(row, N_("Nội dung của CRL số %(number)d đã bị sửa hoặc không còn."))
+        yield _crl(row.number, N_("Nội dung của CRL số %(number)d đã bị sửa hoặc không còn."))
         return
     try:
         crl = x509.load_der_x509_crl(row.der)
@@ -117,18 +132,15 @@ def _check_list(row: AnyRow, authorities: Sequence[x509.Certificate]) -> Iterato
         if not _verifies(
             authorities, algorithm, der.content(signature)[1:], crl.tbs_certlist_bytes
         ):
-            yield _crl(row, N_("Chữ ký của CA trên CRL số %(number)d sai."))
+            yield _crl(row.number, N_("Chữ ký của CA trên CRL số %(number)d sai."))
         if not _names_itself(crl, row):
-            yield _crl(row, N_("CRL số %(number)d ghi số, phần hoặc thời gian khác với sổ."))
-        lines = {
-            entry.serial_number: _Line(entry.revocation_date_utc, _reason_of(entry))
-            for entry in crl
-        }
+            yield _crl(row.number, N_("CRL số %(number)d ghi số, phần hoặc thời gian khác với sổ."))
+        lines = {entry.serial_number: _line_of(entry) for entry in crl}
     except ValueError:
-        yield _crl(row, N_("Nội dung của CRL số %(number)d không đọc được."))
+        yield _crl(row.number, N_("Nội dung của CRL số %(number)d không đọc được."))
         return
     if not len(lines) == len(crl) == row.entries:
-        yield _crl(row, N_("CRL số %(number)d có số dòng khác với sổ hoặc có dòng lặp lại."))
+        yield _crl(row.number, N_("CRL số %(number)d có số dòng khác với sổ hoặc có dòng lặp lại."))
     yield from _check_lines(row, lines)
 
 
@@ -140,27 +152,31 @@ def _check_lines(row: AnyRow, lines: dict[int, _Line]) -> Iterator[Finding]:
             Certificate.serial_hex,
             func.coalesce(Certificate.revoked_at, Certificate.reserved_at).label("at"),
             func.coalesce(Certificate.revocation_reason, "unspecified").label("reason"),
+            Certificate.invalid_since,
         )
-        .where(Certificate.state.in_(_LISTED))
+        .where(Certificate.state.in_(LISTED))
         .execution_options(yield_per=1000)
     )
     if row.shard is not None:
         listed = listed.where(Certificate.shard == row.shard)
-    for held in db.session.execute(listed):
-        line = lines.pop(int(held.serial_hex, 16), None)
-        if line != _Line(held.at, held.reason) and not _changed(held.serial_hex, since):
-            sentence = (
-                N_("CRL số %(number)d thiếu chứng thư %(serial)s đã bị thu hồi.")
-                if line is None
-                else N_(
-                    "CRL số %(number)d ghi ngày hay lý do khác với sổ cho chứng thư %(serial)s."
+    with closing(db.session.execute(listed)) as rows:
+        for held in rows:
+            line = lines.pop(int(held.serial_hex, 16), None)
+            if line != _Line(held.at, held.reason, held.invalid_since) and not _changed(
+                held.serial_hex, since
+            ):
+                sentence = (
+                    N_("CRL số %(number)d thiếu chứng thư %(serial)s đã bị thu hồi.")
+                    if line is None
+                    else N_(
+                        "CRL số %(number)d ghi ngày hay lý do khác với sổ cho chứng thư %(serial)s."
+                    )
                 )
-            )
-            yield _crl(row, sentence, serial=held.serial_hex)
+                yield _crl(row.number, sentence, serial=held.serial_hex)
     for serial in lines:
         if not _changed(f"{serial:x}", since):  # it was released since
             yield _crl(
-                row,
+                row.number,
                 N_("CRL số %(number)d có chứng thư %(serial)s mà sổ không ghi là bị thu hồi."),
                 serial=f"{serial:x}",
             )
@@ -201,12 +217,14 @@ def _names_itself(crl: x509.CertificateRevocationList, row: AnyRow) -> bool:
     )
 
 
-def _reason_of(entry: x509.RevokedCertificate) -> str:
-    try:
-        reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
-    except x509.ExtensionNotFound:
-        return "unspecified"
-    return _REASONS[reason]
+def _line_of(entry: x509.RevokedCertificate) -> _Line:
+    reason, invalid_since = "unspecified", None
+    for extension in entry.extensions:
+        if isinstance(extension.value, x509.CRLReason):
+            reason = _REASONS[extension.value.reason]
+        if isinstance(extension.value, x509.InvalidityDate):
+            invalid_since = extension.value.invalidity_date_utc
+    return _Line(entry.revocation_date_utc, reason, invalid_since)
 
 
 def _check_file(row: AnyRow, published: Path) -> Iterator[Finding]:
@@ -214,22 +232,24 @@ def _check_file(row: AnyRow, published: Path) -> Iterator[Finding]:
     name = "issuing.crl" if row.shard is None else f"crl/{row.shard}.crl"
     file = published / "pki" / name
     if file.exists() and hashlib.sha256(file.read_bytes()).hexdigest() != row.sha256:
-        yield _crl(row, N_("Tệp %(file)s đang công bố không phải CRL số %(number)d."), file=name)
+        yield _crl(
+            row.number, N_("Tệp %(file)s đang công bố không phải CRL số %(number)d."), file=name
+        )
 
 
-def _crl(row: AnyRow, sentence: str, **values: object) -> Finding:
+def _crl(number: int, sentence: str, **values: object) -> Finding:
     return Finding(
         rule=Rule.CRL,
-        row=f"crl:{row.number}",
+        row=f"crl:{number}",
         sentence=sentence,
-        values={"number": row.number} | values,
+        values={"number": number} | values,
     )
 
 
 # Answers ---------------------------------------------------------------------------------------
 
 _ANSWERS: AnySelect = select(
-    OcspAnswer.certificate_id,
+    OcspAnswer.cert_id,
     OcspAnswer.der,
     OcspAnswer.this_update,
     OcspAnswer.next_update,
@@ -256,6 +276,8 @@ def _check_answer(
         _, algorithm, signature = _signed_parts(row.der)
         if not _verifies(signers, algorithm, signature, answer.tbs_response_bytes):
             yield broken(N_("Chữ ký trên câu trả lời OCSP về chứng thư %(serial)s sai."))
+        if row.cert_id not in answer.tbs_response_bytes:
+            yield broken(N_("Câu trả lời OCSP về chứng thư %(serial)s không nhắc lại câu hỏi."))
         says = (
             f"{answer.serial_number:x}",
             answer.this_update_utc,
@@ -268,7 +290,7 @@ def _check_answer(
         yield broken(N_("Câu trả lời OCSP đã lưu về chứng thư %(serial)s không đọc được."))
         return
     revoked_at = None
-    if row.state in _LISTED:
+    if row.state in LISTED:
         revoked_at = row.revoked_at or row.reserved_at
     status = ocsp.OCSPCertStatus.GOOD if revoked_at is None else ocsp.OCSPCertStatus.REVOKED
     reason = row.revocation_reason if revoked_at is not None else None
