@@ -134,7 +134,6 @@ class TimestampAuthority:
 class _Template:
     """All of a token that the TSA's certificate decides."""
 
-    certificate: x509.Certificate
     scheme: SignatureScheme
     public_key: object
     not_before: datetime
@@ -197,7 +196,6 @@ def _template(
     # RFC 8933 section 4: the algorithms are signed too, so that neither can be swapped.
     algorithms = der.tlv(der.SEQUENCE, digest_algorithm, b"\xa1" + scheme.algorithm_der[1:])
     return _Template(
-        certificate=certificate,
         scheme=scheme,
         public_key=public_key,
         not_before=certificate.not_valid_before_utc,

@@ -97,6 +97,10 @@ REFUSALS = {
     "a critical extension": (extended(CRITICAL), Failure.UNACCEPTED_EXTENSION),
     "no extension in extensions": (extended(), Failure.BAD_DATA_FORMAT),
     "an extension without a value": (extended(sequence(der.oid("1.2"))), Failure.BAD_DATA_FORMAT),
+    "an extension with a fourth field": (
+        extended(der.tlv(der.SEQUENCE, *(part for _, part in der.children(CRITICAL)), V1)),
+        Failure.BAD_DATA_FORMAT,
+    ),
     "an extension that is none": (extended(der.integer(1)), Failure.BAD_DATA_FORMAT),
     # structure
     "nothing": (b"", Failure.BAD_DATA_FORMAT),
