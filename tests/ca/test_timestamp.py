@@ -12,7 +12,12 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -23,7 +28,7 @@ from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from signer.ca import Hierarchy
+from signer.ca import Authority, Hierarchy, SubjectFacts
 from signer.ca.roles import RoleSigner
 from signer.ca.timestamp import TimestampAuthority
 from signer.ca.timestamp_request import Failure
@@ -185,7 +190,9 @@ def test_each_token_has_its_own_serial(tsa: TimestampAuthority) -> None:
 
 
 @pytest.mark.parametrize(
-    "nonce", [0, 1, 127, 128, -1, -129, 255, 1 << 63, (1 << 160) - 1, (1 << 2048) + 5]
+    "nonce",
+    [0, 1, 127, 128, -1, -129, 1 << 63, (1 << 160) - 1, (1 << 2048) + 5],
+    ids=lambda nonce: f"{nonce.bit_length()} bits",
 )
 def test_a_nonce_comes_back_as_it_was(tsa: TimestampAuthority, nonce: int) -> None:
     info, _ = granted(tsa.answer(query(nonce=nonce)))
@@ -333,6 +340,30 @@ def test_the_certificate_must_be_for_time_stamps_alone(
     signer = tsa_signer(key, ca_keys.issuing, hierarchy.issuing, **changes)  # type: ignore[arg-type]
     with pytest.raises(ConfigError):
         tsa_of(signer, hierarchy, clock).answer(query())
+
+
+def test_the_ledgers_tsa_certificate_stamps(
+    authority: Authority, hsm: Hsm, hierarchy: Hierarchy, clock: MovableClock, tmp_path: Path
+) -> None:
+    """What the profile tsa-signer issues is what RFC 3161 asks of a TSA, in openssl's eyes too."""
+    key = ensure_ca_key(hsm, "tsa-tests-p256")
+    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    made = authority.issue(
+        intent="tsa-1",
+        subject=SubjectFacts(
+            common_name="Dịch vụ dấu thời gian nội bộ",
+            organisation="ỦY BAN NHÂN DÂN THÀNH PHỐ HÀ NỘI",
+            units=(),
+            locality="Hà Nội",
+        ),
+        public_key_der=spki,
+        profile="tsa-signer",
+        actor="system",
+    )
+    signer = RoleSigner(key=key, certificate=x509.load_der_x509_certificate(made.der))
+    files = Files(tmp_path, hierarchy, signer)
+    reply = files.keep("reply", tsa_of(signer, hierarchy, clock).answer(query()))
+    assert "Verification: OK" in files.verify("-data", files.data, "-in", reply)
 
 
 def test_a_new_certificate_is_used_at_once(
