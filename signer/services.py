@@ -15,6 +15,7 @@ from signer.dossiers.service import Dossiers
 from signer.files import Files
 from signer.inventory.logins import Logins
 from signer.inventory.service import Inventory
+from signer.issuance.revoking import REVOKE_JOB_KIND
 from signer.issuance.service import JOB_KIND, Issuance
 from signer.jobs import Jobs
 from signer.jobs.service import Handler
@@ -47,7 +48,10 @@ class Services:
     @property
     def job_handlers(self) -> Mapping[str, Handler]:
         """Which room does which kind of job."""
-        return {JOB_KIND: self.issuance.issuing.issue_items}
+        return {
+            JOB_KIND: self.issuance.issuing.issue_items,
+            REVOKE_JOB_KIND: self.issuance.revoking.revoke_items,
+        }
 
 
 def services() -> Services:

@@ -2,26 +2,27 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, func, select, update
 
-from signer.accounts import Actor, Permission, in_subtree, visible
+from signer.accounts import Actor, Permission, visible
 from signer.audit import Audit
 from signer.ca.authority import Authority
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import db, move_state, transaction
-from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
+from signer.errors import N_, Forbidden, Invalid, NotFound
 from signer.inventory.models import OrgUnit, Person
 from signer.inventory.service import Inventory, Page
-from signer.inventory.states import STATE_RULES
+from signer.issuance.expiring import Expiring, ExpiringView
 from signer.issuance.issuing import Issuing
+from signer.issuance.kinds import RequestKind
 from signer.issuance.models import CertificateRequest, Decision, RequestItem
+from signer.issuance.requesting import COUNTED_STATES, Requesting
+from signer.issuance.revoking import REVOKE_JOB_KIND, Revoking
 from signer.issuance.states import SigningState, Standing, in_state, is_covered, is_pending
 from signer.issuance.states import states_of as _states_of
 from signer.issuance.views import (
     CreatedRequest,
-    Refused,
     RequestPerson,
     RequestView,
     request_rows,
@@ -31,7 +32,6 @@ from signer.pkcs11.vault import Vault
 
 JOB_KIND = "issue"
 _REASON_LENGTH = 500
-COUNTED_STATES = tuple(state for state, rule in STATE_RULES.items() if rule.counted)
 
 
 class Issuance:
@@ -51,7 +51,10 @@ class Issuance:
         self._audit = audit
         self._jobs = jobs
         self._inventory = inventory
+        self._requesting = Requesting(settings, clock, audit, inventory)
+        self._expiring = Expiring(settings, clock)
         self.issuing = Issuing(settings, clock, audit, vault, authority)
+        self.revoking = Revoking(settings, clock, audit, jobs, authority)
 
     def create(
         self,
@@ -61,28 +64,17 @@ class Issuance:
         unit_code: str | None = None,
         lacking: bool = False,
         person_codes: Sequence[str] = (),
+        kind: RequestKind = RequestKind.ISSUE,
     ) -> CreatedRequest:
-        """One pending request for everybody lacking in the unit's subtree, or for named people.
-
-        People who cannot be asked for (no official e-mail, covered already, in another open
-        request, not working) are listed as refused and the others go on. Raises `Forbidden` when
-        one of the people is outside the actor's units.
-        """
-        reason = reason.strip()
-        if not reason or len(reason) > _REASON_LENGTH:
-            raise Invalid(N_("Hãy ghi lý do đề nghị, không quá 500 ký tự."), field="reason")
-        if lacking == bool(person_codes):
-            raise Invalid(N_("Hãy chọn người cần cấp, hoặc cả đơn vị, nhưng không cả hai."))
-        people = self._wanted(actor, unit_code, person_codes)
-        ready, refused = self._sift(people)
-        if not ready:
-            return CreatedRequest(id=None, persons=0, refused=tuple(refused))
-        unit_id, unit_path = self._common_unit([person.unit_path for person in ready])
-        if actor.account_id is None:
-            raise Forbidden(N_("Đề nghị phải do một tài khoản có tên lập."))
-        with transaction():
-            request_id = self._store(actor, reason, unit_id, unit_path, [p.id for p in ready])
-        return CreatedRequest(id=request_id, persons=len(ready), refused=tuple(refused))
+        """See `Requesting.create`."""
+        return self._requesting.create(
+            actor,
+            reason=reason,
+            unit_code=unit_code,
+            lacking=lacking,
+            person_codes=person_codes,
+            kind=kind,
+        )
 
     def requests(
         self,
@@ -215,10 +207,38 @@ class Issuance:
             self._audit.record(actor.name, "request.cancelled", f"request:{request_id}")
 
     def cancel_job(self, actor: Actor, job_id: int) -> None:
-        """The job issues no more; people it did not reach may be asked for again."""
-        actor.require(Permission.CERTIFICATE_ISSUE, self._jobs.job_of(job_id).scope_path)
+        """The job does no more; people it did not reach may be asked for (or ordered) again."""
+        job = self._jobs.job_of(job_id)
+        is_order = job.kind == REVOKE_JOB_KIND
+        actor.require(
+            Permission.CERTIFICATE_REVOKE if is_order else Permission.CERTIFICATE_ISSUE,
+            job.scope_path,
+        )
         mine = CertificateRequest.job_id == job_id
-        self._jobs.cancel(job_id, actor.name, in_same_commit=lambda: self._close_items(mine))
+
+        def free() -> None:
+            self.revoking.cancel(job_id) if is_order else self._close_items(mine)
+
+        self._jobs.cancel(job_id, actor.name, in_same_commit=free)
+
+    def expiring(
+        self,
+        actor: Actor,
+        *,
+        within_days: int,
+        unit_code: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Page[ExpiringView]:
+        """The certificates in force that run out within so many days, the soonest first."""
+        path = self._inventory.unit_of(unit_code).path if unit_code is not None else None
+        return self._expiring.page(
+            actor, within_days=within_days, unit_path=path, after=after, limit=limit
+        )
+
+    def count_expiring(self, actor: Actor) -> dict[int, int]:
+        """How many certificates run out within each of `expiry_alert_days`."""
+        return self._expiring.count(actor)
 
     def states_of(self, person_ids: Sequence[int]) -> dict[int, Standing]:
         """Where each of these people stands now."""
@@ -277,97 +297,6 @@ class Issuance:
         person = self._inventory.person_of(actor, person_code)
         actor.require(Permission.CERTIFICATE_REVOKE, person.unit_path)
         self.issuing.replace_key(person.id, actor.name)
-
-    def _wanted(
-        self, actor: Actor, unit_code: str | None, person_codes: Sequence[str]
-    ) -> list[Person]:
-        statement = select(Person).order_by(Person.unit_path, Person.sort_key, Person.id)
-        if unit_code is not None:
-            unit = self._inventory.unit_of(unit_code)
-            actor.require(Permission.REQUEST_CREATE, unit.path)
-            statement = statement.where(in_subtree(Person.unit_path, unit.path))
-        if person_codes:
-            found = list(db.session.scalars(statement.where(Person.code.in_(person_codes))))
-            missing = sorted(set(person_codes) - {person.code for person in found})
-            if missing:
-                raise NotFound(N_("Không tìm thấy cán bộ có mã %(code)s."), code=missing[0])
-            for person in found:
-                actor.require(Permission.REQUEST_CREATE, person.unit_path)
-            return found
-        actor.require(Permission.REQUEST_CREATE)
-        lacking = in_state(Person.id, SigningState.LACKING, self._clock.now())
-        statement = visible(
-            actor,
-            Permission.REQUEST_CREATE,
-            statement.where(lacking, Person.state.in_(COUNTED_STATES)),
-            Person.unit_path,
-        )
-        return list(db.session.scalars(statement))
-
-    def _sift(self, people: Sequence[Person]) -> tuple[list[Person], list[Refused]]:
-        states = self.states_of([person.id for person in people])
-        ready: list[Person] = []
-        refused: list[Refused] = []
-        for person in people:
-            sentence = self._why_not(person, states[person.id].state)
-            if sentence is None:
-                ready.append(person)
-            else:
-                refused.append(Refused(code=person.code, name=person.full_name, sentence=sentence))
-        return ready, refused
-
-    def _why_not(self, person: Person, state: SigningState) -> str | None:
-        if not STATE_RULES[person.state].may_sign:
-            return N_("Người này không còn ở trạng thái công tác được cấp chữ ký số.")
-        if not person.email:
-            return N_("Chưa có thư điện tử công vụ; hãy bổ sung rồi lập đề nghị lại.")
-        if state in (SigningState.READY, SigningState.ACTIVE, SigningState.LOCKED):
-            return N_("Đã có chứng thư chữ ký số còn hiệu lực.")
-        if state in (SigningState.REQUESTED, SigningState.APPROVED, SigningState.FAILED):
-            return N_("Đã có trong một đề nghị khác chưa giải quyết xong.")
-        return None
-
-    def _common_unit(self, paths: Sequence[str]) -> tuple[int, str]:
-        first, last = min(paths), max(paths)
-        common = ""
-        for part, other in zip(first.split("."), last.split("."), strict=False):
-            if part != other or not part:
-                break
-            common += part + "."
-        unit_id = db.session.scalar(select(OrgUnit.id).where(OrgUnit.path == common))
-        if unit_id is None:
-            raise NotFound(N_("Những người này không thuộc chung một đơn vị nào."))
-        return unit_id, common
-
-    def _store(
-        self, actor: Actor, reason: str, unit_id: int, unit_path: str, person_ids: Sequence[int]
-    ) -> int:
-        request = CertificateRequest(
-            state="pending",
-            reason=reason,
-            unit_id=unit_id,
-            unit_path=unit_path,
-            requester_id=actor.account_id,
-            requested_by=actor.display_name,
-            requested_at=self._clock.now(),
-            persons=len(person_ids),
-        )
-        db.session.add(request)
-        db.session.flush()
-        rows = [
-            {"request_id": request.id, "person_id": person_id, "state": "open"}
-            for person_id in person_ids
-        ]
-        try:
-            db.session.execute(insert(RequestItem), rows)
-        except IntegrityError as error:
-            raise Conflict(
-                N_("Có người vừa được đưa vào một đề nghị khác; hãy tải lại danh sách.")
-            ) from error
-        self._audit.record(
-            actor.name, "request.created", f"request:{request.id}", persons=len(person_ids)
-        )
-        return request.id
 
     def _to_decide(self, actor: Actor, request_id: int) -> RequestView:
         request = self.request_of(actor, request_id)

@@ -24,6 +24,7 @@ class SigningState(StrEnum):
     READY = "ready"
     ACTIVE = "active"
     LOCKED = "locked"
+    SUSPENDED = "suspended"
     EXPIRED = "expired"
     REVOKED = "revoked"
 
@@ -36,9 +37,16 @@ STATE_NAMES: dict[SigningState, str] = {
     SigningState.READY: N_("Đã cấp, chờ kích hoạt"),
     SigningState.ACTIVE: N_("Đang hoạt động"),
     SigningState.LOCKED: N_("Bị khóa do nhập sai mã PIN"),
+    SigningState.SUSPENDED: N_("Đang tạm dừng"),
     SigningState.EXPIRED: N_("Đã hết hạn"),
     SigningState.REVOKED: N_("Đã thu hồi"),
 }
+
+
+HAS_CERTIFICATE = frozenset(
+    {SigningState.READY, SigningState.ACTIVE, SigningState.LOCKED, SigningState.SUSPENDED}
+)
+"""The states of those who hold a certificate that is neither expired nor revoked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +62,10 @@ class Standing:
 
 
 def is_covered(person_id: InstrumentedAttribute[int], at: datetime) -> ColumnElement[bool]:
-    """SQL: the person holds a certificate that is valid at the instant."""
+    """SQL: the person holds a certificate that is valid at the instant.
+
+    A suspended one is not: nobody can sign with it.
+    """
     return exists(
         select(SigningKey.id)
         .join(Certificate, Certificate.id == SigningKey.certificate_id)
@@ -108,9 +119,12 @@ def in_state(
         .join(Certificate, Certificate.id == SigningKey.certificate_id)
         .where(SigningKey.person_id == person_id)
     )
+    suspended = exists(ended.where(Certificate.state == "suspended", Certificate.not_after >= at))
+    if state == SigningState.SUSPENDED:
+        return suspended
     if state == SigningState.REVOKED:
-        return and_(~covered, exists(ended.where(Certificate.state == "revoked")))
-    return and_(~covered, exists(ended.where(Certificate.not_after < at)))
+        return and_(~covered, ~suspended, exists(ended.where(Certificate.state == "revoked")))
+    return and_(~covered, ~suspended, exists(ended.where(Certificate.not_after < at)))
 
 
 def states_of(person_ids: list[int], at: datetime) -> dict[int, Standing]:
@@ -139,6 +153,8 @@ def _read_certificates(states: dict[int, Standing], at: datetime) -> None:
             state = SigningState.REVOKED
         elif not_after < at:
             state = SigningState.EXPIRED
+        elif certificate_state == "suspended":
+            state = SigningState.SUSPENDED
         elif key_state == "retired":  # being replaced: locked until the row of the new key follows
             state = SigningState.LOCKED
         else:
@@ -153,12 +169,8 @@ def _read_open_items(states: dict[int, Standing]) -> None:
         .where(RequestItem.person_id.in_(list(states)), RequestItem.state == "open")
     )
     for person_id, error, request_state in rows:
-        if states[person_id].state in (
-            SigningState.READY,
-            SigningState.ACTIVE,
-            SigningState.LOCKED,
-        ):
-            continue
+        if states[person_id].state in HAS_CERTIFICATE:
+            continue  # it counts whatever else is asked for: a renewal, a change
         if error is not None:
             states[person_id] = Standing(state=SigningState.FAILED, **json.loads(error))
         elif request_state == "approved":

@@ -16,6 +16,8 @@ class RequestView:
     """A request as lists and pages show it."""
 
     id: int
+    kind: str
+    """A `RequestKind`."""
     state: str
     reason: str
     unit_code: str
@@ -68,6 +70,7 @@ def request_rows() -> Select[*tuple[Any, ...]]:
     return (
         select(
             CertificateRequest.id,
+            CertificateRequest.kind,
             CertificateRequest.state,
             CertificateRequest.reason,
             CertificateRequest.unit_path,

@@ -17,6 +17,7 @@ _STANDING_KINDS: dict[SigningState, str] = {
     SigningState.READY: "info",
     SigningState.ACTIVE: "ok",
     SigningState.LOCKED: "bad",
+    SigningState.SUSPENDED: "wait",
     SigningState.EXPIRED: "mute",
     SigningState.REVOKED: "mute",
 }

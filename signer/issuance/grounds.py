@@ -1,0 +1,294 @@
+"""On what ground a certificate may be ended, held or changed: the closed lists of the decree (R25).
+
+Decree 68/2024/NĐ-CP article 15 (change of information) and article 17 (revocation). Expiry, which
+article 17 also names, needs no act. Holding a certificate is not in the decree: the city suspends
+its use while somebody is suspended from duty, or while an exposed key is only suspected.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from signer.ca.crl import RevocationReason
+from signer.errors import N_
+from signer.inventory.states import PersonState
+
+
+class Act(StrEnum):
+    """What is done to a certificate; the values of `revocation.kind`."""
+
+    REVOKE = "revoke"
+    SUSPEND = "suspend"
+    RELEASE = "release"
+    CHANGE = "change"
+    """Only as a draft: the clerk requests a certificate with new data, or revokes."""
+
+
+class Holder(StrEnum):
+    """Whose certificates a ground is about."""
+
+    ANYBODY = "anybody"
+    PERSON = "person"
+    BODY = "body"
+    SYSTEM = "system"
+
+
+class Ground(StrEnum):
+    """One line of the closed lists; the values of `revocation.ground`."""
+
+    KEY_EXPOSED = "key_exposed"
+    DEVICE_LOST = "device_lost"
+    DEVICE_UNSAFE = "device_unsafe"
+    DEVICE_BROKEN = "device_broken"
+    PROSECUTION_REQUEST = "prosecution_request"
+    POLICE_REQUEST = "police_request"
+    MANAGING_BODY_REQUEST = "managing_body_request"
+    NEW_POSITION = "new_position"
+    RETIRED = "retired"
+    RESIGNED = "resigned"
+    DECEASED = "deceased"
+    BODY_DISSOLVED = "body_dissolved"
+    BODY_SPLIT = "body_split"
+    BODY_MERGED = "body_merged"
+    SYSTEM_STOPPED = "system_stopped"
+    CHANGED_BODY = "changed_body"
+    CHANGED_EMAIL = "changed_email"
+    BODY_RENAMED = "body_renamed"
+    BODY_MOVED = "body_moved"
+    SYSTEM_RENAMED = "system_renamed"
+    SYSTEM_UPGRADED = "system_upgraded"
+    SUSPENDED_FROM_DUTY = "suspended_from_duty"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroundRule:
+    """What a ground says, where it stands, and what it allows."""
+
+    code: Ground
+    label: str
+    source: str
+    holder: Holder
+    acts: frozenset[Act]
+    reason: RevocationReason
+    """What the CRL says when the certificate is revoked on it; a suspension is always a hold."""
+    needs_document: bool
+    """The decree asks for a paper. Where a key may be in wrong hands the paper follows (R28)."""
+    is_urgent: bool
+    """Done before the answer is there, whatever the number of people."""
+
+
+_ARTICLE_15 = N_("Nghị định 68/2024/NĐ-CP, Điều 15")
+_ARTICLE_17 = N_("Nghị định 68/2024/NĐ-CP, Điều 17")
+_DUTY = N_("Trạng thái công tác trong danh sách cán bộ")
+
+_REVOKE = frozenset({Act.REVOKE})
+_CHANGE = frozenset({Act.CHANGE})
+_HOLD_OR_REVOKE = frozenset({Act.REVOKE, Act.SUSPEND})
+
+
+def _rule(
+    code: Ground,
+    label: str,
+    reason: RevocationReason,
+    *,
+    holder: Holder = Holder.ANYBODY,
+    acts: frozenset[Act] = _REVOKE,
+    source: str = _ARTICLE_17,
+    needs_document: bool = True,
+    is_urgent: bool = False,
+) -> tuple[Ground, GroundRule]:
+    return code, GroundRule(
+        code=code,
+        label=label,
+        source=source,
+        holder=holder,
+        acts=acts,
+        reason=reason,
+        needs_document=needs_document,
+        is_urgent=is_urgent,
+    )
+
+
+GROUNDS: Mapping[Ground, GroundRule] = MappingProxyType(
+    dict(
+        (
+            # Article 17, all subscribers: the subscriber's request, confirmed by the body.
+            _rule(
+                Ground.KEY_EXPOSED,
+                N_("Khóa bí mật bị lộ hoặc nghi bị lộ"),
+                RevocationReason.KEY_COMPROMISE,
+                acts=_HOLD_OR_REVOKE,
+                needs_document=False,
+                is_urgent=True,
+            ),
+            _rule(
+                Ground.DEVICE_LOST,
+                N_("Thiết bị lưu khóa bí mật bị thất lạc"),
+                RevocationReason.KEY_COMPROMISE,
+                acts=_HOLD_OR_REVOKE,
+                needs_document=False,
+                is_urgent=True,
+            ),
+            _rule(
+                Ground.DEVICE_UNSAFE,
+                N_("Thiết bị lưu khóa bí mật không còn an toàn"),
+                RevocationReason.KEY_COMPROMISE,
+                acts=_HOLD_OR_REVOKE,
+                needs_document=False,
+                is_urgent=True,
+            ),
+            _rule(
+                Ground.DEVICE_BROKEN,
+                N_("Thiết bị lưu khóa bí mật bị hỏng"),
+                RevocationReason.CESSATION_OF_OPERATION,
+            ),
+            _rule(
+                Ground.PROSECUTION_REQUEST,
+                N_("Văn bản yêu cầu của cơ quan tiến hành tố tụng"),
+                RevocationReason.PRIVILEGE_WITHDRAWN,
+            ),
+            _rule(
+                Ground.POLICE_REQUEST,
+                N_("Văn bản yêu cầu của cơ quan công an"),
+                RevocationReason.PRIVILEGE_WITHDRAWN,
+            ),
+            _rule(
+                Ground.MANAGING_BODY_REQUEST,
+                N_("Văn bản yêu cầu của cơ quan, tổ chức quản lý trực tiếp"),
+                RevocationReason.PRIVILEGE_WITHDRAWN,
+            ),
+            # Article 17, persons.
+            _rule(
+                Ground.NEW_POSITION,
+                N_("Chuyển sang vị trí công tác mới không phù hợp với chứng thư"),
+                RevocationReason.AFFILIATION_CHANGED,
+                holder=Holder.PERSON,
+            ),
+            _rule(
+                Ground.RETIRED,
+                N_("Nghỉ hưu"),
+                RevocationReason.CESSATION_OF_OPERATION,
+                holder=Holder.PERSON,
+            ),
+            _rule(
+                Ground.RESIGNED,
+                N_("Thôi việc"),
+                RevocationReason.CESSATION_OF_OPERATION,
+                holder=Holder.PERSON,
+            ),
+            _rule(
+                Ground.DECEASED,
+                N_("Từ trần"),
+                RevocationReason.CESSATION_OF_OPERATION,
+                holder=Holder.PERSON,
+            ),
+            # Article 17, bodies, devices and software.
+            _rule(
+                Ground.BODY_DISSOLVED,
+                N_("Cơ quan, tổ chức giải thể"),
+                RevocationReason.CESSATION_OF_OPERATION,
+                holder=Holder.BODY,
+            ),
+            _rule(
+                Ground.BODY_SPLIT,
+                N_("Cơ quan, tổ chức chia, tách"),
+                RevocationReason.CESSATION_OF_OPERATION,
+                holder=Holder.BODY,
+            ),
+            _rule(
+                Ground.BODY_MERGED,
+                N_("Cơ quan, tổ chức sáp nhập"),
+                RevocationReason.CESSATION_OF_OPERATION,
+                holder=Holder.BODY,
+            ),
+            _rule(
+                Ground.SYSTEM_STOPPED,
+                N_("Thiết bị, dịch vụ, phần mềm ngừng hoạt động"),
+                RevocationReason.CESSATION_OF_OPERATION,
+                holder=Holder.SYSTEM,
+            ),
+            # Article 15: the data of the certificate no longer fit.
+            _rule(
+                Ground.CHANGED_BODY,
+                N_("Thay đổi cơ quan, tổ chức công tác"),
+                RevocationReason.AFFILIATION_CHANGED,
+                holder=Holder.PERSON,
+                acts=_CHANGE,
+                source=_ARTICLE_15,
+            ),
+            _rule(
+                Ground.CHANGED_EMAIL,
+                N_("Thay đổi địa chỉ thư điện tử công vụ"),
+                RevocationReason.SUPERSEDED,
+                holder=Holder.PERSON,
+                acts=_CHANGE,
+                source=_ARTICLE_15,
+            ),
+            _rule(
+                Ground.BODY_RENAMED,
+                N_("Cơ quan, tổ chức đổi tên"),
+                RevocationReason.SUPERSEDED,
+                holder=Holder.BODY,
+                acts=_CHANGE,
+                source=_ARTICLE_15,
+            ),
+            _rule(
+                Ground.BODY_MOVED,
+                N_("Cơ quan, tổ chức đổi địa chỉ"),
+                RevocationReason.SUPERSEDED,
+                holder=Holder.BODY,
+                acts=_CHANGE,
+                source=_ARTICLE_15,
+            ),
+            _rule(
+                Ground.SYSTEM_RENAMED,
+                N_("Dịch vụ, phần mềm đổi tên"),
+                RevocationReason.SUPERSEDED,
+                holder=Holder.SYSTEM,
+                acts=_CHANGE,
+                source=_ARTICLE_15,
+            ),
+            _rule(
+                Ground.SYSTEM_UPGRADED,
+                N_("Dịch vụ, phần mềm được nâng cấp"),
+                RevocationReason.SUPERSEDED,
+                holder=Holder.SYSTEM,
+                acts=_CHANGE,
+                source=_ARTICLE_15,
+            ),
+            # The state of the person in the roster: use stops at once, the paper is at hand.
+            _rule(
+                Ground.SUSPENDED_FROM_DUTY,
+                N_("Tạm đình chỉ công tác"),
+                RevocationReason.CERTIFICATE_HOLD,
+                holder=Holder.PERSON,
+                acts=frozenset({Act.SUSPEND}),
+                source=_DUTY,
+                is_urgent=True,
+            ),
+        )
+    )
+)
+
+GROUND_OF_STATE: Mapping[PersonState, Ground] = MappingProxyType(
+    {
+        PersonState.RETIRED: Ground.RETIRED,
+        PersonState.RESIGNED: Ground.RESIGNED,
+        PersonState.DISMISSED: Ground.RESIGNED,  # "thôi việc" is also ordered as a punishment
+        PersonState.DECEASED: Ground.DECEASED,
+        PersonState.TRANSFERRED: Ground.NEW_POSITION,
+        PersonState.ROTATED: Ground.NEW_POSITION,
+        PersonState.SUSPENDED: Ground.SUSPENDED_FROM_DUTY,
+    }
+)
+"""The ground a draft proposes for somebody in that state."""
+
+
+def grounds_for(act: Act) -> tuple[GroundRule, ...]:
+    """The grounds on which that may be done to a person's certificate, as a form lists them."""
+    return tuple(
+        rule
+        for rule in GROUNDS.values()
+        if act in rule.acts and rule.holder in (Holder.ANYBODY, Holder.PERSON)
+    )

@@ -1,0 +1,201 @@
+"""Filing requests: whom they are for, who is refused and why, and the rows that ask."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from signer.accounts import Actor, Permission, in_subtree, visible
+from signer.audit import Audit
+from signer.clock import Clock
+from signer.config import Settings
+from signer.db import db, transaction
+from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
+from signer.inventory.models import OrgUnit, Person
+from signer.inventory.service import Inventory
+from signer.inventory.states import STATE_RULES
+from signer.issuance.expiring import Expiring
+from signer.issuance.holdings import common_path, holdings_of
+from signer.issuance.kinds import (
+    COVERED,
+    IN_ANOTHER_REQUEST,
+    NO_EMAIL,
+    NO_LONGER_AT_WORK,
+    SUSPENDED,
+    RequestKind,
+)
+from signer.issuance.models import CertificateRequest, RequestItem
+from signer.issuance.states import SigningState, in_state, states_of
+from signer.issuance.views import CreatedRequest, Refused
+
+COUNTED_STATES = tuple(state for state, rule in STATE_RULES.items() if rule.counted)
+_REASON_LENGTH = 500
+
+
+class Requesting:
+    """Makes requests; deciding on them is another person's act."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, audit: Audit, inventory: Inventory
+    ) -> None:
+        self._clock = clock
+        self._audit = audit
+        self._inventory = inventory
+        self._expiring = Expiring(settings, clock)
+
+    def create(
+        self,
+        actor: Actor,
+        *,
+        reason: str,
+        unit_code: str | None,
+        lacking: bool,
+        person_codes: Sequence[str],
+        kind: RequestKind,
+    ) -> CreatedRequest:
+        """One pending request for everybody lacking in the unit's subtree, or for named people.
+
+        People who cannot be asked for (no official e-mail, covered already, in another open
+        request, not working; or, for the other kinds, what `why_not_reissue` says) are listed as
+        refused and the others go on. Raises `Forbidden` when one of the people of a first issue
+        is outside the actor's units; for the other kinds such a person is refused as unknown.
+        """
+        reason = reason.strip()
+        if not reason or len(reason) > _REASON_LENGTH:
+            raise Invalid(N_("Hãy ghi lý do đề nghị, không quá 500 ký tự."), field="reason")
+        if lacking == bool(person_codes):
+            raise Invalid(N_("Hãy chọn người cần cấp, hoặc cả đơn vị, nhưng không cả hai."))
+        if kind is RequestKind.ISSUE:
+            people, refused = self._sift(self._wanted(actor, unit_code, person_codes))
+            ready = [(person.id, person.unit_path) for person in people]
+        else:
+            ready, refused = self._sift_holders(actor, kind, person_codes)
+        if not ready:
+            return CreatedRequest(id=None, persons=0, refused=tuple(refused))
+        unit_id, unit_path = self._common_unit([path for _, path in ready])
+        if actor.account_id is None:
+            raise Forbidden(N_("Đề nghị phải do một tài khoản có tên lập."))
+        with transaction():
+            people_ids = [person_id for person_id, _ in ready]
+            request_id = self._store(actor, kind, reason, unit_id, unit_path, people_ids)
+        return CreatedRequest(id=request_id, persons=len(ready), refused=tuple(refused))
+
+    def _wanted(
+        self, actor: Actor, unit_code: str | None, person_codes: Sequence[str]
+    ) -> list[Person]:
+        statement = select(Person).order_by(Person.unit_path, Person.sort_key, Person.id)
+        if unit_code is not None:
+            unit = self._inventory.unit_of(unit_code)
+            actor.require(Permission.REQUEST_CREATE, unit.path)
+            statement = statement.where(in_subtree(Person.unit_path, unit.path))
+        if person_codes:
+            found = list(db.session.scalars(statement.where(Person.code.in_(person_codes))))
+            missing = sorted(set(person_codes) - {person.code for person in found})
+            if missing:
+                raise NotFound(N_("Không tìm thấy cán bộ có mã %(code)s."), code=missing[0])
+            for person in found:
+                actor.require(Permission.REQUEST_CREATE, person.unit_path)
+            return found
+        actor.require(Permission.REQUEST_CREATE)
+        lacking = in_state(Person.id, SigningState.LACKING, self._clock.now())
+        statement = visible(
+            actor,
+            Permission.REQUEST_CREATE,
+            statement.where(lacking, Person.state.in_(COUNTED_STATES)),
+            Person.unit_path,
+        )
+        return list(db.session.scalars(statement))
+
+    def _sift(self, people: Sequence[Person]) -> tuple[list[Person], list[Refused]]:
+        states = states_of([person.id for person in people], self._clock.now())
+        ready: list[Person] = []
+        refused: list[Refused] = []
+        for person in people:
+            sentence = _why_not(person, states[person.id].state)
+            if sentence is None:
+                ready.append(person)
+            else:
+                refused.append(Refused(code=person.code, name=person.full_name, sentence=sentence))
+        return ready, refused
+
+    def _sift_holders(
+        self, actor: Actor, kind: RequestKind, person_codes: Sequence[str]
+    ) -> tuple[list[tuple[int, str]], list[Refused]]:
+        """(person, unit path) of those whose certificate can get a successor of that kind."""
+        if not person_codes:
+            raise Invalid(N_("Hãy chọn những người cần đề nghị."), field="person_codes")
+        actor.require(Permission.REQUEST_CREATE)
+        holdings, refused = holdings_of(
+            actor, Permission.REQUEST_CREATE, person_codes, self._clock.now()
+        )
+        why_not = self._expiring.refusals(kind, holdings)
+        refused += [
+            Refused(code=h.code, name=h.full_name, sentence=why_not[h.person_id])
+            for h in holdings
+            if h.person_id in why_not
+        ]
+        ready = [(h.person_id, h.unit_path) for h in holdings if h.person_id not in why_not]
+        return ready, refused
+
+    def _common_unit(self, paths: Sequence[str]) -> tuple[int, str]:
+        common = common_path(paths)
+        unit_id = db.session.scalar(select(OrgUnit.id).where(OrgUnit.path == common))
+        if unit_id is None:
+            raise NotFound(N_("Những người này không thuộc chung một đơn vị nào."))
+        return unit_id, common
+
+    def _store(
+        self,
+        actor: Actor,
+        kind: RequestKind,
+        reason: str,
+        unit_id: int,
+        unit_path: str,
+        person_ids: Sequence[int],
+    ) -> int:
+        request = CertificateRequest(
+            kind=kind.value,
+            state="pending",
+            reason=reason,
+            unit_id=unit_id,
+            unit_path=unit_path,
+            requester_id=actor.account_id,
+            requested_by=actor.display_name,
+            requested_at=self._clock.now(),
+            persons=len(person_ids),
+        )
+        db.session.add(request)
+        db.session.flush()
+        rows = [
+            {"request_id": request.id, "person_id": person_id, "state": "open"}
+            for person_id in person_ids
+        ]
+        try:
+            db.session.execute(insert(RequestItem), rows)
+        except IntegrityError as error:
+            raise Conflict(
+                N_("Có người vừa được đưa vào một đề nghị khác; hãy tải lại danh sách.")
+            ) from error
+        self._audit.record(
+            actor.name,
+            "request.created",
+            f"request:{request.id}",
+            kind=kind.value,
+            persons=len(person_ids),
+        )
+        return request.id
+
+
+def _why_not(person: Person, state: SigningState) -> str | None:
+    """Why nobody can ask for a first certificate of this person; None when somebody can."""
+    if not STATE_RULES[person.state].may_sign:
+        return NO_LONGER_AT_WORK
+    if not person.email:
+        return NO_EMAIL
+    if state is SigningState.SUSPENDED:
+        return SUSPENDED
+    if state in (SigningState.READY, SigningState.ACTIVE, SigningState.LOCKED):
+        return COVERED
+    if state in (SigningState.REQUESTED, SigningState.APPROVED, SigningState.FAILED):
+        return IN_ANOTHER_REQUEST
+    return None
