@@ -156,7 +156,10 @@ def guard(table: FromClause, name: str, when: str, condition: str, sentence: str
 
 def canonical_json(value: Mapping[str, object]) -> str:
     """One text for one value: sorted keys, no spaces, UTF-8 letters kept (RFC 8785's subset)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(value)
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 @event.listens_for(Engine, "connect")

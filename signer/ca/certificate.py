@@ -63,7 +63,7 @@ def shard_of(serial: SerialNumber, shards: int) -> int | None:
     return serial % shards if shards else None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # looked up by its identity, for every draft
 class Issuer:
     """Who issues, and what follows from that for every certificate of theirs."""
 

@@ -267,9 +267,13 @@ def _ids_of(intents: list[str]) -> dict[str, int]:
 
 def existing_ids(ids: Iterable[int]) -> set[int]:
     """Those of the ids that are rows of certificates which were issued."""
+    if not (wanted := set(ids)):
+        return set()
     return set(
         db.session.scalars(
-            select(Certificate.id).where(Certificate.id.in_(ids), Certificate.state.in_(EXISTING))
+            select(Certificate.id).where(
+                Certificate.id.in_(wanted), Certificate.state.in_(EXISTING)
+            )
         )
     )
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from signer.ca import der
@@ -25,9 +24,9 @@ log = logging.getLogger(__name__)
 ALLOWED: dict[str, str] = {}
 """pkilint's codes above NOTICE that we accept, each with the reason."""
 
-SAMPLE_OF = 101
+SAMPLE_OF = 499
 """pkilint looks at one certificate in so many, by its serial, though it saw the like before: its
-2 ms then add 0.02 ms to each. Prime, so that no CRL shard (a power of two) is left out."""
+2 to 3 ms then add 0.006 ms to each. Prime, so that no CRL shard (a power of two) is left out."""
 
 _NAME_ORDER = (
     NameOID.COUNTRY_NAME,
@@ -73,6 +72,7 @@ class _Attribute:
     oid: x509.ObjectIdentifier | None
     tag: int
     text: str
+    has_id_number: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +157,7 @@ def _case(specimen_der: bytes, issuer: Issuer, profile: Profile) -> _Case | None
             tbs=tbs,
             subject=tuple(_attribute(rdn) for _, rdn in der.children(tbs[5][1])),
             extensions={type(e.value): e for e in certificate.extensions},
-            key_algorithm=key_algorithm_of(load_der_public_key(public_key_der)),
+            key_algorithm=key_algorithm_of(public_key_der),
             key_identifier=key_identifier_of(public_key_der),
         )
     except (ValueError, IndexError, UnsupportedAlgorithm):
@@ -227,7 +227,9 @@ def _attribute(relative_der: bytes) -> _Attribute:
     """The one attribute of this RelativeDistinguishedName; `ValueError` for more or none."""
     ((_, pair),) = der.children(relative_der)
     (_, oid), (tag, value) = der.children(pair)
-    return _Attribute(oid=_NAME_TYPES.get(oid), tag=tag, text=der.content(value).decode())
+    text = der.content(value).decode()
+    has_id_number = ID_NUMBER.search(text) is not None
+    return _Attribute(oid=_NAME_TYPES.get(oid), tag=tag, text=text, has_id_number=has_id_number)
 
 
 # The rules -----------------------------------------------------------------------------------
@@ -290,7 +292,7 @@ def _is_in_order(oids: tuple[x509.ObjectIdentifier | None, ...]) -> bool:
 
 @rule("domain.md D4 and R2")
 def no_id_number_in_the_subject(case: _Case) -> bool:
-    return not any(ID_NUMBER.search(attribute.text) for attribute in case.subject)
+    return not any(attribute.has_id_number for attribute in case.subject)
 
 
 @rule("RFC 5280 section 4.2.1.3")

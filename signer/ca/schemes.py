@@ -7,11 +7,17 @@ field expect v1.5).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
 
 from signer.ca import der
 from signer.errors import N_, ConfigError
@@ -100,10 +106,17 @@ def key_kind(public_key: Any) -> str:
     return "other"
 
 
-def key_algorithm_of(public_key: Any) -> str:
-    """The profiles' word for a key: p256, p384, rsa3072…; `other` for what they do not know."""
+@lru_cache(maxsize=1024)  # by its bytes: whoever drafts a certificate asks, and then the lint
+def key_algorithm_of(public_key_der: bytes) -> str:
+    """The profiles' word for a key: p256, p384, rsa3072…; `other` for what they do not know.
+
+    `ValueError` or `UnsupportedAlgorithm` for bytes that are no key, or not as DER writes it.
+    """
+    public_key = load_der_public_key(public_key_der)
+    if public_key_der != public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo):
+        raise ValueError("a public key in another encoding than DER's")
     kind = key_kind(public_key)
-    return f"rsa{public_key.key_size}" if kind == "rsa" else kind
+    return f"rsa{public_key.key_size}" if isinstance(public_key, rsa.RSAPublicKey) else kind
 
 
 _NULL = bytes((0x05, 0x00))
