@@ -1,5 +1,6 @@
 """The composition root: reads top to bottom, builds every room once, and nobody imports it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -10,9 +11,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from signer import api, cli, limits, web, worker
 from signer.accounts import Accounts
+from signer.api.validation import ValidationApp, validation_app
 from signer.audit import Audit
 from signer.ca.authority import Authority
-from signer.ca.profiles import load_profiles
+from signer.ca.profiles import ProfileSet, load_profiles
+from signer.ca.responder import OcspResponder
+from signer.ca.roles import RoleFile
+from signer.ca.timestamp import TimestampAuthority
 from signer.clock import Clock
 from signer.config import Settings, read_secret
 from signer.db import db
@@ -37,19 +42,41 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     Raises `ConfigError` when the installation lacks something that `signer setup` makes.
     """
     _log_without_values()
-    app = Flask("signer", static_folder=None)
-    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True}  # its errors are logged
+    app = _with_database(settings)
     app.config["SECRET_KEY"] = read_secret(settings.below_home(settings.secret_key_file))
     app.config["MAX_CONTENT_LENGTH"] = settings.upload_limit_bytes + 1024 * 1024
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0)  # type: ignore[method-assign]  # Flask's own way
-    db.init_app(app)
-    app.extensions["signer"] = build_services(settings, clock or Clock())
+    rooms = build_services(settings, clock or Clock())
+    app.extensions["signer"] = rooms
     limits.register(app)
     web.register(app)
     api.register(app)
+    # Relying parties' questions do not pass through Flask: most of each would be its cost.
+    validation = validation_app(rooms, app.app_context, otherwise=app.wsgi_app)
+    app.extensions["signer.validation"] = validation
+    app.wsgi_app = validation  # type: ignore[method-assign,assignment]  # Flask's own way
     return app
+
+
+def create_validation(
+    settings: Settings, clock: Clock | None = None
+) -> tuple[ValidationApp, Callable[[], None]]:
+    """The validation role alone: OCSP, time stamps, certificates and lists, and no other address.
+
+    Call what comes with it when no more is asked. Raises `ConfigError` as `create_app` does; needs
+    no secret key, for it knows nobody.
+    """
+    _log_without_values()
+    app = _with_database(settings)
+    rooms = build_services(settings, clock or Clock())
+    validation = validation_app(rooms, app.app_context)
+
+    def end() -> None:
+        validation.stop()
+        rooms.hsm.close()
+
+    return validation, end
 
 
 def build_services(settings: Settings, clock: Clock) -> Services:
@@ -63,11 +90,13 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         settings.below_home(settings.token_pin_file),
         sessions=settings.hsm_sessions,
         wait_seconds=settings.hsm_wait_seconds,
+        call_seconds=settings.hsm_call_seconds,
     )
     vault = Vault(hsm)
     accounts = Accounts(settings, clock, audit)
     inventory = Inventory(clock, audit, files, settings)
-    authority = _authority(hsm, settings, clock, audit)
+    profiles = load_profiles()
+    authority = _authority(hsm, settings, profiles, clock, audit)
     issuance = Issuance(settings, clock, audit, jobs, inventory, vault, authority)
     signing = Signing(settings, clock, audit, files, inventory, vault, authority)
     return Services(
@@ -82,6 +111,15 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         inventory=inventory,
         logins=Logins(accounts, inventory, audit),
         authority=authority,
+        ocsp=OcspResponder(
+            authority, _role(hsm, settings, "ocsp.pem", settings.ocsp_key_label), profiles, clock
+        ),
+        timestamps=TimestampAuthority(
+            _role(hsm, settings, "tsa.pem", settings.tsa_key_label),
+            profiles.tsa,
+            clock,
+            chain=[authority.certificate],
+        ),
         issuance=issuance,
         signing=signing,
         dossiers=Dossiers(clock, audit, files, inventory, signing),
@@ -91,8 +129,22 @@ def build_services(settings: Settings, clock: Clock) -> Services:
 
 def main() -> int:
     """The `signer` command."""
-    machine = cli.Machine(create_app=create_app, work=worker.work, start_worker=worker.start_thread)
+    machine = cli.Machine(
+        create_app=create_app,
+        create_validation=create_validation,
+        work=worker.work,
+        start_worker=worker.start_thread,
+    )
     return cli.main(machine)
+
+
+def _with_database(settings: Settings) -> Flask:
+    """A Flask application that knows its database and nothing else yet."""
+    app = Flask("signer", static_folder=None)
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True}  # its errors are logged
+    db.init_app(app)
+    return app
 
 
 def _log_without_values() -> None:
@@ -102,7 +154,9 @@ def _log_without_values() -> None:
     structlog.configure(processors=[*before, renderer])
 
 
-def _authority(hsm: Hsm, settings: Settings, clock: Clock, audit: Audit) -> Authority:
+def _authority(
+    hsm: Hsm, settings: Settings, profiles: ProfileSet, clock: Clock, audit: Audit
+) -> Authority:
     """The issuing CA as its certificate describes it; the HSM is not touched yet."""
     root = _certificate(settings.pki / "root.pem")
     issuing = _certificate(settings.pki / "issuing.pem")
@@ -110,13 +164,18 @@ def _authority(hsm: Hsm, settings: Settings, clock: Clock, audit: Audit) -> Auth
         key=key_for(hsm, settings.issuing_key_label, issuing.public_key()),
         certificate=issuing,
         chain=[root],
-        profiles=load_profiles(),
+        profiles=profiles,
         clock=clock,
         audit=audit,
         base_url=settings.validation_address,
         published=settings.published,
         root_crl=settings.pki / "root.crl",
     )
+
+
+def _role(hsm: Hsm, settings: Settings, file: str, key_label: str) -> RoleFile:
+    """The signer of a role as its certificate describes it; the HSM is not touched yet."""
+    return RoleFile(settings.pki / file, lambda public_key: key_for(hsm, key_label, public_key))
 
 
 def _certificate(file: Path) -> x509.Certificate:

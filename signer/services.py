@@ -9,6 +9,8 @@ from flask import current_app
 from signer.accounts import Accounts
 from signer.audit import Audit
 from signer.ca.authority import Authority
+from signer.ca.responder import OcspResponder
+from signer.ca.timestamp import TimestampAuthority
 from signer.clock import Clock
 from signer.config import Settings
 from signer.dossiers.service import Dossiers
@@ -40,6 +42,8 @@ class Services:
     inventory: Inventory
     logins: Logins
     authority: Authority
+    ocsp: OcspResponder
+    timestamps: TimestampAuthority
     issuance: Issuance
     signing: Signing
     dossiers: Dossiers

@@ -3,7 +3,7 @@
 from flask import Flask
 
 from signer import __version__
-from signer.api import docs, pki, problems
+from signer.api import docs, problems
 from signer.api.accounts import accounts
 from signer.api.coverage import coverage
 from signer.api.documents import documents
@@ -35,8 +35,7 @@ GROUPS = (
 
 
 def register(app: Flask) -> None:
-    """The application serves every operation, its description, and the public PKI files."""
+    """The application serves every operation and its description."""
     problems.register(app)
     api = make_api(app, GROUPS, title="signer", version=__version__)
     docs.serve(app, api.spec.to_dict())
-    app.register_blueprint(pki.blueprint)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
 from flask import Flask
@@ -19,6 +19,9 @@ from signer.config import Settings, load_settings
 from signer.errors import N_, ConfigError, SignerError, worded
 from signer.pkcs11.token import configure_softhsm
 from signer.services import Services
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -82,6 +85,8 @@ class Machine:
     """What the composition root hands to the commands, which may not import it."""
 
     create_app: Callable[[Settings], Flask]
+    create_validation: Callable[[Settings], "tuple[WSGIApplication, Callable[[], None]]"]
+    """The validation role alone, and what to call when no more is asked of it."""
     work: Callable[[Flask, Event], None]
     """Works off jobs until the event is set."""
     start_worker: Callable[[Flask], Callable[[], None]]

@@ -4,14 +4,10 @@ import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import click
-from flask import Flask
-from gunicorn.app.base import BaseApplication
 
 from signer.cli.console import (
-    Machine,
     _,
     sentence,
     settings_of_this_machine,
@@ -19,6 +15,7 @@ from signer.cli.console import (
     this_machine,
     with_services,
 )
+from signer.cli.serving import serve_embedded, serve_validation
 from signer.errors import SignerError
 from signer.services import Services
 
@@ -70,51 +67,34 @@ def _proved(services: Services) -> str:
     return services.settings.issuing_key_label
 
 
-class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """The embedded server: one process, threads, and the worker thread beside them."""
-
-    def __init__(self, machine: Machine, port: int, threads: int) -> None:
-        self._machine = machine
-        self._port = port
-        self._threads = threads
-        super().__init__()
-
-    def load_config(self) -> None:
-        """One worker: the embedded default is one process with its own worker thread."""
-        options: dict[str, Any] = {
-            "bind": f"127.0.0.1:{self._port}",
-            "workers": 1,
-            "threads": self._threads,
-            "worker_class": "gthread",
-            "timeout": 60,
-            "graceful_timeout": 20,
-            "accesslog": None,
-            "loglevel": "warning",
-            "control_socket_disable": True,
-            "limit_request_line": 4094,
-        }
-        for key, value in options.items():
-            self.cfg.set(key, value)
-
-    def load(self) -> Flask:
-        """Called after the fork, so that the HSM is opened in the process that uses it."""
-        app = self._machine.create_app(settings_of_this_machine())
-        if app.extensions["signer"].settings.worker_in_server:
-            self._machine.start_worker(app)
-        return app
-
-
-@click.command(help=_("Phục vụ trang web và API tại 127.0.0.1."))
+@click.command(help=_("Phục vụ tại 127.0.0.1: trang web và API, hoặc chỉ việc xác thực."))
 @click.option("--port", default=8080, show_default=True, help=_("Cổng."))
 @click.option("--threads", default=THREADS, show_default=True, help=_("Số luồng."))
-def serve(port: int, threads: int) -> None:
+@click.option(
+    "--role",
+    type=click.Choice(["all", "validation"]),
+    default="all",
+    show_default=True,
+    help=_("Phục vụ tất cả, hay chỉ OCSP, dấu thời gian và danh sách thu hồi (validation)."),
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help=_("Số tiến trình của vai trò validation."),
+)
+def serve(port: int, threads: int, role: str, workers: int) -> None:
     """Serves until it is told to stop."""
-    serve_here(port, threads)
+    if role == "validation":
+        serve_validation(this_machine(), port, workers)
+    else:
+        serve_here(port, threads)
 
 
 def serve_here(port: int, threads: int = THREADS) -> None:
     """Serves on the loopback address until it is told to stop; `signer setup` ends in it too."""
-    _Gunicorn(this_machine(), port, threads).run()
+    serve_embedded(this_machine(), port, threads)
 
 
 @click.command(help=_("Xử lý các công việc đang chờ cho đến khi được bảo dừng."))

@@ -1,0 +1,416 @@
+"""What relying parties ask, as bare WSGI: OCSP, time stamps, CA certificates, revocation lists.
+
+No session, no cookie, no form: everybody may ask, and nobody is told more than is public. In the
+embedded server this stands in front of Flask; as a role of its own it answers alone.
+"""
+
+import binascii
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from cryptography import x509
+
+from signer.api.access import PUBLIC, Access
+from signer.ca.ocsp import MAX_REQUEST_BYTES
+from signer.errors import N_, Invalid, NotFound, SignerError, Unavailable
+from signer.services import Services
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+READERS = 900
+"""Bodies that are waited for at a time; whoever comes with one more is told to come back. Fewer
+than a server has threads, so that slow senders never keep anybody from asking by GET."""
+_MAX_STAMP_BYTES = 64 * 1024  # an ordinary TimeStampReq has about a hundred
+_MAX_PATH = MAX_REQUEST_BYTES * 4 // 3 + 4
+_KEEP_SECONDS = 5.0
+_AWAY_SECONDS = 3.0
+_A_DAY = timedelta(days=1)
+_AN_HOUR = timedelta(hours=1)
+
+_PEM = "application/x-pem-file"
+_CERTIFICATE = "application/pkix-cert"  # RFC 2585 section 4.1
+_CRL = "application/pkix-crl"  # RFC 2585 section 4.2
+_GUARDED = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+]
+
+_SHARD = re.compile("0|[1-9][0-9]{0,3}")
+
+_log = structlog.get_logger(__name__)
+
+AppContext = Callable[[], AbstractContextManager[Any]]  # Flask's; nothing of it is looked at
+Answered = Iterable[bytes]
+View = Callable[["WSGIEnvironment", str, "StartResponse"], Answered]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """One address, its methods, and the view that answers; `rule` is written as Flask writes it."""
+
+    rule: str
+    methods: tuple[str, ...]
+    access: Access
+    view: View
+
+    @property
+    def prefix(self) -> str:
+        """What every address of the route begins with."""
+        return self.rule.partition("<")[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Content:
+    """Bytes that are handed out until they change."""
+
+    der: bytes
+    etag: str
+    ends: datetime | None
+    """When it must be fetched anew at the latest."""
+    mark: object = None
+    """What it was made from; another mark means that there may be a newer one."""
+
+
+def validation_app(
+    services: Services, app_context: AppContext, otherwise: "WSGIApplication | None" = None
+) -> "ValidationApp":
+    """The WSGI application of the role; `otherwise` answers all other addresses, or they are 404.
+
+    Neither database nor HSM is touched before somebody asks.
+    """
+    return ValidationApp(services, app_context, otherwise)
+
+
+class ValidationApp:
+    """Routes, and the thread that stores what was signed. Made in the process that serves."""
+
+    def __init__(
+        self,
+        services: Services,
+        app_context: AppContext,
+        otherwise: "WSGIApplication | None",
+    ) -> None:
+        self._services = services
+        self._context = app_context
+        self.otherwise = otherwise
+        """Answers whatever is not answered here; None: nobody does."""
+        self._readers = threading.BoundedSemaphore(READERS)
+        self._keeper: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._starting = threading.Lock()
+        self._lists: dict[int | None, _Content] = {}
+        self._listing = threading.Lock()  # a long list is read once, not once for each caller
+        self._fixed = self._certificates()
+        self.routes = self._routes()
+        self._exact = {route.rule: route for route in self.routes if "<" not in route.rule}
+        self._below = [route for route in self.routes if "<" in route.rule]
+
+    def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Answered:
+        path: str = environ["PATH_INFO"]
+        route = self._exact.get(path)
+        if route is None:
+            route = next((r for r in self._below if path.startswith(r.prefix)), None)
+        if route is None:
+            if self.otherwise is not None:
+                return self.otherwise(environ, start)
+            return _problem(start, 404, _NOWHERE)
+        if environ["REQUEST_METHOD"] not in route.methods:
+            allowed = [("Allow", ", ".join(route.methods))]  # RFC 9110 section 15.5.6
+            return _problem(start, 405, _WRONG_METHOD, allowed)
+        try:
+            return route.view(environ, path[len(route.prefix) :], start)
+        except SignerError as error:
+            return _refusal(start, error)
+        except Exception:  # noqa: BLE001  # one bad request must not end a bare application
+            _log.exception("a request of a relying party failed", path=path[:200])
+            return _problem(start, 500, _FAILED)
+
+    def _routes(self) -> tuple[Route, ...]:
+        """Everything that is answered here; all of it is open to everybody."""
+        get, post = ("GET", "HEAD"), ("POST",)
+        views: tuple[tuple[str, tuple[str, ...], Access, View], ...] = (
+            ("/ocsp", get + post, PUBLIC, self._ocsp),
+            ("/ocsp/<path:request>", get, PUBLIC, self._ocsp_in_path),
+            ("/tsa", post, PUBLIC, self._stamp),
+            *((f"/pki/{name}", get, PUBLIC, self._certificate) for name in self._fixed),
+            ("/pki/root.crl", get, PUBLIC, self._root_list),
+            ("/pki/issuing.crl", get, PUBLIC, self._complete_list),
+            ("/pki/crl/<number>.crl", get, PUBLIC, self._shard_list),
+        )
+        return tuple(
+            Route(rule=rule, methods=methods, access=access, view=view)
+            for rule, methods, access, view in views
+        )
+
+    def stop(self) -> None:
+        """What waits to be stored is stored, and the thread that does so has ended."""
+        self._stopping.set()
+        if self._keeper is not None:
+            self._keeper.join()
+
+    # OCSP --------------------------------------------------------------------------------------
+
+    def _ocsp(self, environ: "WSGIEnvironment", rest: str, start: "StartResponse") -> Answered:
+        """RFC 6960 appendix A.1: the request is the body; without one nothing is asked."""
+        if environ["REQUEST_METHOD"] != "POST":
+            return self._answer(environ, b"", start)
+        body = self._body(environ, MAX_REQUEST_BYTES)
+        return self._answer(environ, body, start)
+
+    def _ocsp_in_path(
+        self, environ: "WSGIEnvironment", rest: str, start: "StartResponse"
+    ) -> Answered:
+        """RFC 6960 appendix A.1: the request is Base64 in the path."""
+        if len(rest) > _MAX_PATH:
+            raise _TooLong(_TOO_LONG_PATH)
+        try:
+            request_der = binascii.a2b_base64(rest, strict_mode=True)
+        except ValueError:
+            request_der = b""  # not Base64: as malformed as nothing at all
+        return self._answer(environ, request_der, start)
+
+    def _answer(
+        self, environ: "WSGIEnvironment", request_der: bytes, start: "StartResponse"
+    ) -> Answered:
+        responder = self._services.ocsp
+        answer = responder.remembered(request_der)
+        if answer is None:
+            if self._keeper is None:
+                self._start_keeper()
+            with self._context():
+                answer = responder.answer(request_der)
+        is_known = answer.etag and environ.get("HTTP_IF_NONE_MATCH") == answer.etag
+        if is_known and environ["REQUEST_METHOD"] == "GET":
+            start("304 Not Modified", answer.headers[2:])  # without type and length
+            return []
+        start("200 OK", answer.headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.der]
+
+    def _start_keeper(self) -> None:
+        with self._starting:
+            if self._keeper is None:
+                self._keeper = threading.Thread(
+                    target=self._keep, name="signer-ocsp-answers", daemon=True
+                )
+                self._keeper.start()
+
+    def _keep(self) -> None:
+        """Stores signed answers and renews ageing ones, beside those who answer."""
+        responder = self._services.ocsp
+        while True:
+            is_last = self._stopping.is_set()
+            if responder.wait_for_work(0 if is_last else _KEEP_SECONDS) or is_last:
+                try:
+                    with self._context():
+                        responder.keep()
+                except Unavailable as error:
+                    _log.warning("OCSP answers grow old", reason=error.sentence)
+                    self._stopping.wait(_AWAY_SECONDS)
+                except Exception:  # noqa: BLE001  # the loop outlives any fault of a round
+                    _log.exception("OCSP answers were not stored")
+                    self._stopping.wait(_AWAY_SECONDS)
+            if is_last:
+                return
+
+    # Time stamps -------------------------------------------------------------------------------
+
+    def _stamp(self, environ: "WSGIEnvironment", rest: str, start: "StartResponse") -> Answered:
+        """RFC 3161 section 3.4: always 200, with the refusal inside if there is one."""
+        reply = self._services.timestamps.answer(self._body(environ, _MAX_STAMP_BYTES))
+        start(
+            "200 OK",
+            [
+                ("Content-Type", "application/timestamp-reply"),
+                ("Content-Length", str(len(reply))),
+                ("Cache-Control", "no-store"),
+                *_GUARDED,
+            ],
+        )
+        return [reply]
+
+    # Certificates and lists --------------------------------------------------------------------
+
+    def _certificates(self) -> dict[str, _Content]:
+        authority = self._services.authority
+        return {
+            "root.pem": _content(authority.root_pem().encode("ascii")),
+            "issuing.pem": _content(authority.issuing_pem().encode("ascii")),
+            "root.cer": _content(authority.root_der()),  # RFC 5280 section 4.2.2.1: DER
+            "issuing.cer": _content(authority.issuing_der()),
+        }
+
+    def _certificate(
+        self, environ: "WSGIEnvironment", rest: str, start: "StartResponse"
+    ) -> Answered:
+        name = environ["PATH_INFO"].removeprefix("/pki/")
+        kind = _PEM if name.endswith(".pem") else _CERTIFICATE
+        return _file(environ, start, self._fixed[name], kind, _A_DAY)
+
+    def _root_list(self, environ: "WSGIEnvironment", rest: str, start: "StartResponse") -> Answered:
+        """Made when the root key was last in use."""
+        try:
+            der = (self._services.settings.pki / "root.crl").read_bytes()
+        except FileNotFoundError as error:
+            raise NotFound(N_("CA gốc chưa công bố danh sách thu hồi.")) from error
+        return self._list(environ, start, _list_content(der, None))
+
+    def _complete_list(
+        self, environ: "WSGIEnvironment", rest: str, start: "StartResponse"
+    ) -> Answered:
+        return self._list(environ, start, self._newest_list(None))
+
+    def _shard_list(
+        self, environ: "WSGIEnvironment", rest: str, start: "StartResponse"
+    ) -> Answered:
+        number = rest.removesuffix(".crl")
+        if rest == number or not _SHARD.fullmatch(number):
+            raise NotFound(_NOWHERE)
+        return self._list(environ, start, self._newest_list(int(number)))
+
+    def _newest_list(self, shard: int | None) -> _Content:
+        """From this process's memory for as long as no list has changed since."""
+        watch = self._services.ocsp.watch
+        if (found := self._known_list(shard)) is not None:
+            return found
+        with self._listing:
+            if (found := self._known_list(shard)) is not None:
+                return found
+            with self._context():
+                self._services.ocsp.look()
+                mark = watch.newest_list  # first this, then the list: it may be newer, not older
+                der = self._services.authority.current_crl_der(shard)
+            self._lists[shard] = content = _list_content(der, mark)
+            return content
+
+    def _known_list(self, shard: int | None) -> _Content | None:
+        watch = self._services.ocsp.watch
+        found = self._lists.get(shard)
+        if found is None or not watch.is_fresh() or found.mark != watch.newest_list:
+            return None
+        return found if found.ends and self._services.clock.now() < found.ends else None
+
+    def _list(
+        self, environ: "WSGIEnvironment", start: "StartResponse", content: _Content
+    ) -> Answered:
+        """Kept by caches no longer than half the time that is left to it, an hour at most."""
+        left = content.ends - self._services.clock.now() if content.ends else timedelta()
+        return _file(environ, start, content, _CRL, max(timedelta(), min(left / 2, _AN_HOUR)))
+
+    # Reading -----------------------------------------------------------------------------------
+
+    def _body(self, environ: "WSGIEnvironment", limit: int) -> bytes:
+        """The body, waited for by one of the readers; `_TooLong` beyond the limit."""
+        told = environ.get("CONTENT_LENGTH") or ""
+        if told and not told.isdecimal():
+            raise Invalid(N_("Tiêu đề Content-Length không hợp lệ."))
+        if told and int(told) > limit:
+            raise _TooLong(_TOO_LONG)
+        if not self._readers.acquire(blocking=False):
+            raise Unavailable(_MANY_SLOW)
+        try:
+            return _read(environ["wsgi.input"], int(told) if told else limit + 1, limit)
+        finally:
+            self._readers.release()
+
+
+class _TooLong(SignerError):
+    """More was sent than any honest request has."""
+
+
+_NOWHERE = N_("Không có gì ở địa chỉ này.")
+_WRONG_METHOD = N_("Địa chỉ này chỉ nhận các phương thức ghi ở tiêu đề Allow.")
+_FAILED = N_("Hệ thống gặp lỗi ngoài dự kiến. Không có dữ liệu nào bị mất; hãy thử lại sau.")
+_TOO_LONG = N_("Nội dung gửi lên vượt quá dung lượng cho phép.")
+_TOO_LONG_PATH = N_("Địa chỉ quá dài; hãy gửi câu hỏi bằng phương thức POST.")
+_MANY_SLOW = N_("Có quá nhiều yêu cầu đang được gửi lên cùng lúc; hãy thử lại sau ít giây.")
+
+
+def _read(stream: Any, wanted: int, limit: int) -> bytes:  # the server's own wsgi.input
+    parts = []
+    while wanted > 0 and (part := stream.read(wanted)):
+        parts.append(part)
+        wanted -= len(part)
+    body = b"".join(parts)
+    if len(body) > limit:
+        raise _TooLong(_TOO_LONG)
+    return body
+
+
+def _content(content: bytes, ends: datetime | None = None, mark: object = None) -> _Content:
+    etag = f'"{hashlib.sha256(content).hexdigest()}"'
+    return _Content(der=content, etag=etag, ends=ends, mark=mark)
+
+
+def _list_content(der: bytes, mark: object) -> _Content:
+    return _content(der, x509.load_der_x509_crl(der).next_update_utc, mark)
+
+
+def _file(
+    environ: "WSGIEnvironment",
+    start: "StartResponse",
+    content: _Content,
+    content_type: str,
+    keep: timedelta,
+) -> Answered:
+    headers = [
+        ("Cache-Control", f"public, max-age={int(keep.total_seconds())}"),
+        ("ETag", content.etag),
+        *_GUARDED,
+    ]
+    known = environ.get("HTTP_IF_NONE_MATCH", "")
+    if content.etag in known or known.strip() == "*":
+        start("304 Not Modified", headers)
+        return []
+    size = str(len(content.der))
+    start("200 OK", [("Content-Type", content_type), ("Content-Length", size), *headers])
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [content.der]
+
+
+def _refusal(start: "StartResponse", error: SignerError) -> Answered:
+    if isinstance(error, _TooLong):
+        # What was sent is not read to its end, so nothing more can come over this connection.
+        return _problem(start, 413, str(error), [("Connection", "close")])
+    if isinstance(error, Unavailable):
+        return _problem(start, 503, str(error), [("Retry-After", str(error.retry_after_seconds))])
+    if isinstance(error, NotFound):
+        return _problem(start, 404, str(error))
+    if isinstance(error, Invalid):
+        return _problem(start, 400, str(error))
+    _log.error("unexpected %s: %s", type(error).__name__, error)
+    return _problem(start, 500, _FAILED)
+
+
+def _problem(
+    start: "StartResponse", status: int, sentence: str, more: list[tuple[str, str]] | None = None
+) -> Answered:
+    """RFC 9457, in Vietnamese: these addresses are asked by programs, which know no language."""
+    meaning = HTTPStatus(status)
+    document = {
+        "type": f"urn:signer:problem:{meaning.name.lower().replace('_', '-')}",
+        "title": meaning.phrase,
+        "status": status,
+        "detail": sentence,
+    }
+    body = json.dumps(document, ensure_ascii=False).encode()
+    start(
+        f"{status} {meaning.phrase}",
+        [
+            ("Content-Type", "application/problem+json"),
+            ("Content-Length", str(len(body))),
+            ("Content-Language", "vi"),
+            ("Cache-Control", "no-store"),
+            *_GUARDED,
+            *(more or []),
+        ],
+    )
+    return [body]
