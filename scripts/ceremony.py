@@ -1,33 +1,35 @@
 #!/usr/bin/env -S .venv/bin/python
-"""The key ceremony by itself: root and issuing CA on two tokens, certificates below the home.
+"""One ceremony by itself, as a YAML file describes it; certs/README.md tells what one may say.
 
-    .venv/bin/python scripts/ceremony.py
+    .venv/bin/python scripts/ceremony.py certs/ceremony.yaml --check   what would be made
+    .venv/bin/python scripts/ceremony.py certs/ceremony.yaml           makes it
 
-`signer setup` holds it too. Safe to hold again: what exists is kept, a root CRL that runs out is
-renewed. The root's token (signer-root, root.pin) is needed by nothing else: move both to a safe
-place afterwards and bring them back to renew.
+`signer setup` holds the installation's own too. Held again with the same file it changes nothing;
+cut anywhere, it is simply held again. What needs the service's database waits until that is there.
 """
 
+import argparse
 import sys
+from pathlib import Path
 
-from signer.cli.ceremony import hold_ceremony
-from signer.clock import Clock
-from signer.config import load_settings
+from signer.app import create_app
+from signer.cli.ceremony import EMBEDDED
+from signer.cli.ceremony.program import run
+from signer.cli.console import sentence
 from signer.errors import SignerError
 
 
-def main() -> int:
-    """Holds the ceremony and prints what was made."""
-    settings = load_settings()
-    made = hold_ceremony(settings, Clock().now())
-    for file in made:
-        print(f"made {file.name}")
-    print("nothing to do" if not made else f"entered in {settings.pki / 'transcript.txt'}")
-    return 0
+def main() -> None:
+    """Holds the ceremony in the file, or checks it."""
+    arguments = argparse.ArgumentParser(description="Holds a key ceremony.")
+    arguments.add_argument("file", nargs="?", type=Path, default=EMBEDDED, help="the YAML file")
+    arguments.add_argument("--check", action="store_true", help="look only, make nothing")
+    chosen = arguments.parse_args()
+    run(chosen.file, create_app, only_check=chosen.check)
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        main()
     except SignerError as error:
-        sys.exit(str(error))
+        sys.exit(f"\n{sentence(error)}")

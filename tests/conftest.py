@@ -18,6 +18,7 @@ from signer.config import Settings
 from signer.db import db
 from signer.pkcs11 import Hsm, Vault
 from signer.pkcs11.keys import generate_ca_key
+from signer.role_signers import ensure_role_signers
 from signer.services import Services
 from tests.factories import City
 
@@ -98,6 +99,12 @@ def services(app: Flask) -> Services:
     """All rooms."""
     found: Services = app.extensions["signer"]
     return found
+
+
+@pytest.fixture
+def role_signers(services: Services) -> list[Path]:
+    """pki/ocsp.pem and pki/tsa.pem stand in this test's ledger; their keys are on the token."""
+    return ensure_role_signers(services)
 
 
 @pytest.fixture

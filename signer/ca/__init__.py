@@ -2,7 +2,7 @@
 
 from signer.ca.authority import Authority, CertificateStatus
 from signer.ca.crl import RevocationReason
-from signer.ca.hierarchy import Hierarchy, build_hierarchy, ensure_hierarchy
+from signer.ca.hierarchy import Hierarchy, build_hierarchy
 from signer.ca.issuing import IssueOrder
 from signer.ca.ledger import IssuedCertificate
 from signer.ca.models import Certificate, CertificateState
@@ -24,6 +24,5 @@ __all__ = [
     "RevocationReason",
     "SubjectFacts",
     "build_hierarchy",
-    "ensure_hierarchy",
     "load_profiles",
 ]

@@ -1,36 +1,83 @@
-"""The root and the issuing CA, made once at set-up from two keys, and the files they leave."""
+"""The certificates and lists above the issuing CA: made at a ceremony, few, and checked in full.
 
-import hashlib
-import os
-from collections.abc import Mapping
+Everything here is pure: bytes to be signed, and what differs in bytes that are. Which keys sign
+them, and where the files lie, is the ceremony's business.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
+from functools import cache
+from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from signer.ca import der, extensions
 from signer.ca.certificate import (
     Addresses,
     CaKey,
-    draft_issuing,
-    draft_root,
     key_identifier,
+    last_second,
     new_serial,
     raw_subject,
     sign_tbs,
-    signature_algorithm_der,
     whole_second,
 )
 from signer.ca.crl import crl_tbs
 from signer.ca.names import ca_name
 from signer.ca.profiles import ProfileSet
-from signer.errors import N_, ConfigError
+from signer.ca.schemes import SignatureScheme, scheme_for
+from signer.errors import N_, Invalid
+
+CA_KEY_USAGE = ("key_cert_sign", "crl_sign")  # RFC 5280 section 4.2.1.3
+CA_REASONS = {  # RFC 5280 section 5.3.1: those that fit a CA; the first is left out of the list
+    "unspecified": None,
+    "ca_compromise": 2,
+    "affiliation_changed": 3,
+    "superseded": 4,
+    "cessation_of_operation": 5,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Above:
+    """The CA that certifies, and where its certificate and its list can be fetched."""
+
+    certificate: x509.Certificate
+    certificate_address: str
+    crl_address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaFacts:
+    """What the certificate of a CA says, once everything but its serial is decided."""
+
+    subject_der: bytes
+    public_key_der: bytes
+    not_before: datetime
+    not_after: datetime
+    path_length: int | None
+    """How many CAs may follow below it; None for a root, which does not say."""
+    scheme: SignatureScheme
+    """How the issuer signs it."""
+    above: Above | None = None
+    """None when it certifies itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevokedCa:
+    """A CA certificate that counts no longer; `reason` is one of `CA_REASONS`."""
+
+    serial: int
+    reason: str
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hierarchy:
-    """What the ceremony leaves behind, all of it public."""
+    """A root, the issuing CA below it and the root's first list."""
 
     root: x509.Certificate
     issuing: x509.Certificate
@@ -45,12 +92,9 @@ def build_hierarchy(
     base_url: str,
     profiles: ProfileSet,
     at: datetime,
-    country: str = "VN",
 ) -> Hierarchy:
-    """A new root certificate, the issuing CA's certificate under it, and the root's first CRL."""
-    root = build_root(
-        root_key, organisation=organisation, profiles=profiles, at=at, country=country
-    )
+    """All that the smallest ceremony makes, without its files."""
+    root = build_root(root_key, organisation=organisation, profiles=profiles, at=at)
     issuing = build_issuing(
         root_key,
         root,
@@ -59,163 +103,233 @@ def build_hierarchy(
         base_url=base_url,
         profiles=profiles,
         at=at,
-        country=country,
+    )
+    this_update = whole_second(at)
+    scheme = scheme_for(root.public_key(), profiles.root.signature or None)
+    tbs = root_crl_tbs(
+        root,
+        scheme,
+        number=1,
+        this_update=this_update,
+        next_update=this_update + timedelta(seconds=profiles.root.crl_seconds),
     )
     return Hierarchy(
         root=root,
         issuing=issuing,
-        root_crl_der=build_root_crl(root_key, root, profiles=profiles, number=1, at=at),
+        root_crl_der=sign_tbs(root_key, tbs, root.public_key(), scheme),
     )
 
 
 def build_root(
-    key: CaKey, *, organisation: str, profiles: ProfileSet, at: datetime, country: str = "VN"
+    key: CaKey, *, organisation: str, profiles: ProfileSet, at: datetime
 ) -> x509.Certificate:
     """The trust anchor, signed by its own key."""
-    name = ca_name(
-        country=country, organisation=organisation, common_name=profiles.root.common_name
+    public_key, not_before = key.public_key(), whole_second(at)
+    facts = CaFacts(
+        subject_der=_name(organisation, profiles.root.common_name),
+        public_key_der=spki(public_key),
+        not_before=not_before,
+        not_after=last_second(not_before, profiles.root.validity_days),
+        path_length=None,
+        scheme=scheme_for(public_key, profiles.root.signature or None),
     )
-    draft = draft_root(
-        name=name,
-        public_key=key.public_key(),
-        serial=new_serial(),
-        at=at,
-        days=profiles.root.validity_days,
-    )
-    return x509.load_der_x509_certificate(sign_tbs(key, draft.tbs_der, key.public_key()))
+    tbs = ca_tbs(facts, new_serial())
+    return x509.load_der_x509_certificate(sign_tbs(key, tbs, public_key, facts.scheme))
 
 
 def build_issuing(
     root_key: CaKey,
     root: x509.Certificate,
-    public_key: object,
+    public_key: Any,
     *,
     organisation: str,
     base_url: str,
     profiles: ProfileSet,
     at: datetime,
-    country: str = "VN",
 ) -> x509.Certificate:
     """The issuing CA's certificate, signed by the root."""
-    name = ca_name(
-        country=country, organisation=organisation, common_name=profiles.issuing.common_name
+    addresses, not_before = Addresses(base_url=base_url), whole_second(at)
+    facts = CaFacts(
+        subject_der=_name(organisation, profiles.issuing.common_name),
+        public_key_der=spki(public_key),
+        not_before=not_before,
+        not_after=last_second(not_before, profiles.issuing.validity_days),
+        path_length=0,
+        scheme=scheme_for(root.public_key(), profiles.root.signature or None),
+        above=Above(
+            certificate=root,
+            certificate_address=addresses.certificate("root"),
+            crl_address=addresses.crl("root"),
+        ),
     )
-    draft = draft_issuing(
-        root=root,
-        addresses=Addresses(base_url=base_url),
-        name=name,
-        public_key=public_key,
-        serial=new_serial(),
-        at=at,
-        profile=profiles.issuing,
-    )
-    return x509.load_der_x509_certificate(sign_tbs(root_key, draft.tbs_der, root.public_key()))
+    tbs = ca_tbs(facts, new_serial())
+    return x509.load_der_x509_certificate(sign_tbs(root_key, tbs, root.public_key(), facts.scheme))
 
 
-def ensure_hierarchy(
-    folder: Path,
-    *,
-    root_key: CaKey,
-    issuing_key: CaKey,
-    organisation: str,
-    base_url: str,
-    profiles: ProfileSet,
-    at: datetime,
-    witnesses: Mapping[str, str],
-) -> list[Path]:
-    """`root.pem`, `issuing.pem` and a fresh `root.crl` are in the folder; returns what was made.
+def _name(organisation: str, common_name: str) -> bytes:
+    name = ca_name(country="VN", organisation=organisation, common_name=common_name)
+    return name.public_bytes()
 
-    What is there already is kept, so a ceremony that was cut short is simply held again.
-    Everything made is entered in `transcript.txt` with its SHA-256 and the `witnesses` (facts
-    such as the tokens' serial numbers). `ConfigError` when a certificate there is another key's.
+
+def spki(public_key: Any) -> bytes:
+    """The key as a certificate holds it."""
+    encoded: bytes = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return encoded
+
+
+def ca_tbs(facts: CaFacts, serial: int) -> bytes:
+    """The TBSCertificate these facts make under this serial; the same bytes each time.
+
+    `Invalid` when it would be valid while its issuer is not (the shell model of validation).
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    made: dict[Path, bytes] = {}
-    root_file, issuing_file, crl_file = (
-        folder / name for name in ("root.pem", "issuing.pem", "root.crl")
+    above = facts.above
+    if above is not None:
+        require_within(above.certificate, facts.not_before, facts.not_after)
+    stated = [
+        extensions.subject_key_identifier(extensions.key_identifier_of(facts.public_key_der)),
+        extensions.basic_constraints(facts.path_length),
+        extensions.key_usage(CA_KEY_USAGE),
+    ]
+    if above is not None:
+        stated += [
+            extensions.authority_key_identifier(key_identifier(above.certificate)),
+            extensions.policy("2.5.29.32.0"),  # anyPolicy, RFC 5280 section 4.2.1.4
+            extensions.authority_addresses(issuer_url=above.certificate_address, ocsp_url=None),
+            extensions.crl_distribution_point(above.crl_address),
+        ]
+    return der.tlv(  # RFC 5280 section 4.1
+        der.SEQUENCE,
+        der.tlv(0xA0, der.integer(2)),
+        der.integer(serial),
+        facts.scheme.algorithm_der,
+        facts.subject_der if above is None else raw_subject(above.certificate),
+        der.tlv(der.SEQUENCE, der.time(facts.not_before), der.time(facts.not_after)),
+        facts.subject_der,
+        facts.public_key_der,
+        der.tlv(0xA3, der.tlv(der.SEQUENCE, *stated)),
     )
-    root = _kept(root_file, root_key)
-    if root is None:
-        root = build_root(root_key, organisation=organisation, profiles=profiles, at=at)
-        made[root_file] = root.public_bytes(Encoding.PEM)
-    issuing = _kept(issuing_file, issuing_key)
-    if issuing is None or root_file in made:
-        issuing = build_issuing(
-            root_key,
-            root,
-            issuing_key.public_key(),
-            organisation=organisation,
-            base_url=base_url,
-            profiles=profiles,
-            at=at,
+
+
+def require_within(issuer: x509.Certificate, not_before: datetime, not_after: datetime) -> None:
+    """These seconds are all seconds of the issuer's certificate; `Invalid` if not."""
+    if not_before < issuer.not_valid_before_utc or issuer.not_valid_after_utc < not_after:
+        raise Invalid(
+            N_("Thời hạn của chứng thư CA vượt ra ngoài thời hạn của CA cấp."), field="validity"
         )
-        made[issuing_file] = issuing.public_bytes(Encoding.PEM)
-    last = None if root_file in made or not crl_file.exists() else crl_file.read_bytes()
-    if last is None or root_crl_is_due(last, at):
-        number = 1 if last is None else _crl_number(last) + 1
-        made[crl_file] = build_root_crl(root_key, root, profiles=profiles, number=number, at=at)
-    for file, data in made.items():
-        _write(file, data)
-    if made:
-        _enter(folder / "transcript.txt", made, witnesses, at)
-    return list(made)
 
 
-def _kept(file: Path, key: CaKey) -> x509.Certificate | None:
-    if not file.exists():
-        return None
-    certificate = x509.load_pem_x509_certificate(file.read_bytes())
-    if certificate.public_key() != key.public_key():
-        raise ConfigError(
-            N_("Chứng thư %(file)s không thuộc khóa đang có trong HSM."), file=file.name
-        )
-    return certificate
+def specimen_of(tbs_der: bytes, scheme: SignatureScheme) -> bytes:
+    """The bytes signed by a throw-away key of the right kind, for lints that want it whole."""
+    key = _throw_away_key(scheme.key)
+    return sign_tbs(key, tbs_der, key.public_key(), scheme)
 
 
-def _crl_number(crl_der: bytes) -> int:
-    crl = x509.load_der_x509_crl(crl_der)
-    return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+def differing(certificate: x509.Certificate, facts: CaFacts) -> list[str]:
+    """In what a certificate that exists says other than these facts, in a clerk's words.
+
+    Its serial and the addresses of its issuer are nobody's decision and are not compared.
+    """
+    serial = certificate.serial_number
+    there = [e for _, e in der.children(certificate.tbs_certificate_bytes)]
+    wanted = [e for _, e in der.children(ca_tbs(facts, serial))]
+    found = [word for place, word in _FIELD_WORDS.items() if there[place] != wanted[place]]
+    if path_length_of(certificate) != facts.path_length:
+        found.append(N_("độ dài đường dẫn"))
+    return found
 
 
-def _write(file: Path, data: bytes) -> None:
-    """The file holds the data, whole or not at all."""
-    part = file.with_suffix(".part")
-    with part.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(file)
-
-
-def _enter(
-    transcript: Path, made: Mapping[Path, bytes], witnesses: Mapping[str, str], at: datetime
-) -> None:
-    lines = [f"Ceremony of {at.isoformat(timespec='seconds')}"]
-    lines += [f"  {name}: {value}" for name, value in witnesses.items()]
-    lines += [f"  {hashlib.sha256(data).hexdigest()}  {file.name}" for file, data in made.items()]
-    with transcript.open("a", encoding="utf-8") as stream:
-        stream.write("\n".join(lines) + "\n\n")
-
-
-def build_root_crl(
-    root_key: CaKey, root: x509.Certificate, *, profiles: ProfileSet, number: int, at: datetime
+def root_crl_tbs(
+    root: x509.Certificate,
+    scheme: SignatureScheme,
+    *,
+    number: int,
+    this_update: datetime,
+    next_update: datetime,
+    revoked: Iterable[RevokedCa] = (),
 ) -> bytes:
-    """The root's CRL, empty: no issuing CA was revoked."""
-    this_update = whole_second(at)
-    tbs = crl_tbs(
-        signature_algorithm_der=signature_algorithm_der(root.public_key()),
+    """The root's list of CA certificates that count no longer, to be signed by the root."""
+    return crl_tbs(
+        signature_algorithm_der=scheme.algorithm_der,
         issuer_name_der=raw_subject(root),
         issuer_key_identifier=key_identifier(root),
         number=number,
         this_update=this_update,
-        next_update=this_update + timedelta(seconds=profiles.root.crl_seconds),
+        next_update=next_update,
+        entries=b"".join(map(_entry, revoked)),
     )
-    return sign_tbs(root_key, tbs, root.public_key())
 
 
-def root_crl_is_due(crl_der: bytes, at: datetime) -> bool:
-    """Less than a third of its time is left."""
+def read_crl(crl_der: bytes) -> tuple[int, dict[int, RevokedCa]]:
+    """The number of a root's list and what it revokes, by serial."""
     crl = x509.load_der_x509_crl(crl_der)
-    if crl.next_update_utc is None:
-        return True
-    return at > crl.next_update_utc - (crl.next_update_utc - crl.last_update_utc) / 3
+    return crl_number(crl), {entry.serial_number: _revoked(entry) for entry in crl}
+
+
+def crl_number(crl: x509.CertificateRevocationList) -> int:
+    """Its number (RFC 5280 section 5.2.3)."""
+    return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+
+
+def is_running_out(start: datetime, end: datetime, at: datetime) -> bool:
+    """Less than a third of its time is left: time to make the next one."""
+    return at > end - (end - start) / 3
+
+
+def issuer_key_identifier(certificate: x509.Certificate) -> bytes | None:
+    """The short name of the key that signed it, if it says."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    except x509.ExtensionNotFound:
+        return None
+    return found.value.key_identifier
+
+
+def path_length_of(certificate: x509.Certificate) -> int | None:
+    """How many CAs may follow below it."""
+    return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+
+
+_SIGNATURE = 2  # RFC 5280 section 4.1: version, serial, signature, issuer, validity, subject, key
+_FIELD_WORDS = {
+    2: N_("cách ký"),
+    3: N_("CA cấp"),
+    4: N_("thời hạn"),
+    5: N_("tên chủ thể"),
+    6: N_("khóa"),
+}
+
+
+def _revoked(entry: x509.RevokedCertificate) -> RevokedCa:
+    try:
+        flag = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+        reason = next(r for r, flag_name in _REASON_FLAGS.items() if flag_name is flag)
+    except x509.ExtensionNotFound:
+        reason = "unspecified"
+    return RevokedCa(serial=entry.serial_number, reason=reason, at=entry.revocation_date_utc)
+
+
+_REASON_FLAGS = {
+    "ca_compromise": x509.ReasonFlags.ca_compromise,
+    "affiliation_changed": x509.ReasonFlags.affiliation_changed,
+    "superseded": x509.ReasonFlags.superseded,
+    "cessation_of_operation": x509.ReasonFlags.cessation_of_operation,
+}
+
+
+def _entry(revoked: RevokedCa) -> bytes:
+    """RFC 5280 sections 5.1.2.6 and 5.3.1."""
+    number = CA_REASONS[revoked.reason]
+    reason = b""
+    if number is not None:
+        value = der.tlv(der.OCTET_STRING, der.tlv(der.ENUMERATED, bytes((number,))))
+        extension = der.tlv(der.SEQUENCE, der.oid("2.5.29.21"), value)
+        reason = der.tlv(der.SEQUENCE, extension)
+    return der.tlv(der.SEQUENCE, der.integer(revoked.serial), der.time(revoked.at), reason)
+
+
+@cache
+def _throw_away_key(kind: str) -> CaKey:
+    """A key of the CA's kind that never certifies anything: it dies with the process."""
+    if kind == "rsa":
+        return rsa.generate_private_key(public_exponent=65537, key_size=3072)
+    return ec.generate_private_key({"p256": ec.SECP256R1(), "p384": ec.SECP384R1()}[kind])

@@ -15,15 +15,15 @@ from sqlalchemy import select
 from signer import migrations
 from signer.accounts import SYSTEM, Role
 from signer.accounts.models import Account
-from signer.cli.ceremony import ceremony_is_due, hold_ceremony
+from signer.cli.ceremony import ceremony_is_due, ceremony_of, hold_ceremony
 from signer.cli.console import _, settings_of_this_machine, this_machine
 from signer.cli.demo.logins import Login, read_logins
 from signer.cli.server import serve_here
 from signer.clock import HANOI, Clock
 from signer.config import Settings, load_settings
 from signer.db import db
-from signer.errors import N_, ConfigError
-from signer.services import services
+from signer.errors import N_, ConfigError, Unavailable
+from signer.services import Services, services
 
 ADMIN = "admin"
 _UNFINISHED = "demo.unfinished"
@@ -78,10 +78,12 @@ def set_up(
     if is_new and demo:
         (settings.home / _UNFINISHED).touch()
     settings = settings_of_this_machine() if (settings.home / "tokens").is_dir() else settings
-    clock = Clock()
-    if ceremony_is_due(settings, clock.now()):
+    now = Clock().now()
+    ceremony = ceremony_of(settings)
+    if ceremony_is_due(settings, now, ceremony):
         _step(
-            _("Tạo token, khóa và chứng thư của CA"), lambda: hold_ceremony(settings, clock.now())
+            _("Tạo token, khóa và chứng thư của CA"),
+            lambda: hold_ceremony(settings, now, ceremony=ceremony),
         )
     app = create_app(settings)
     try:
@@ -138,6 +140,7 @@ def _fill(settings: Settings, *, is_new: bool) -> tuple[Login, ...]:
     if not migrations.is_current(db.engine):
         _step(_("Tạo hoặc nâng cấp cơ sở dữ liệu"), lambda: migrations.upgrade(db.engine))
     rooms = services()
+    _certify_roles(settings, rooms)
     rooms.inventory.load_units()
     if settings.demo:
         if is_new:
@@ -150,6 +153,16 @@ def _fill(settings: Settings, *, is_new: bool) -> tuple[Login, ...]:
     made = rooms.accounts.create(SYSTEM, name=ADMIN, role=Role.ADMIN, scope_path="")
     purpose = N_("Quản trị hệ thống; phải đổi mật khẩu này khi đăng nhập lần đầu.")
     return (Login(name=made.name, password=made.password, purpose=purpose),)
+
+
+def _certify_roles(settings: Settings, rooms: Services) -> None:
+    """OCSP signer and TSA have their certificates: the ledger's, so they wait for the database."""
+    ceremony = ceremony_of(settings)
+    try:
+        hold_ceremony(settings, rooms.clock.now(), ceremony=ceremony, rooms=lambda: rooms)
+    except Unavailable:  # an HSM that is away keeps nobody from starting what is complete
+        if not all((settings.pki / step.output).exists() for step in ceremony.steps):
+            raise
 
 
 def _is_ours(home: Path) -> bool:

@@ -1,0 +1,341 @@
+"""A ceremony held: each step looks at what there is, and makes what is missing, once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from signer.ca.certificate import (
+    Addresses,
+    CaKey,
+    last_second,
+    new_serial,
+    raw_subject,
+    sign_tbs,
+    whole_second,
+)
+from signer.ca.hierarchy import (
+    Above,
+    CaFacts,
+    RevokedCa,
+    ca_tbs,
+    differing,
+    is_running_out,
+    path_length_of,
+    read_crl,
+    require_within,
+    root_crl_tbs,
+    specimen_of,
+    spki,
+)
+from signer.ca.hierarchy_lint import algorithm_of, require_clean_ca
+from signer.ca.names import ca_name
+from signer.ca.outputs import Output
+from signer.ca.schemes import SignatureScheme, scheme_for
+from signer.cli.ceremony.plan import CaStep, Ceremony, CrlStep, CrossStep, RoleStep, Step
+from signer.cli.ceremony.tokens import Tokens
+from signer.clock import HANOI
+from signer.config import Settings
+from signer.errors import N_, ConfigError, SignerError
+from signer.role_signers import RoleWish, make_role_signers
+from signer.services import Services
+
+
+class Outcome(StrEnum):
+    """What came of a step, or would."""
+
+    KEPT = "kept"
+    """It was there already, as the file says."""
+    MADE = "made"
+    MISSING = "missing"
+    """Looked at only: it would be made."""
+    WAITING = "waiting"
+    """It needs what is not here: the database of the service, or a token that is elsewhere."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """One step and what came of it."""
+
+    step: Step
+    file: Path
+    outcome: Outcome
+
+
+class Holding:
+    """Takes the steps of one ceremony in their order.
+
+    With `only_look` nothing is made, and what is there is compared all the same.
+    """
+
+    def __init__(
+        self,
+        ceremony: Ceremony,
+        settings: Settings,
+        at: datetime,
+        tokens: Tokens,
+        rooms: Callable[[], Services | None],
+        *,
+        only_look: bool,
+    ) -> None:
+        self._ceremony = ceremony
+        self._settings = settings
+        self._at = whole_second(at)
+        self._tokens = tokens
+        self._rooms = rooms
+        self._only_look = only_look
+
+    def take(self, step: Step) -> Done:
+        """The step's output is there, as the file says; made now if it was not.
+
+        `ConfigError` when it is there and says something else.
+        """
+        if isinstance(step, RoleStep):
+            outcome = self._certify_role(step)
+        elif isinstance(step, CrlStep):
+            outcome = self._list(step)
+        else:
+            outcome = self._certify(step)
+        return Done(step=step, file=self._settings.pki / step.output, outcome=outcome)
+
+    # Certificates of CAs -----------------------------------------------------------------------
+
+    def _certify(self, step: CaStep | CrossStep) -> Outcome:
+        output = Output(self._settings.pki / step.output)
+        there = output.content()
+        if there is not None:
+            found = _read(there, step.output)
+            _require_same(found, self._facts(step, found))
+            if not self._only_look and output.intent() is not None:
+                output.forget_intent()
+            return Outcome.KEPT
+        if self._only_look:
+            self._require_possible(step)
+            return Outcome.MISSING
+        if isinstance(step, CaStep):
+            self._tokens.make_key(step.key)
+        made = self._signed(step, output)
+        output.settle(made.public_bytes(Encoding.PEM))
+        return Outcome.MADE
+
+    def _signed(self, step: CaStep | CrossStep, output: Output) -> x509.Certificate:
+        """The certificate: its bytes stored, then signed; those of a ceremony cut before, first."""
+        issuer, key, scheme = self._signer(step)
+        tbs_der = output.intent()
+        if tbs_der is None:
+            tbs_der = ca_tbs(self._facts(step, None), new_serial())
+        else:
+            half_done = x509.load_der_x509_certificate(specimen_of(tbs_der, scheme))
+            _require_same(half_done, self._facts(step, half_done))
+        require_clean_ca(specimen_of(tbs_der, scheme), issuer, is_specimen=True)
+        output.intend(tbs_der)
+        made = sign_tbs(key, tbs_der, key.public_key(), scheme)
+        require_clean_ca(made, issuer)
+        return x509.load_der_x509_certificate(made)
+
+    def _facts(self, step: CaStep | CrossStep, found: x509.Certificate | None) -> CaFacts:
+        """What the file wants said; what it leaves open is as `found` has it, or decided now."""
+        not_before, not_after = self._validity(step, found)
+        above = None if step.issuer is None else self._above(step.issuer)
+        if isinstance(step, CrossStep):
+            subject = self._certificate_of(step.subject)
+            subject_der, public_key = raw_subject(subject), subject.public_key()
+            limits = [n for n in (step.path_length, path_length_of(subject)) if n is not None]
+            path_length = min(limits, default=None)
+        else:
+            subject_der, path_length = self._name(step.common_name, found), step.path_length
+            key = self._tokens.find_key(step.key)
+            if key is None and found is None:
+                raise ConfigError(N_("Thiếu khóa “%(label)s”."), label=step.key.label)
+            public_key = (key or found).public_key()  # type: ignore[union-attr]  # one of them is
+        issuer_key = public_key if above is None else above.certificate.public_key()
+        return CaFacts(
+            subject_der=subject_der,
+            public_key_der=spki(public_key),
+            not_before=not_before,
+            not_after=not_after,
+            path_length=path_length,
+            scheme=scheme_for(issuer_key, step.signature or None),
+            above=above,
+        )
+
+    def _above(self, issuer: str) -> Above:
+        addresses = Addresses(
+            base_url=self._ceremony.addresses or self._settings.validation_address
+        )
+        stem = Path(self._ceremony.certificate_of(issuer)).stem
+        return Above(
+            certificate=self._certificate_of(issuer),
+            certificate_address=addresses.certificate(stem),
+            crl_address=addresses.crl(stem),
+        )
+
+    def _validity(
+        self, step: CaStep | CrossStep, found: x509.Certificate | None
+    ) -> tuple[datetime, datetime]:
+        if step.not_before is not None:
+            midnight = datetime.combine(step.not_before, time(), HANOI)
+            not_before = whole_second(midnight)
+        else:
+            not_before = self._at if found is None else found.not_valid_before_utc
+        return not_before, last_second(not_before, step.validity_days)
+
+    def _name(self, common_name: str, found: x509.Certificate | None) -> bytes:
+        """A name that the file leaves open stays as it was made: the installation's may change."""
+        organisation = self._ceremony.organisation or self._settings.organisation
+        if self._ceremony.organisation is None and found is not None:
+            (attribute,) = found.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
+            organisation = str(attribute.value)
+        return ca_name(
+            country=self._ceremony.country, organisation=organisation, common_name=common_name
+        ).public_bytes()
+
+    def _require_possible(self, step: CaStep | CrossStep) -> None:
+        """Before anything is made: it fits below its issuer, if that exists already."""
+        output = Output(
+            self._settings.pki / self._ceremony.certificate_of(step.issuer or step.name)
+        )
+        if step.issuer is not None and output.content() is not None:
+            require_within(self._certificate_of(step.issuer), *self._validity(step, None))
+        if isinstance(step, CaStep):
+            self._tokens.find_key(step.key)  # a key of another kind is told here
+
+    # Lists -------------------------------------------------------------------------------------
+
+    def _list(self, step: CrlStep) -> Outcome:
+        output = Output(self._settings.pki / step.output)
+        was_cut = output.intent() is not None and not self._only_look
+        if was_cut:
+            self._finish_list(step, output)
+        there = output.content()
+        number, listed = (0, {}) if there is None else read_crl(there)
+        self._require_still_listed(step, listed)
+        if there is not None and len(listed) == len(step.revoked):
+            if not crl_is_due(there, self._at):
+                return Outcome.MADE if was_cut else Outcome.KEPT
+            if not self._tokens.has(self._ceremony.maker_of(step.issuer).key.token):
+                return Outcome.WAITING  # locked away, as a root should be
+        if self._only_look:
+            return Outcome.MISSING
+        issuer, key, scheme = self._signer(step)
+        tbs_der = root_crl_tbs(
+            issuer or self._certificate_of(step.issuer),
+            scheme,
+            number=number + 1,
+            this_update=self._at,
+            next_update=self._at + timedelta(days=step.validity_days),
+            revoked=step.revoked,
+        )
+        output.intend(tbs_der)
+        output.settle(sign_tbs(key, tbs_der, key.public_key(), scheme))
+        return Outcome.MADE
+
+    def _finish_list(self, step: CrlStep, output: Output) -> None:
+        """The list of a ceremony that was cut is signed now, unless it was already."""
+        tbs_der, there = output.intent() or b"", output.content()
+        _, key, scheme = self._signer(step)
+        number, _ = read_crl(specimen_of(tbs_der, scheme))
+        if there is not None and read_crl(there)[0] >= number:
+            output.forget_intent()
+        else:
+            output.settle(sign_tbs(key, tbs_der, key.public_key(), scheme))
+
+    def _require_still_listed(self, step: CrlStep, listed: Mapping[int, RevokedCa]) -> None:
+        """RFC 5280 section 3.3: what was revoked stays on the list."""
+        wanted = {revoked.serial: revoked for revoked in step.revoked}
+        for serial, entry in listed.items():
+            if wanted.get(serial) != entry:
+                raise ConfigError(
+                    N_(
+                        "Danh sách %(file)s đã thu hồi số hiệu %(serial)s; tệp nghi lễ phải giữ "
+                        "nguyên dòng đó."
+                    ),
+                    file=step.output,
+                    serial=f"{serial:x}",
+                )
+
+    # Roles -------------------------------------------------------------------------------------
+
+    def _certify_role(self, step: RoleStep) -> Outcome:
+        there = Output(self._settings.pki / step.output).content()
+        if there is not None:
+            found = _read(there, step.output)
+            name = found.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
+            if algorithm_of(found.public_key()) != step.key.algorithm:
+                raise _differs(found, N_("khóa"))
+            if name != step.common_name:
+                raise _differs(found, N_("tên chủ thể"))
+        if self._only_look:
+            return Outcome.MISSING if there is None else Outcome.KEPT
+        rooms = self._rooms()
+        if rooms is None:
+            return Outcome.WAITING if there is None else Outcome.KEPT
+        self._tokens.find_key(step.key)  # a key of another kind is told before it is certified
+        wish = RoleWish(role=step.role, common_name=step.common_name, algorithm=step.key.algorithm)
+        return Outcome.MADE if make_role_signers(rooms, [wish]) else Outcome.KEPT
+
+    # Who signs ---------------------------------------------------------------------------------
+
+    def _signer(
+        self, step: CaStep | CrossStep | CrlStep
+    ) -> tuple[x509.Certificate | None, CaKey, SignatureScheme]:
+        """The issuer's certificate (None for a root that signs itself), its key, and how it signs.
+
+        `ConfigError` when its token is not here or holds another key than its certificate.
+        """
+        issuer = None if step.issuer is None else self._certificate_of(step.issuer)
+        maker = self._ceremony.maker_of(step.name if step.issuer is None else step.issuer)
+        key = self._tokens.find_key(maker.key)
+        if key is None:
+            raise ConfigError(
+                N_("Token “%(token)s” với khóa “%(label)s” không có ở máy này."),
+                token=self._ceremony.tokens[maker.key.token].label,
+                label=maker.key.label,
+            )
+        if issuer is not None and issuer.public_key() != key.public_key():
+            raise _differs(issuer, N_("khóa"))
+        return issuer, key, scheme_for(key.public_key(), step.signature or None)
+
+    def _certificate_of(self, name: str) -> x509.Certificate:
+        """The certificate of a CA made above or known before; `ConfigError` if it is not there."""
+        file = self._ceremony.certificate_of(name)
+        pem = Output(self._settings.pki / file).content()
+        if pem is None:
+            raise ConfigError(N_("Thiếu chứng thư CA %(file)s."), file=file)
+        return _read(pem, file)
+
+
+def crl_is_due(crl_der: bytes, at: datetime) -> bool:
+    """Less than a third of the list's time is left."""
+    crl = x509.load_der_x509_crl(crl_der)
+    end = crl.next_update_utc
+    return end is None or is_running_out(crl.last_update_utc, end, at)
+
+
+def _read(pem: bytes, file: str) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(pem)
+    except ValueError as error:
+        raise ConfigError(N_("Tệp chứng thư %(file)s không đọc được."), file=file) from error
+
+
+def _require_same(found: x509.Certificate, facts: CaFacts) -> None:
+    words = differing(found, facts)
+    if words:
+        raise _differs(found, words[0])
+
+
+def _differs(found: x509.Certificate, what: str) -> ConfigError:
+    name = found.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
+    return ConfigError(
+        N_(
+            "Chứng thư “%(name)s” đã có nhưng khác với tệp nghi lễ hoặc với token ở: %(what)s. "
+            "Không có gì được thay đổi."
+        ),
+        name=name,
+        what=SignerError(what),
+    )

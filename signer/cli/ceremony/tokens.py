@@ -1,0 +1,95 @@
+"""The tokens of one ceremony: opened when a step needs them, made only for keys that are made."""
+
+from signer.ca.certificate import CaKey
+from signer.ca.hierarchy_lint import algorithm_of
+from signer.cli.ceremony.plan import Ceremony, KeyPlace
+from signer.config import Settings
+from signer.errors import N_, ConfigError, NotFound, Unavailable
+from signer.pkcs11 import Hsm, Vault, configure_softhsm, ensure_ca_key, ensure_token, private_key_of
+from signer.pkcs11.token import has_token
+
+
+class Tokens:
+    """Where the keys of a ceremony are. A token that is locked away is not an error to look for."""
+
+    def __init__(self, ceremony: Ceremony, settings: Settings) -> None:
+        self._places = ceremony.tokens
+        self._settings = settings
+        self._open: dict[str, Hsm] = {}
+
+    def find_key(self, place: KeyPlace) -> CaKey | None:
+        """The key that is there; None when it is not, or its token is elsewhere.
+
+        `ConfigError` when a key of that label is of another kind.
+        """
+        hsm = self._here(place.token)
+        if hsm is None:
+            return None
+        try:
+            key = private_key_of(hsm, place.label)
+        except NotFound:
+            return None
+        _require_kind(key, place, self._places[place.token].label)
+        return key
+
+    def make_key(self, place: KeyPlace) -> CaKey:
+        """The key is there, on its token, both made now if they were not."""
+        token = self._places[place.token]
+        configure_softhsm(self._settings.home)
+        ensure_token(self._settings.pkcs11_module, token.label, token.pin_file)
+        hsm = self._opened(place.token)
+        if token.label == self._settings.token_label:
+            Vault(hsm).prepare()
+        key = ensure_ca_key(hsm, place.label, place.algorithm)
+        _require_kind(key, place, token.label)
+        return key
+
+    def has(self, name: str) -> bool:
+        """Whether the token is here."""
+        return self._here(name) is not None
+
+    def serial_of(self, name: str) -> str:
+        """What the token itself calls itself: serial number and model; empty if it is elsewhere."""
+        hsm = self._here(name)
+        if hsm is None:
+            return ""
+        status = hsm.status()
+        return f"{status.serial} ({status.model})"
+
+    def close(self) -> None:
+        """No session of this process is left open."""
+        for hsm in self._open.values():
+            hsm.close()
+        self._open.clear()
+
+    def _here(self, name: str) -> Hsm | None:
+        if name in self._open:
+            return self._open[name]
+        if (self._settings.home / "tokens").is_dir():
+            configure_softhsm(self._settings.home)
+        try:
+            is_here = has_token(self._settings.pkcs11_module, self._places[name].label)
+        except Unavailable:
+            is_here = False
+        return self._opened(name) if is_here else None
+
+    def _opened(self, name: str) -> Hsm:
+        token = self._places[name]
+        if name not in self._open:
+            self._open[name] = Hsm(self._settings.pkcs11_module, token.label, token.pin_file)
+        return self._open[name]
+
+
+def _require_kind(key: CaKey, place: KeyPlace, token_label: str) -> None:
+    found = algorithm_of(key.public_key())
+    if found != place.algorithm:
+        raise ConfigError(
+            N_(
+                "Token “%(token)s” đã có khóa “%(label)s” loại %(found)s, "
+                "khác loại %(wanted)s ghi trong tệp."
+            ),
+            token=token_label,
+            label=place.label,
+            found=found,
+            wanted=place.algorithm,
+        )
