@@ -26,6 +26,8 @@ class Settings:
     hsm_sessions: int = 8
     hsm_wait_seconds: float = 5.0
     """How long a caller waits for a free HSM session before it is told to come back later."""
+    hsm_call_seconds: float = 8.0
+    """The longest that the HSM keeps a caller, even if it never answers; 9 keeps all below 10 s."""
     files_url: str = ""
     """obstore address; empty means `home`/files. Production: s3://bucket/prefix"""
     base_url: str = "http://127.0.0.1:8080"

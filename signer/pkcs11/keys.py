@@ -4,23 +4,42 @@ An object here holds a token and a label, never a handle: each signature leases 
 finds the key and lets both go, so a token that went away and came back needs nothing.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from hashlib import new as new_hash
 from typing import Any, Never
 
+import pkcs11
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import (
+    MGF1,
+    PSS,
+    PKCS1v15,
+    calculate_max_pss_salt_length,
+)
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
-from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
+from pkcs11 import MGF, Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 from pkcs11.util.ec import encode_named_curve_parameters
 
-from signer.errors import N_, Conflict, NotFound
-from signer.pkcs11.hsm import Hsm, Session
+from signer.errors import N_, Conflict, NotFound, Unavailable
+from signer.pkcs11.dialect import dialect_of
+from signer.pkcs11.guard import Session
+from signer.pkcs11.hsm import Hsm
+from signer.pkcs11.lease import Lease
+from signer.pkcs11.library import BUSY
 
 CaPrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
+_PSS_HASHES: dict[str, tuple[hashes.HashAlgorithm, Mechanism, MGF]] = {
+    "sha256": (hashes.SHA256(), Mechanism.SHA256, MGF.SHA256),
+    "sha384": (hashes.SHA384(), Mechanism.SHA384, MGF.SHA384),
+    "sha512": (hashes.SHA512(), Mechanism.SHA512, MGF.SHA512),
+}
+_RSA_GENERATION_SECONDS = 120.0
+"""How long the search for an RSA key may take; nobody but an operator waits for it."""
 CURVES: dict[str, ec.EllipticCurve] = {"p256": ec.SECP256R1(), "p384": ec.SECP384R1()}
 """`generate_ca_key`'s names of curves; `rsa3072` and `rsa4096` are its other algorithms."""
 
@@ -46,14 +65,14 @@ class HsmEcPrivateKey(ec.EllipticCurvePrivateKey):
         return self._hsm.run(lambda s: sign_ecdsa(_private_object(s, self.label), digest))
 
     @contextmanager
-    def held(self) -> Iterator[ec.EllipticCurvePrivateKey]:
+    def held(self) -> Iterator["SessionEcKey"]:
         """The same key bound to one lease, found once: cheaper for many signatures in a row.
 
         Use it in this thread and only inside the block. A fault there is `Unavailable`; one
         while the key is looked for is cured, as with `Hsm.run`.
         """
-        with self._hsm.holding(lambda s: _private_object(s, self.label)) as handle:
-            yield SessionEcKey(handle, self._public_key)
+        with self._hsm.holding(lambda s: _private_object(s, self.label)) as (lease, handle):
+            yield SessionEcKey(lease, handle, self._public_key)
 
     def public_key(self) -> ec.EllipticCurvePublicKey:
         """The public half; does not touch the token."""
@@ -91,22 +110,40 @@ class HsmEcPrivateKey(ec.EllipticCurvePrivateKey):
 class SessionEcKey(HsmEcPrivateKey):
     """A key object of one leased session; dead when that lease ends."""
 
-    def __init__(self, handle: Any, public_key: ec.EllipticCurvePublicKey) -> None:
+    def __init__(self, lease: Lease, handle: Any, public_key: ec.EllipticCurvePublicKey) -> None:
+        self._lease = lease
         self._object = handle
         self._public_key = public_key
 
     def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
-        """One ECDSA signature in the session at hand."""
-        return sign_ecdsa(self._object, ecdsa_digest(bytes(data), signature_algorithm))
+        """One ECDSA signature in the session at hand; raises as `Lease.call` does."""
+        digest = ecdsa_digest(bytes(data), signature_algorithm)
+        return self._lease.call(lambda _: sign_ecdsa(self._object, digest))
+
+    def sign_many(
+        self, data: Sequence[bytes], signature_algorithm: ec.EllipticCurveSignatureAlgorithm
+    ) -> list[bytes]:
+        """A signature of each, in their order; cheaper than one by one, and all or none."""
+        digests = [ecdsa_digest(each, signature_algorithm) for each in data]
+        size = dialect_of(self._object.session.token).batch
+
+        def sign(start: int) -> list[bytes]:
+            return [sign_ecdsa(self._object, digest) for digest in digests[start : start + size]]
+
+        signatures: list[bytes] = []
+        while len(signatures) < len(digests):
+            start = len(signatures)
+            signatures += self._lease.call(lambda _: sign(start))  # noqa: B023  # called at once
+        return signatures
 
     @contextmanager
-    def held(self) -> Iterator[ec.EllipticCurvePrivateKey]:
+    def held(self) -> Iterator["SessionEcKey"]:
         """It already is."""
         yield self
 
 
 class HsmRsaPrivateKey(rsa.RSAPrivateKey):
-    """An RSA key on a token; signs PKCS#1 v1.5 (RFC 8017 section 8.2) with SHA-2."""
+    """An RSA key on a token; signs PKCS#1 v1.5 and PSS (RFC 8017 sections 8.2, 8.1) with SHA-2."""
 
     def __init__(self, hsm: Hsm, label: str, public_key: rsa.RSAPublicKey) -> None:
         self.label = label
@@ -114,15 +151,40 @@ class HsmRsaPrivateKey(rsa.RSAPrivateKey):
         self._public_key = public_key
 
     def sign(self, data: bytes, padding: Any, algorithm: Any) -> bytes:
-        """One RSA signature; raises as `Hsm.run` does."""
-        if not isinstance(padding, PKCS1v15):
-            raise ValueError("an RSA key of the HSM signs with PKCS#1 v1.5 padding only")
-        prefix_digest = _digest_info(data, algorithm)
-        return self._hsm.run(
-            lambda s: bytes(
-                _private_object(s, self.label).sign(prefix_digest, mechanism=Mechanism.RSA_PKCS)
-            )
-        )
+        """One RSA signature; raises as `Hsm.run` does.
+
+        PSS takes any salt length, but MGF1 only with the hash of the data (RFC 4055 section 3.1
+        recommends it, and tokens refuse others).
+        """
+        name, digest = _digest(data, algorithm)
+        if isinstance(padding, PKCS1v15):
+            padded, parameters = _DIGEST_INFO[name] + digest, None
+        elif isinstance(padding, PSS):
+            padded, parameters = digest, self._pss(padding, name)
+        else:
+            raise ValueError("an RSA key of the HSM signs with PKCS#1 v1.5 or PSS padding")
+
+        def sign(session: Session) -> bytes:
+            dialect = dialect_of(session.token)
+            mechanism = dialect.rsa_pkcs1 if parameters is None else dialect.rsa_pss
+            key = _private_object(session, self.label)
+            return bytes(key.sign(padded, mechanism=mechanism, mechanism_param=parameters))
+
+        return self._hsm.run(sign)
+
+    def _pss(self, padding: PSS, name: str) -> tuple[Mechanism, MGF, int]:
+        """CK_RSA_PKCS_PSS_PARAMS of the padding; cryptography has no public way to ask for it."""
+        hash_, mechanism, mgf = _PSS_HASHES[name]
+        if not isinstance(padding.mgf, MGF1) or padding.mgf._algorithm.name != name:
+            raise ValueError("an RSA key of the HSM signs PSS with MGF1 over the same hash")
+        length = padding._salt_length
+        if length is PSS.DIGEST_LENGTH:
+            length = hash_.digest_size
+        elif length is PSS.MAX_LENGTH:
+            length = calculate_max_pss_salt_length(self._public_key, hash_)
+        if not isinstance(length, int):
+            raise ValueError("a PSS signature needs a salt length")
+        return mechanism, mgf, length
 
     @contextmanager
     def held(self) -> Iterator[rsa.RSAPrivateKey]:
@@ -160,8 +222,8 @@ class HsmRsaPrivateKey(rsa.RSAPrivateKey):
 def generate_ca_key(hsm: Hsm, label: str, algorithm: str = "p256") -> CaPrivateKey:
     """A new non-extractable signing key stands on the token under this label.
 
-    `algorithm` is p256, p384, rsa3072 or rsa4096. `Conflict` when the label is taken: a second
-    key of one name could sign in the place of the first.
+    `algorithm` is p256, p384, rsa3072 or rsa4096; RSA may take minutes. `Conflict` when the
+    label is taken: a second key of one name could sign in the place of the first.
     """
     try:
         private_key_of(hsm, label)
@@ -169,10 +231,53 @@ def generate_ca_key(hsm: Hsm, label: str, algorithm: str = "p256") -> CaPrivateK
         pass
     else:
         raise Conflict(N_("HSM đã có khóa tên “%(label)s”."), label=label)
-    # Not `run`: after a fault it might leave two keys under one label.
-    with hsm.lease() as session:
-        _generate(algorithm)(session, label)
+    seconds = _RSA_GENERATION_SECONDS if algorithm.startswith("rsa") else None
+    make = _maker(algorithm)
+    make_once(hsm, label, lambda session: make(session, label), seconds)
     return private_key_of(hsm, label)
+
+
+def make_once(
+    hsm: Hsm, label: str, make: Callable[[Session], Any], seconds: float | None = None
+) -> None:
+    """What `make` generates stands on the token under this label, once.
+
+    Raises as `Hsm.run_once` does. A key that comes into being after that is destroyed at once;
+    until it is, this process makes no other of that name: `Unavailable`.
+    """
+    name = (os.getpid(), hsm.label, label)
+    with _making_lock:
+        if name in _making:
+            raise Unavailable(BUSY)
+        _making.add(name)
+    has_begun = False
+
+    def carry_out(session: Session) -> Any:
+        nonlocal has_begun
+        has_begun = True
+        try:
+            return make(session)
+        except BaseException:
+            _making.discard(name)
+            raise
+
+    def undo(made: Any) -> None:
+        for key in made if isinstance(made, tuple) else (made,):
+            with suppress(pkcs11.PKCS11Error):
+                key.destroy()
+        _making.discard(name)
+
+    try:
+        hsm.run_once(carry_out, undo=undo, seconds=seconds)
+    except BaseException:
+        if not has_begun:
+            _making.discard(name)
+        raise
+    _making.discard(name)
+
+
+_making: set[tuple[int, str, str]] = set()
+_making_lock = threading.Lock()
 
 
 def ensure_ca_key(hsm: Hsm, label: str, algorithm: str = "p256") -> CaPrivateKey:
@@ -210,8 +315,8 @@ def key_for(hsm: Hsm, label: str, public_key: object) -> CaPrivateKey:
 
 
 def sign_ecdsa(key: Any, digest: bytes) -> bytes:
-    """Signs a digest; SoftHSM's CKM_ECDSA gives r‖s, the world wants DER (RFC 3279 2.2.3)."""
-    raw = bytes(key.sign(digest, mechanism=Mechanism.ECDSA))
+    """Signs a digest; CKM_ECDSA gives r‖s, the world wants DER (RFC 3279 section 2.2.3)."""
+    raw = bytes(key.sign(digest, mechanism=dialect_of(key.session.token).ecdsa))
     half = len(raw) // 2
     return encode_dss_signature(int.from_bytes(raw[:half]), int.from_bytes(raw[half:]))
 
@@ -225,13 +330,13 @@ def ecdsa_digest(data: bytes, algorithm: ec.EllipticCurveSignatureAlgorithm) -> 
     return new_hash(algorithm.algorithm.name, data).digest()
 
 
-def _digest_info(data: bytes, algorithm: Any) -> bytes:
+def _digest(data: bytes, algorithm: Any) -> tuple[str, bytes]:
+    """The hash's name, and the digest of the data: the data itself when hashed before."""
     if isinstance(algorithm, Prehashed):
-        name = {32: "sha256", 48: "sha384", 64: "sha512"}[len(data)]
-        return _DIGEST_INFO[name] + data
+        return {32: "sha256", 48: "sha384", 64: "sha512"}[len(data)], data
     if not isinstance(algorithm, hashes.HashAlgorithm) or algorithm.name not in _DIGEST_INFO:
         raise ValueError("an RSA key of the HSM signs SHA-256, SHA-384 or SHA-512")
-    return _DIGEST_INFO[algorithm.name] + new_hash(algorithm.name, data).digest()
+    return algorithm.name, new_hash(algorithm.name, data).digest()
 
 
 def _private_object(session: Session, label: str) -> Any:
@@ -255,31 +360,29 @@ def ec_point(attribute: bytes) -> bytes:
     return attribute
 
 
-_PRIVATE = {
-    Attribute.EXTRACTABLE: False,
-    Attribute.SENSITIVE: True,
-    Attribute.PRIVATE: True,
-}
 _CAPABILITIES = MechanismFlag.SIGN | MechanismFlag.VERIFY
 
 
-def _generate(algorithm: str) -> Callable[[Session, str], None]:
-    def elliptic(session: Session, label: str) -> None:
+def _maker(algorithm: str) -> Callable[[Session, str], Any]:
+    def elliptic(session: Session, label: str) -> Any:
         parameters = encode_named_curve_parameters(CURVES[algorithm].name)
-        session.create_domain_parameters(
+        return session.create_domain_parameters(
             KeyType.EC, {Attribute.EC_PARAMS: parameters}, local=True
         ).generate_keypair(
-            store=True, label=label, capabilities=_CAPABILITIES, private_template=_PRIVATE
+            store=True,
+            label=label,
+            capabilities=_CAPABILITIES,
+            private_template=dialect_of(session.token).ca_key,
         )
 
-    def factoring(session: Session, label: str) -> None:
-        session.generate_keypair(
+    def factoring(session: Session, label: str) -> Any:
+        return session.generate_keypair(
             KeyType.RSA,
             int(algorithm.removeprefix("rsa")),
             store=True,
             label=label,
             capabilities=_CAPABILITIES,
-            private_template=_PRIVATE,
+            private_template=dialect_of(session.token).ca_key,
         )
 
     if algorithm in CURVES:

@@ -18,6 +18,8 @@ from typing import Any
 import pkcs11
 
 from signer.errors import N_, ConfigError, Unavailable
+from signer.pkcs11.dialect import dialect_of
+from signer.pkcs11.guard import Guard, Session, Stalled, Stalls
 
 CKF_OS_LOCKING_OK = 2
 CKR_OK = 0x0
@@ -33,8 +35,6 @@ BUSY = N_("Thiết bị bảo mật (HSM) đang bận; hãy thử lại sau ít 
 
 _PAUSE_AFTER_FAILURE_SECONDS = 0.2
 """After a restart that failed, callers are turned away this long instead of queueing for more."""
-_RESTART_AFTER_LEASES = 100_000
-"""SoftHSM grows by some 240 bytes with each unwrapped key until C_Finalize: 24 MB at most."""
 
 
 class _InitializeArgs(ctypes.Structure):  # CK_C_INITIALIZE_ARGS, PKCS#11 v2.40 section 3.7
@@ -66,33 +66,30 @@ class _FunctionList(ctypes.Structure):  # the head of CK_FUNCTION_LIST, PKCS#11 
 
 
 class Library:
-    """One PKCS#11 module in one process. `condition` guards it and every pool that uses it."""
+    """One PKCS#11 module in one process. `condition` guards it and every pool that uses it.
+
+    It is never held during a PKCS#11 call: a call that hangs must not keep others waiting.
+    """
 
     def __init__(self, module: Path) -> None:
         self.module = module
         self.condition = threading.Condition()
         self.generation = 0
         """Counts restarts: a session or handle of an earlier generation is dead."""
+        self.is_trusted = False
+        """False until it is initialised, and again when it must restart before its next use."""
         self.leases = 0
         """Sessions that are in somebody's hands; the library restarts only when there are none."""
+        self.stalls = Stalls()
         self._lib: Any = None  # pkcs11.lib, a class of a C extension without usable stubs
         self._functions: Any = None  # ctypes pointer to the function list
-        self._is_ready = False
+        self._leases_at_most: int | None = None
         self._lent = 0
+        self._is_opening = self._is_initialising = False
         self._failed_at = float("-inf")
 
-    @contextmanager
-    def locked(self, deadline: float) -> Iterator[None]:
-        """Holds `condition`; `Unavailable` when it is not free before the deadline (monotonic)."""
-        if not self.condition.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise Unavailable(BUSY)
-        try:
-            yield
-        finally:
-            self.condition.release()
-
     def wait(self, deadline: float) -> None:
-        """Waits for a change of `leases`; `Unavailable` when none came before the deadline."""
+        """Waits for a change; `Unavailable` when none came before the deadline (monotonic)."""
         left = deadline - time.monotonic()
         if left <= 0 or not self.condition.wait(left):
             raise Unavailable(BUSY)
@@ -100,23 +97,7 @@ class Library:
     def distrust(self, generation: int) -> None:
         """The library of this generation is broken: it restarts before it is used again."""
         if generation == self.generation:
-            self._is_ready = False
-
-    def make_ready(self, deadline: float) -> None:
-        """The library is initialised with OS locking; must hold `condition`.
-
-        A restart first waits until no session is out, since it kills every handle. Raises
-        `Unavailable` when that takes too long or the library refuses to start.
-        """
-        if self._lent >= _RESTART_AFTER_LEASES and not self.leases:
-            self._is_ready = False
-        while not self._is_ready:
-            if time.monotonic() - self._failed_at < _PAUSE_AFTER_FAILURE_SECONDS:
-                raise Unavailable(AWAY)
-            if self.leases:
-                self.wait(deadline)
-                continue
-            self._restart()
+            self.is_trusted = False
 
     def lend(self) -> None:
         """One more session is in somebody's hands; must hold `condition`."""
@@ -124,9 +105,89 @@ class Library:
         self._lent += 1
 
     def note_failure(self) -> None:
-        """The token could not be reached even by a fresh library; callers pause for a moment."""
-        self._is_ready = False
-        self._failed_at = time.monotonic()
+        """The token could not be reached even so; callers pause for a moment."""
+        with self.condition:
+            self.is_trusted = False
+            self._failed_at = time.monotonic()
+
+    def require_hope(self) -> None:
+        """Returns when a new thread may be risked on a call; else `Unavailable`, at once.
+
+        Must hold `condition`.
+        """
+        now = time.monotonic()
+        if (
+            self._is_initialising  # no other call is allowed until that one returns
+            or now - self._failed_at < _PAUSE_AFTER_FAILURE_SECONDS
+            or not self.stalls.permit(now)
+        ):
+            raise Unavailable(AWAY)
+
+    def is_worn(self) -> bool:
+        """Whether it has grown so much that it should restart, now that it may."""
+        return (
+            self._leases_at_most is not None
+            and self._lent >= self._leases_at_most
+            and not self.leases
+            and not self.stalls.count
+        )
+
+    def guard(self, session: Session = None) -> Guard:
+        """A new thread for calls of this library."""
+        return Guard(session, self._note_stall, self._note_return)
+
+    @contextmanager
+    def opening(self, deadline: float) -> Iterator[Guard]:
+        """Gives a guard for the calls that open, restart or set up; one caller at a time.
+
+        `Unavailable` when others take until the deadline, or just failed.
+        """
+        with self.condition:
+            while self._is_opening:
+                self.wait(deadline)
+            self.require_hope()
+            self._is_opening = True
+        try:
+            guard = self.guard()
+            try:
+                yield guard
+            except Stalled as error:
+                self.note_failure()
+                raise Unavailable(AWAY) from error
+            finally:
+                guard.stop()
+        finally:
+            with self.condition:
+                self._is_opening = False
+                self.condition.notify_all()
+
+    def make_ready(self, guard: Guard, deadline: float, *, afresh: bool = False) -> None:
+        """The library is initialised with OS locking, and restarted if it had to be or `afresh`.
+
+        Only inside `opening`. A restart first waits until no session is out, since it kills
+        every handle. While a stalled call is still out there is none: C_Finalize under a running
+        call is undefined (PKCS#11 v2.40 section 5.4). The library then stays as it is, to be
+        tried again; with `afresh` that is `Unavailable`, as is a library that does not start.
+        """
+        with self.condition:
+            if self.is_trusted and not afresh and not self.is_worn():
+                return
+            self.is_trusted = False
+            while self.leases and not self.stalls.count:
+                self.wait(deadline)
+            if self.stalls.count:
+                if afresh or not self.generation:
+                    raise Unavailable(AWAY)
+                self.is_trusted = True
+                return
+            self.generation += 1
+            self._is_initialising = True
+        if guard.call(self._initialize, deadline - time.monotonic()) != CKR_OK:
+            self.note_failure()
+            raise Unavailable(AWAY)
+        with self.condition:
+            self.is_trusted = True
+            self._lent = 0
 
     def token(self, label: str) -> Any:
         """The token of this label; raises python-pkcs11's errors."""
@@ -161,23 +222,34 @@ class Library:
         padded = label.encode().ljust(32)  # CK_TOKEN_INFO.label is blank-padded, not terminated
         return int(self._function("C_InitToken", prototype)(slot_id, so_pin, len(so_pin), padded))
 
-    def _restart(self) -> None:
-        self._load()
-        prototype = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_void_p)
-        initialize = self._function("C_Initialize", prototype)
-        arguments = _InitializeArgs(flags=CKF_OS_LOCKING_OK)
-        # A forked child must not finalise what it inherited, so it tries to initialise first
-        # (PKCS#11 v2.40 section 2.5.2: the child calls C_Initialize before anything else).
-        result = initialize(ctypes.byref(arguments))
-        if result == CKR_CRYPTOKI_ALREADY_INITIALIZED:
-            self._function("C_Finalize", prototype)(None)
+    def _initialize(self) -> int:
+        try:
+            self._load()
+            prototype = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_void_p)
+            initialize = self._function("C_Initialize", prototype)
+            arguments = _InitializeArgs(flags=CKF_OS_LOCKING_OK)
+            # A forked child must not finalise what it inherited, so it tries to initialise first
+            # (PKCS#11 v2.40 section 2.5.2: the child calls C_Initialize before anything else).
             result = initialize(ctypes.byref(arguments))
-        self.generation += 1
-        if result != CKR_OK:
-            self.note_failure()
-            raise Unavailable(AWAY)
-        self._is_ready = True
-        self._lent = 0
+            if result == CKR_CRYPTOKI_ALREADY_INITIALIZED:
+                self._function("C_Finalize", prototype)(None)
+                result = initialize(ctypes.byref(arguments))
+            return result
+        finally:
+            self._is_initialising = False
+
+    def _note_stall(self) -> None:
+        with self.condition:
+            if not self.stalls.count and self._lib is not None:
+                # At exit python-pkcs11 would call C_Finalize under the running call, and hang.
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._lib))
+            self.stalls.count += 1
+            self.condition.notify_all()
+
+    def _note_return(self) -> None:
+        with self.condition:
+            self.stalls.returned()
+            self.condition.notify_all()
 
     def _load(self) -> None:
         if self._lib is not None:
@@ -189,10 +261,10 @@ class Library:
             )
         try:
             library = pkcs11.lib(str(self.module))
-        except pkcs11.GeneralError as error:  # C_Initialize(NULL) itself found no token directory
-            self.note_failure()
-            raise Unavailable(AWAY) from error
         except pkcs11.PKCS11Error as error:
+            if type(error) is not pkcs11.PKCS11Error:  # C_Initialize(NULL) itself found no device
+                self.note_failure()
+                raise Unavailable(AWAY) from error
             raise ConfigError(
                 N_("Tệp %(module)s không dùng được như một thư viện PKCS#11."),
                 module=self.module.name,
@@ -203,6 +275,7 @@ class Library:
                 N_("Tệp %(module)s không dùng được như một thư viện PKCS#11."),
                 module=self.module.name,
             )
+        self._leases_at_most = dialect_of(library).leases_at_most
         self._lib, self._functions = library, functions
 
     def _function(self, name: str, prototype: Any) -> Callable[..., int]:

@@ -3,16 +3,24 @@
 import os
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pkcs11
 from pkcs11 import TokenFlag
 
 from signer.errors import N_, ConfigError
+from signer.pkcs11.guard import Guard
 from signer.pkcs11.hsm import read_pin
-from signer.pkcs11.library import CKR_OK, library_of
+from signer.pkcs11.lease import translated
+from signer.pkcs11.library import CKR_OK, Library, library_of
+
+T = TypeVar("T")
 
 _SOFTHSM_VARIABLE = "SOFTHSM2_CONF"
+_SECONDS = 8.0
+"""How long a token may take to be found, or to be made."""
 
 
 def configure_softhsm(home: Path) -> Path:
@@ -60,13 +68,16 @@ def ensure_token(module: Path, label: str, pin_file: Path) -> bool:
 def has_token(module: Path, label: str) -> bool:
     """Whether the module sees an initialised token of this label; `Unavailable` if it is away."""
     library = library_of(module)
-    with library.condition:
-        library.make_ready(time.monotonic() + 5)
+
+    def look(guard: Guard, deadline: float) -> bool:
+        library.make_ready(guard, deadline)
         try:
-            library.token(label)
+            guard.call(lambda: library.token(label), deadline - time.monotonic())
         except pkcs11.NoSuchToken:
             return False
         return True
+
+    return _administered(library, look)
 
 
 def create_token(module: Path, label: str, so_pin: str, user_pin: str) -> None:
@@ -76,27 +87,42 @@ def create_token(module: Path, label: str, so_pin: str, user_pin: str) -> None:
     this process on the same module die and are opened anew by their next lease.
     """
     library = library_of(module)
-    with library.condition:
-        deadline = time.monotonic() + 5
-        library.distrust(library.generation)  # a fresh library shows the free slot
-        library.make_ready(deadline)
-        free = [
-            slot
-            for slot in library.slots()
-            if not slot.get_token().flags & TokenFlag.TOKEN_INITIALIZED
-        ]
-        if not free:
-            raise ConfigError(
-                N_("Thiết bị bảo mật không còn khe trống để tạo “%(label)s”."), label=label
-            )
-        if library.init_token(free[0].slot_id, so_pin.encode(), label) != CKR_OK:
-            raise ConfigError(N_("Không tạo được token “%(label)s” trong HSM."), label=label)
-        session = library.token(label).open(rw=True, so_pin=so_pin)
-        try:
-            session.init_pin(user_pin)
-        finally:
-            session.close()
+
+    def create(guard: Guard, deadline: float) -> None:
+        library.make_ready(guard, deadline, afresh=True)  # a fresh library shows the free slot
+        guard.call(
+            lambda: _initialise(library, label, so_pin, user_pin), deadline - time.monotonic()
+        )
         library.distrust(library.generation)  # SoftHSM renumbers its slots at the next start
+
+    _administered(library, create)
+
+
+def _administered(library: Library, work: Callable[[Guard, float], T]) -> T:
+    deadline = time.monotonic() + _SECONDS
+    try:
+        with library.opening(deadline) as guard:
+            return work(guard, deadline)
+    except pkcs11.PKCS11Error as error:
+        library.note_failure()
+        raise translated(error) from error
+
+
+def _initialise(library: Library, label: str, so_pin: str, user_pin: str) -> None:
+    free = [
+        slot for slot in library.slots() if not slot.get_token().flags & TokenFlag.TOKEN_INITIALIZED
+    ]
+    if not free:
+        raise ConfigError(
+            N_("Thiết bị bảo mật không còn khe trống để tạo “%(label)s”."), label=label
+        )
+    if library.init_token(free[0].slot_id, so_pin.encode(), label) != CKR_OK:
+        raise ConfigError(N_("Không tạo được token “%(label)s” trong HSM."), label=label)
+    session = library.token(label).open(rw=True, so_pin=so_pin)
+    try:
+        session.init_pin(user_pin)
+    finally:
+        session.close()
 
 
 def write_secret(file: Path, secret: str) -> None:

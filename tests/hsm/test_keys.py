@@ -48,10 +48,13 @@ def test_a_ca_key_does_not_leave_the_token(hsm: Hsm) -> None:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-    with hsm.lease() as session:
-        handle = session.get_key(object_class=ObjectClass.PRIVATE_KEY, label="own-p256")
-        assert handle[Attribute.SENSITIVE]
-        assert handle[Attribute.NEVER_EXTRACTABLE]
+    wanted = (Attribute.SENSITIVE, Attribute.NEVER_EXTRACTABLE)
+    kept = hsm.run(
+        lambda s: s.get_key(object_class=ObjectClass.PRIVATE_KEY, label="own-p256").get_attributes(
+            wanted
+        )
+    )
+    assert kept == dict.fromkeys(wanted, True)
 
 
 def test_a_label_is_given_once(hsm: Hsm) -> None:

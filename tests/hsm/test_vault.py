@@ -1,5 +1,7 @@
 """Personal keys: wrapped for storage, opened for one lease, gone afterwards."""
 
+from typing import Any
+
 import pkcs11
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -7,9 +9,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 
-from signer.errors import Invalid, Unavailable
+from signer.errors import Invalid, SignerError, Unavailable
 from signer.pkcs11 import Hsm, Vault
-from signer.pkcs11.vault import _UNWRAPPED, HMAC_LABEL, KEK_LABEL
+from signer.pkcs11.dialect import dialect_of
+from signer.pkcs11.guard import Session
+from signer.pkcs11.vault import HMAC_LABEL, KEK_LABEL
 
 ECDSA = ec.ECDSA(SHA256())
 
@@ -77,23 +81,29 @@ def test_a_row_mixed_up_in_the_database_does_not_sign(vault: Vault) -> None:
 def test_whoever_holds_the_pin_cannot_unwrap_into_a_readable_key(vault: Vault, hsm: Hsm) -> None:
     """CKA_UNWRAP_TEMPLATE on the key-encryption key is enforced by the token."""
     made = vault.generate()
-    with hsm.lease() as session:
+
+    def unwrap(session: Session, change: dict[Attribute, bool]) -> Any:
         kek = session.get_key(object_class=ObjectClass.SECRET_KEY, label=KEK_LABEL)
-        for change in ({Attribute.EXTRACTABLE: True}, {Attribute.SENSITIVE: False}):
-            with pytest.raises(pkcs11.TemplateInconsistent):
-                kek.unwrap_key(
-                    ObjectClass.PRIVATE_KEY,
-                    KeyType.EC,
-                    made.wrapped,
-                    mechanism=Mechanism.AES_KEY_WRAP_PAD,
-                    capabilities=MechanismFlag.SIGN,
-                    template=_UNWRAPPED | change,
-                )
+        return kek.unwrap_key(
+            ObjectClass.PRIVATE_KEY,
+            KeyType.EC,
+            made.wrapped,
+            mechanism=Mechanism.AES_KEY_WRAP_PAD,
+            capabilities=MechanismFlag.SIGN,
+            template={**dialect_of(session.token).unwrapped, **change},
+        )
+
+    for change in ({Attribute.EXTRACTABLE: True}, {Attribute.SENSITIVE: False}):
+        with pytest.raises(SignerError, match="HSM") as caught:
+            hsm.run(lambda s, change=change: unwrap(s, change))  # type: ignore[misc]
+        assert isinstance(caught.value.__cause__, pkcs11.TemplateInconsistent)
+    hsm.run(lambda s: unwrap(s, {}).destroy())
 
 
 @pytest.mark.parametrize("label", [KEK_LABEL, HMAC_LABEL])
 def test_the_vaults_own_keys_never_leave(vault: Vault, hsm: Hsm, label: str) -> None:
-    with hsm.lease() as session:
+
+    def look(session: Session) -> None:
         key = session.get_key(object_class=ObjectClass.SECRET_KEY, label=label)
         assert key[Attribute.SENSITIVE]
         assert not key[Attribute.EXTRACTABLE]
@@ -101,6 +111,8 @@ def test_the_vaults_own_keys_never_leave(vault: Vault, hsm: Hsm, label: str) -> 
         assert not key[Attribute.TRUSTED]  # SoftHSM would store a trusted key in clear
         with pytest.raises(pkcs11.AttributeSensitive):
             key[Attribute.VALUE]
+
+    hsm.run(look)
 
 
 def test_preparing_twice_changes_nothing(vault: Vault, hsm: Hsm) -> None:
@@ -124,7 +136,7 @@ def test_a_key_is_dead_when_its_block_ended(vault: Vault) -> None:
     made = vault.generate()
     with vault.unlocked(made.wrapped, made.public_key_der) as key:
         pass
-    with pytest.raises(pkcs11.PKCS11Error):
+    with pytest.raises(RuntimeError, match="lease"):
         key.sign(b"1", ECDSA)
 
 
@@ -134,7 +146,9 @@ def test_a_fault_while_signing_is_unavailable(fragile: Vault) -> None:
 
     def sign_with_a_lost_handle() -> None:
         with fragile.unlocked(made.wrapped, made.public_key_der) as key:
-            key._object.destroy()  # what a token that fell over does to its handles
+            key._lease.call(
+                lambda _: key._object.destroy()
+            )  # what a token that fell over does to its handles
             key.sign(b"1", ECDSA)
 
     with pytest.raises(Unavailable):
