@@ -17,10 +17,12 @@ from signer.ca.schemes import PrivateKey
 from signer.ca.timestamp import TimestampAuthority
 from signer.ca.timestamp_request import Failure
 from signer.clock import Clock
+from signer.pkcs11 import Hsm, ensure_ca_key
 from tests.ca.factory import START
 
 DATA = "Quyết định số 12/QĐ-UBND".encode()
 POLICY = load_profiles().tsa
+KINDS = ("p256", "p384", "rsa3072")
 
 
 def tsa_signer(
@@ -58,6 +60,16 @@ def tsa_signer(
     if purposes:
         builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=is_critical)
     return RoleSigner(key=key, certificate=builder.sign(issuing_key, SHA256()))
+
+
+def tsa_signers(
+    hsm: Hsm, issuing_key: PrivateKey, issuing: x509.Certificate
+) -> dict[str, RoleSigner]:
+    """A TSA key of each kind on the token, with its certificate."""
+    return {
+        kind: tsa_signer(ensure_ca_key(hsm, f"tsa-tests-{kind}", kind), issuing_key, issuing)
+        for kind in KINDS
+    }
 
 
 def tsa_of(

@@ -1,32 +1,19 @@
-"""Time stamps: what we give, openssl, asn1crypto and pyHanko accept, and it says what was asked."""
+"""Time stamps: what we give, openssl and asn1crypto accept, and it says what was asked."""
 
-import asyncio
 import hashlib
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from pathlib import Path
 
 import pytest
-from asn1crypto import core, keys, tsp
-from asn1crypto import x509 as asn1_x509
+from asn1crypto import core, tsp
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
-    NoEncryption,
-    PrivateFormat,
     PublicFormat,
 )
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign import PdfSignatureMetadata, signers
-from pyhanko.sign.fields import SigSeedSubFilter
-from pyhanko.sign.timestamps import TimeStamper
-from pyhanko.sign.validation import async_validate_pdf_signature
-from pyhanko_certvalidator import ValidationContext
-from pyhanko_certvalidator.registry import SimpleCertificateStore
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from signer.ca import Authority, Hierarchy, SubjectFacts
 from signer.ca.roles import RoleSigner
@@ -36,22 +23,24 @@ from signer.errors import ConfigError, SignerError, Unavailable
 from signer.pkcs11 import Hsm, ensure_ca_key
 from tests.ca.conftest import Keys
 from tests.ca.factory import START, MovableClock, openssl
-from tests.ca.stamping import DATA, POLICY, granted, imprint, query, refused, tsa_of, tsa_signer
+from tests.ca.stamping import (
+    DATA,
+    KINDS,
+    POLICY,
+    granted,
+    imprint,
+    query,
+    refused,
+    tsa_of,
+    tsa_signer,
+    tsa_signers,
+)
 from tests.softhsm import token_away
-
-DOCUMENT = Path(__file__).parents[1] / "data" / "pdf" / "quyet_dinh.pdf"
-KINDS = ("p256", "p384", "rsa3072")
 
 
 @pytest.fixture(scope="module")
 def signers_by_kind(hsm: Hsm, ca_keys: Keys, hierarchy: Hierarchy) -> dict[str, RoleSigner]:
-    """A TSA key of each kind in the token, with its certificate."""
-    return {
-        kind: tsa_signer(
-            ensure_ca_key(hsm, f"tsa-tests-{kind}", kind), ca_keys.issuing, hierarchy.issuing
-        )
-        for kind in KINDS
-    }
+    return tsa_signers(hsm, ca_keys.issuing, hierarchy.issuing)
 
 
 @pytest.fixture
@@ -375,72 +364,3 @@ def test_a_new_certificate_is_used_at_once(
         _, signed = granted(tsa.answer(query()))
         serial = signed["signer_infos"][0]["sid"].chosen["serial_number"].native
         assert serial == signers_by_kind[kind].certificate.serial_number
-
-
-# In a document ---------------------------------------------------------------------------------
-
-
-class OurStamper(TimeStamper):
-    """pyHanko's client, asking us without a network between."""
-
-    def __init__(self, tsa: TimestampAuthority) -> None:
-        super().__init__()
-        self._tsa = tsa
-
-    async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
-        return tsp.TimeStampResp.load(self._tsa.answer(req.dump()), strict=True)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_pyhanko_stamps_and_validates_a_signature(
-    kind: str, signers_by_kind: dict[str, RoleSigner], hierarchy: Hierarchy, clock: MovableClock
-) -> None:
-    """A PAdES B-T signature whose stamp is ours: intact, valid and trusted through our root."""
-    key, certificate = _self_signed()
-    signer = signers.SimpleSigner(certificate, key, SimpleCertificateStore())
-    out = BytesIO()
-    asyncio.run(
-        signers.async_sign_pdf(
-            IncrementalPdfFileWriter(BytesIO(DOCUMENT.read_bytes())),
-            PdfSignatureMetadata(
-                field_name="ChuKy", md_algorithm="sha256", subfilter=SigSeedSubFilter.PADES
-            ),
-            signer=signer,
-            timestamper=OurStamper(tsa_of(signers_by_kind[kind], hierarchy, clock)),
-            output=out,
-        )
-    )
-    root = asn1_x509.Certificate.load(hierarchy.root.public_bytes(Encoding.DER))
-    (embedded,) = PdfFileReader(out).embedded_regular_signatures
-    status = asyncio.run(
-        async_validate_pdf_signature(
-            embedded,
-            signer_validation_context=ValidationContext(
-                trust_roots=[certificate], moment=START, revocation_mode="soft-fail"
-            ),
-            ts_validation_context=ValidationContext(
-                trust_roots=[root], moment=START, revocation_mode="soft-fail"
-            ),
-        )
-    )
-    stamp = status.timestamp_validity
-    assert (stamp.intact, stamp.valid, stamp.trusted) == (True, True, True)
-    assert stamp.timestamp == START.replace(microsecond=0)
-    assert status.intact
-    assert status.valid
-
-
-def _self_signed() -> tuple[keys.PrivateKeyInfo, asn1_x509.Certificate]:
-    key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Trần Thị B")])
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1000)
-        .not_valid_before(START - timedelta(days=1))
-        .not_valid_after(START + timedelta(days=1))
-        .sign(key, SHA256())
-    )
-    key_der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    return (
-        keys.PrivateKeyInfo.load(key_der),
-        asn1_x509.Certificate.load(made.public_bytes(Encoding.DER)),
-    )
