@@ -1,5 +1,6 @@
 """Drafts for tests of certificates and lints: a good one, made for any issuer and profile."""
 
+from datetime import datetime
 from typing import Any
 
 from cryptography import x509
@@ -76,14 +77,14 @@ def spki(key: CaKey) -> bytes:
 
 
 def software_hierarchy(
-    key: CaKey, scheme: SignatureScheme, profiles: ProfileSet
+    key: CaKey, scheme: SignatureScheme, profiles: ProfileSet, at: datetime = NOW
 ) -> tuple[x509.Certificate, x509.Certificate]:
     """A root and an issuing CA below it of one key, both signing by that scheme."""
     root_draft = draft_root(
         name=ca_name(country="VN", organisation=BODY, common_name="CA gốc G1"),
         public_key=key.public_key(),
         serial=new_serial(),
-        at=NOW,
+        at=at,
         days=7300,
         scheme=scheme,
     )
@@ -94,7 +95,7 @@ def software_hierarchy(
         name=ca_name(country="VN", organisation=BODY, common_name="CA cấp chứng thư G1"),
         public_key=key.public_key(),
         serial=new_serial(),
-        at=NOW,
+        at=at,
         profile=profiles.issuing,
         scheme=scheme,
     )
