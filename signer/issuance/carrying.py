@@ -139,12 +139,16 @@ class Carrying:
     def _targets(
         self, row_ids: Iterable[int], states: Sequence[str] = ("ordered",)
     ) -> list[_Target]:
-        """What is still to be done for the rows: each certificate of their keys that counts."""
-        named, each = aliased(Certificate), aliased(Certificate)
+        """What is still to be done for the rows: each certificate that counts of their people.
+
+        An act is upon the person: what was renewed, or is being replaced, must not outlive it.
+        """
+        present, each = aliased(Certificate), aliased(Certificate)
         rows = db.session.execute(
             select(Revocation.id, Revocation.kind, Revocation.ground, each.serial_hex, each.state)
-            .join(named, named.id == Revocation.certificate_id)
-            .join(each, each.spki_sha256 == named.spki_sha256)
+            .join(SigningKey, SigningKey.person_id == Revocation.person_id)
+            .join(present, present.id == SigningKey.certificate_id)
+            .join(each, each.spki_sha256 == present.spki_sha256)
             .where(Revocation.id.in_(row_ids), Revocation.state.in_(states))
             .order_by(each.id)
         )
@@ -187,7 +191,6 @@ class Carrying:
                     Revocation.person_id,
                     Person.code,
                     Certificate.serial_hex,
-                    Certificate.spki_sha256,
                 )
                 .join(Person, Person.id == Revocation.person_id)
                 .join(Certificate, Certificate.id == Revocation.certificate_id)
@@ -200,7 +203,7 @@ class Carrying:
             waiting = {target.row_id for target in open_targets}
             done = [row for row in rows if row.id not in waiting]
             revoked = [row for row in done if row.kind == Act.REVOKE]
-            self._retire_keys([row.spki_sha256 for row in revoked])
+            self._retire_keys([row.person_id for row in revoked])
             db.session.execute(
                 update(Revocation)
                 .where(Revocation.id.in_([row.id for row in done]))
@@ -220,16 +223,14 @@ class Carrying:
             )
         return set(row_ids) - waiting
 
-    def _retire_keys(self, spki_sha256: Sequence[str]) -> None:
-        """No key of these certificates signs again; one that was never activated is wiped."""
-        keys = (
-            select(SigningKey.id)
-            .join(Certificate, Certificate.id == SigningKey.certificate_id)
-            .where(Certificate.spki_sha256.in_(spki_sha256), SigningKey.state != "retired")
-        )
+    def _retire_keys(self, person_ids: Sequence[int]) -> None:
+        """No key of these people signs again; one that was never activated is wiped.
+
+        One being certified right now finds itself retired, and its certificate is revoked.
+        """
         db.session.execute(
             update(SigningKey)
-            .where(SigningKey.id.in_(keys))
+            .where(SigningKey.person_id.in_(person_ids), SigningKey.state != "retired")
             .values(state="retired", wrapped=None)
             .execution_options(synchronize_session=False)
         )

@@ -18,7 +18,7 @@ from signer.inventory.service import Page
 from signer.issuance.holdings import Holding, holding_rows, newest
 from signer.issuance.kinds import IN_ANOTHER_REQUEST, Reissue, RequestKind, why_not_reissue
 from signer.issuance.models import RequestItem, SigningKey
-from signer.issuance.subjects import Applicant, Subjects, has_changed
+from signer.issuance.subjects import Subjects, applicant_of, has_changed
 
 _PAGE_MOST = 500
 
@@ -166,7 +166,7 @@ class Expiring:
             of_certificate[number].person_id
             for number, certificate_der in rows
             if certificate_der
-            and has_changed(certificate_der, subjects.of(_applicant(of_certificate[number])))
+            and has_changed(certificate_der, subjects.of(applicant_of(of_certificate[number])))
         }
 
     def _views(self, holdings: Sequence[Holding]) -> list[ExpiringView]:
@@ -205,17 +205,6 @@ def _renewals(spki_sha256: Sequence[str | None]) -> Mapping[str, int]:
         .group_by(renewed.spki_sha256)
     )
     return {row[0]: row[1] for row in rows}
-
-
-def _applicant(holding: Holding) -> Applicant:
-    return Applicant(
-        id=holding.person_id,
-        code=holding.code,
-        full_name=holding.full_name,
-        email=holding.email,
-        unit_path=holding.unit_path,
-        state=holding.person_state,
-    )
 
 
 def _place_of(token: str) -> int:

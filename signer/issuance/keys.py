@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, or_, select, update
 
-from signer.ca.models import Certificate
+from signer.ca.models import Certificate, CertificateState
 from signer.db import db, move_state
 from signer.errors import N_, NotFound
 from signer.issuance.models import SigningKey
@@ -14,7 +14,10 @@ from signer.issuance.models import SigningKey
 
 @dataclass(frozen=True, kw_only=True)
 class CurrentKey:
-    """A person's present key with its certificate; `state` is ready, active or locked."""
+    """A person's present key with its certificate.
+
+    `state` is ready, active or locked; retired when the certificate was revoked with the key.
+    """
 
     id: int
     person_id: int
@@ -27,7 +30,7 @@ class CurrentKey:
 
 
 def find_current_key(person_id: int) -> CurrentKey | None:
-    """The person's certified key that is not retired, or None."""
+    """The person's newest key that is certified and not being replaced, or None."""
     row = (
         db.session.execute(
             select(
@@ -41,7 +44,16 @@ def find_current_key(person_id: int) -> CurrentKey | None:
                 Certificate.state.label("certificate_state"),
             )
             .join(Certificate, Certificate.id == SigningKey.certificate_id)
-            .where(SigningKey.person_id == person_id, SigningKey.state != "retired")
+            .where(
+                SigningKey.person_id == person_id,
+                or_(
+                    SigningKey.state != "retired",
+                    # Revoked for good; whoever asks is told that, and not that there is no key.
+                    Certificate.state == CertificateState.REVOKED,
+                ),
+            )
+            .order_by(SigningKey.id.desc())
+            .limit(1)
         )
         .mappings()
         .first()

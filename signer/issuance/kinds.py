@@ -47,6 +47,8 @@ NO_LONGER_AT_WORK = N_("Người này không còn ở trạng thái công tác �
 NO_EMAIL = N_("Chưa có thư điện tử công vụ; hãy bổ sung rồi lập đề nghị lại.")
 IN_ANOTHER_REQUEST = N_("Đã có trong một đề nghị khác chưa giải quyết xong.")
 COVERED = N_("Đã có chứng thư chữ ký số còn hiệu lực.")
+NOTHING_COUNTS = N_("Không có chứng thư nào còn hiệu lực; hãy lập đề nghị cấp mới.")
+ENDED_MEANWHILE = N_("Chứng thư của người này đã bị thu hồi hoặc tạm dừng trong khi cấp.")
 SUSPENDED = N_("Chứng thư chữ ký số đang tạm dừng; hãy cho dùng lại hoặc thu hồi trước.")
 
 
@@ -58,7 +60,7 @@ def why_not_reissue(kind: RequestKind, facts: Reissue, settings: Settings) -> st
     if not holding.email:
         return NO_EMAIL
     if holding.certificate_id is None:
-        return N_("Không có chứng thư nào còn hiệu lực; hãy lập đề nghị cấp mới.")
+        return NOTHING_COUNTS
     if holding.certificate_state == CertificateState.SUSPENDED:
         return SUSPENDED
     if kind is RequestKind.REKEY:

@@ -13,6 +13,7 @@ from signer.db import db
 from signer.errors import SignerError
 from signer.inventory.models import OrgUnit, Person
 from signer.inventory.states import PersonState
+from signer.issuance.holdings import Holding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,18 @@ APPLICANT = (
     Person.state,
 )
 """The columns of an `Applicant`."""
+
+
+def applicant_of(holding: Holding) -> Applicant:
+    """The facts of the holding that a subject is made of."""
+    return Applicant(
+        id=holding.person_id,
+        code=holding.code,
+        full_name=holding.full_name,
+        email=holding.email,
+        unit_path=holding.unit_path,
+        state=holding.person_state,
+    )
 
 
 class Subjects:
