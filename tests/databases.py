@@ -2,13 +2,15 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 _PORT = 54000
 
@@ -52,3 +54,24 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 both_databases = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+
+
+def copy_of(database_url: str, folder: Path) -> str:
+    """The address of a copy, made anew in the folder (on the server); nobody may be connected."""
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        copy = folder / "copy.sqlite3"
+        for left in folder.glob("copy.sqlite3*"):
+            left.unlink()
+        with (
+            closing(sqlite3.connect(str(url.database))) as source,
+            closing(sqlite3.connect(copy)) as target,
+        ):
+            source.backup(target)
+        return f"sqlite:///{copy}"
+    admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS copy WITH (FORCE)"))
+        connection.execute(text(f"CREATE DATABASE copy TEMPLATE {url.database}"))
+    admin.dispose()
+    return url.set(database="copy").render_as_string(hide_password=False)

@@ -1,8 +1,9 @@
 """`signer ledger check` on the CA's own tables: a sound ledger is silent, each fault is named."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,10 @@ from signer.ca import (
     crl_ledger,
     der,
 )
-from signer.ca.checking import check_audit, check_certificates, check_recorded
-from signer.ca.checking_lists import check_answers, check_lists
-from signer.ca.invariants import Finding, Rule, one_instant
+from signer.ca.invariants import Finding, Rule
 from signer.ca.models import Certificate, Crl, OcspAnswer
 from signer.db import db, transaction
+from tests.ca.checked import findings
 from tests.ca.conftest import Keys
 from tests.ca.factory import BASE_URL, MovableClock, facts, issued, ledger_app, order
 from tests.databases import both_databases
@@ -69,22 +69,7 @@ def authority(
 @pytest.fixture
 def check(authority: Authority, audit: Audit, clock: MovableClock, published: Path) -> Check:
     """Everything that the CA's part of the check finds now."""
-
-    def findings(files: Sequence[Path] = ()) -> Iterator[Finding]:
-        ours = [authority.certificate]
-        yield from check_audit(audit)
-        yield from check_recorded(ours, files)
-        yield from check_certificates(
-            ours, at=clock.now(), patience=timedelta(hours=1), on_progress=lambda _: None
-        )
-        yield from check_lists(ours, published)
-        yield from check_answers(ours, on_progress=lambda _: None)
-
-    def run(files: Sequence[Path] = ()) -> list[Finding]:
-        with one_instant():
-            return list(findings(files))
-
-    return run
+    return partial(findings, authority, audit, clock, published)
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def main() -> None:
     point.watch_commits()
     with app.app_context():
         ACTS[plan["act"]](app.extensions["signer"], plan)
-    print(point.commits)
+    print(point.seen["before commit"])
 
 
 if __name__ == "__main__":
