@@ -9,7 +9,12 @@ from signer.pkcs11.keys import (
     key_for,
     private_key_of,
 )
-from signer.pkcs11.token import configure_softhsm, create_token, ensure_token
+from signer.pkcs11.token import (
+    clear_unfinished_token,
+    configure_softhsm,
+    create_token,
+    ensure_token,
+)
 from signer.pkcs11.vault import Vault, WrappedKey
 
 __all__ = [
@@ -19,6 +24,7 @@ __all__ = [
     "HsmStatus",
     "Vault",
     "WrappedKey",
+    "clear_unfinished_token",
     "configure_softhsm",
     "create_token",
     "ensure_ca_key",

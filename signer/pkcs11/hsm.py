@@ -31,6 +31,8 @@ PinMark = tuple[int, int]  # (inode, mtime_ns) of the file that a PIN was read f
 
 _PROBE_SECONDS = 1.0
 """How stale the last proof that the token is there may be when a session is handed out."""
+_PAUSE_AFTER_FAILURE_SECONDS = 0.2
+"""After a token could not be opened, callers are turned away this long instead of queueing."""
 _LEAST_SECONDS = 0.5
 """What a call gets when waiting has eaten up its limit, and what closing a session may take."""
 
@@ -60,6 +62,7 @@ class _Pool:
     out: int = 0
     needs_login: bool = False
     probed_at: float = float("-inf")
+    failed_at: float = float("-inf")
     accepted_pin: PinMark | None = None
     refused_pin: PinMark | None = None
     unanswered_pin: PinMark | None = None
@@ -229,6 +232,7 @@ class Hsm:
                     if pool.idle or pool.out < self._sessions:
                         return self._lend(library, pool)
                     library.wait(patience)
+                _require_pause(pool)
             with library.opening(patience) as guard:
                 self._open(library, pool, guard, deadline)
 
@@ -295,9 +299,10 @@ class Hsm:
         with library.condition:
             if self._is_open(library, pool):
                 return
+            _require_pause(pool)  # somebody may have failed while we waited for our turn
             only_login = library.is_trusted and self._is_alive(library, pool) and pool.needs_login
-        library.make_ready(guard, deadline)
         try:
+            library.make_ready(guard, deadline)
             if only_login and self._is_alive(library, pool):
                 with suppress(pkcs11.PKCS11Error):
                     guard.call(lambda: self._log_in(library, pool, pool.anchor), _left(deadline))
@@ -311,8 +316,10 @@ class Hsm:
                     undo=lambda opened: close_session(opened[1]),
                 )
                 self._install(library, pool, token, anchor)
-        except pkcs11.PKCS11Error as error:
-            library.note_failure()
+        except (pkcs11.PKCS11Error, Stalled, Unavailable) as error:
+            pool.failed_at = time.monotonic()
+            if isinstance(error, pkcs11.PKCS11Error):
+                library.distrust(library.generation)
             raise Unavailable(AWAY) from error
 
     def _opened(self, library: Library, pool: _Pool) -> tuple[Any, Session]:
@@ -356,6 +363,11 @@ class Hsm:
 
     def _pool(self) -> _Pool:
         return self._pools.get(os.getpid()) or self._pools.setdefault(os.getpid(), _Pool())
+
+
+def _require_pause(pool: _Pool) -> None:
+    if time.monotonic() - pool.failed_at < _PAUSE_AFTER_FAILURE_SECONDS:
+        raise Unavailable(AWAY)
 
 
 def _open_session(token: Any) -> Session:

@@ -233,14 +233,18 @@ def generate_ca_key(hsm: Hsm, label: str, algorithm: str = "p256") -> CaPrivateK
         raise Conflict(N_("HSM đã có khóa tên “%(label)s”."), label=label)
     seconds = _RSA_GENERATION_SECONDS if algorithm.startswith("rsa") else None
     make = _maker(algorithm)
-    make_once(hsm, label, lambda session: make(session, label), seconds)
+    make_once(hsm, label, make, seconds)
     return private_key_of(hsm, label)
 
 
 def make_once(
-    hsm: Hsm, label: str, make: Callable[[Session], Any], seconds: float | None = None
+    hsm: Hsm, label: str, make: Callable[[Session, str], Any], seconds: float | None = None
 ) -> None:
-    """What `make` generates stands on the token under this label, once.
+    """What `make` generates stands on the token under this label, whole and once.
+
+    It is generated under another name and gets its own when it is finished: a process killed in
+    between leaves halves (SoftHSM writes a key attribute by attribute), which are cleared away
+    the next time. `Conflict` when the label is taken.
 
     Raises as `Hsm.run_once` does. A key that comes into being after that is destroyed at once;
     until it is, this process makes no other of that name: `Unavailable`.
@@ -256,13 +260,17 @@ def make_once(
         nonlocal has_begun
         has_begun = True
         try:
-            return make(session)
+            _clear_unfinished(session, label)
+            made = make(session, label + _UNFINISHED)
+            for key in _parts(made):  # a pair's private half last: from then on it is there
+                key[Attribute.LABEL] = label
+            return made
         except BaseException:
             _making.discard(name)
             raise
 
     def undo(made: Any) -> None:
-        for key in made if isinstance(made, tuple) else (made,):
+        for key in _parts(made):
             with suppress(pkcs11.PKCS11Error):
                 key.destroy()
         _making.discard(name)
@@ -276,6 +284,23 @@ def make_once(
     _making.discard(name)
 
 
+def _parts(made: Any) -> tuple[Any, ...]:
+    """The public and the private key of a pair, or the one secret key."""
+    return made if isinstance(made, tuple) else (made,)
+
+
+def _clear_unfinished(session: Session, label: str) -> None:
+    """Nothing is left of a generation that was cut; none of it ever signed or wrapped anything."""
+    for kind in (ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY):
+        if list(session.get_objects({Attribute.CLASS: kind, Attribute.LABEL: label})):
+            raise Conflict(N_("HSM đã có khóa tên “%(label)s”."), label=label)
+    halves = {Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.LABEL: label}
+    for template in ({Attribute.LABEL: label + _UNFINISHED}, halves):
+        for left in list(session.get_objects(template)):
+            left.destroy()
+
+
+_UNFINISHED = ".unfinished"
 _making: set[tuple[int, str, str]] = set()
 _making_lock = threading.Lock()
 

@@ -19,7 +19,7 @@ import pkcs11
 
 from signer.errors import N_, ConfigError, Unavailable
 from signer.pkcs11.dialect import dialect_of
-from signer.pkcs11.guard import Guard, Session, Stalled, Stalls
+from signer.pkcs11.guard import Guard, Session, Stalls
 
 CKF_OS_LOCKING_OK = 2
 CKR_OK = 0x0
@@ -32,9 +32,6 @@ CKU_USER = 1
 
 AWAY = N_("Thiết bị bảo mật (HSM) tạm thời không liên lạc được; hãy thử lại sau ít phút.")
 BUSY = N_("Thiết bị bảo mật (HSM) đang bận; hãy thử lại sau ít giây.")
-
-_PAUSE_AFTER_FAILURE_SECONDS = 0.2
-"""After a restart that failed, callers are turned away this long instead of queueing for more."""
 
 
 class _InitializeArgs(ctypes.Structure):  # CK_C_INITIALIZE_ARGS, PKCS#11 v2.40 section 3.7
@@ -86,7 +83,6 @@ class Library:
         self._leases_at_most: int | None = None
         self._lent = 0
         self._is_opening = self._is_initialising = False
-        self._failed_at = float("-inf")
 
     def wait(self, deadline: float) -> None:
         """Waits for a change; `Unavailable` when none came before the deadline (monotonic)."""
@@ -104,23 +100,13 @@ class Library:
         self.leases += 1
         self._lent += 1
 
-    def note_failure(self) -> None:
-        """The token could not be reached even so; callers pause for a moment."""
-        with self.condition:
-            self.is_trusted = False
-            self._failed_at = time.monotonic()
-
     def require_hope(self) -> None:
         """Returns when a new thread may be risked on a call; else `Unavailable`, at once.
 
         Must hold `condition`.
         """
-        now = time.monotonic()
-        if (
-            self._is_initialising  # no other call is allowed until that one returns
-            or now - self._failed_at < _PAUSE_AFTER_FAILURE_SECONDS
-            or not self.stalls.permit(now)
-        ):
+        # Beside a call that initialises no other is allowed, however long it takes.
+        if self._is_initialising or not self.stalls.permit(time.monotonic()):
             raise Unavailable(AWAY)
 
     def is_worn(self) -> bool:
@@ -140,7 +126,7 @@ class Library:
     def opening(self, deadline: float) -> Iterator[Guard]:
         """Gives a guard for the calls that open, restart or set up; one caller at a time.
 
-        `Unavailable` when others take until the deadline, or just failed.
+        `Unavailable` when others take until the deadline, or there is no hope.
         """
         with self.condition:
             while self._is_opening:
@@ -151,9 +137,6 @@ class Library:
             guard = self.guard()
             try:
                 yield guard
-            except Stalled as error:
-                self.note_failure()
-                raise Unavailable(AWAY) from error
             finally:
                 guard.stop()
         finally:
@@ -183,7 +166,6 @@ class Library:
             self.generation += 1
             self._is_initialising = True
         if guard.call(self._initialize, deadline - time.monotonic()) != CKR_OK:
-            self.note_failure()
             raise Unavailable(AWAY)
         with self.condition:
             self.is_trusted = True
@@ -263,7 +245,6 @@ class Library:
             library = pkcs11.lib(str(self.module))
         except pkcs11.PKCS11Error as error:
             if type(error) is not pkcs11.PKCS11Error:  # C_Initialize(NULL) itself found no device
-                self.note_failure()
                 raise Unavailable(AWAY) from error
             raise ConfigError(
                 N_("Tệp %(module)s không dùng được như một thư viện PKCS#11."),

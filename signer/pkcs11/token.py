@@ -11,7 +11,7 @@ import pkcs11
 from pkcs11 import TokenFlag
 
 from signer.errors import N_, ConfigError
-from signer.pkcs11.guard import Guard
+from signer.pkcs11.guard import Guard, Stalled
 from signer.pkcs11.hsm import read_pin
 from signer.pkcs11.lease import translated
 from signer.pkcs11.library import CKR_OK, Library, library_of
@@ -19,6 +19,7 @@ from signer.pkcs11.library import CKR_OK, Library, library_of
 T = TypeVar("T")
 
 _SOFTHSM_VARIABLE = "SOFTHSM2_CONF"
+_UNFINISHED = ".unfinished"
 _SECONDS = 8.0
 """How long a token may take to be found, or to be made."""
 
@@ -52,8 +53,10 @@ def ensure_token(module: Path, label: str, pin_file: Path) -> bool:
     """A token of this label exists and its user PIN is in `pin_file`; True when it was made now.
 
     A new token gets random PINs: the user's in `pin_file`, the security officer's beside it in
-    `<name>.so`, both 0600. `ConfigError` when there is a token but no PIN file for it.
+    `<name>.so`, both 0600. `ConfigError` when there is a token but no PIN file for it. One that
+    was cut while it was made is cleared away first.
     """
+    clear_unfinished_token(pin_file)
     if has_token(module, label):
         read_pin(pin_file)
         return False
@@ -61,8 +64,41 @@ def ensure_token(module: Path, label: str, pin_file: Path) -> bool:
     # The files come first: a token whose PIN was lost is of no use, a PIN without token harmless.
     write_secret(pin_file.with_suffix(".so"), so_pin)
     write_secret(pin_file, user_pin)
+    mark = pin_file.with_suffix(_UNFINISHED)
+    write_secret(mark, " ".join(folder.name for folder in _softhsm_tokens()))
     create_token(module, label, so_pin, user_pin)
+    mark.unlink()
     return True
+
+
+def clear_unfinished_token(pin_file: Path) -> None:
+    """A token whose making was cut is out of the way. Comes before the library is loaded.
+
+    One half-made by SoftHSM keeps it from showing any. It was never used: the mark, which lists
+    the tokens there were before, goes first. It is moved aside all the same, not deleted.
+    """
+    mark = pin_file.with_suffix(_UNFINISHED)
+    if not mark.exists():
+        return
+    before = mark.read_text(encoding="ascii").split()
+    for folder in _softhsm_tokens():
+        if folder.name not in before:
+            aside = folder.parent.with_suffix(_UNFINISHED)
+            aside.mkdir(mode=0o700, exist_ok=True)
+            folder.rename(aside / folder.name)
+    mark.unlink()
+
+
+def _softhsm_tokens() -> list[Path]:
+    """The folders of SoftHSM's tokens; none where another module is used."""
+    file = Path(os.environ.get(_SOFTHSM_VARIABLE, ""))
+    if not file.is_file():
+        return []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        name, _, value = line.partition("=")
+        if name.strip() == "directories.tokendir":
+            return sorted(folder for folder in Path(value.strip()).iterdir() if folder.is_dir())
+    return []
 
 
 def has_token(module: Path, label: str) -> bool:
@@ -103,8 +139,8 @@ def _administered(library: Library, work: Callable[[Guard, float], T]) -> T:
     try:
         with library.opening(deadline) as guard:
             return work(guard, deadline)
-    except pkcs11.PKCS11Error as error:
-        library.note_failure()
+    except (pkcs11.PKCS11Error, Stalled) as error:
+        library.distrust(library.generation)
         raise translated(error) from error
 
 

@@ -50,22 +50,22 @@ class Vault:
     def prepare(self) -> None:
         """The token holds the key-encryption key and the PIN-hardening key; safe to repeat."""
 
-        def make_kek(session: Session) -> Any:
+        def make_kek(session: Session, label: str) -> Any:
             return session.generate_key(
                 KeyType.AES,
                 256,
-                label=KEK_LABEL,
+                label=label,
                 store=True,
                 capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP,
                 template=dialect_of(session.token).kek,
             )
 
-        def make_hmac_key(session: Session) -> Any:
+        def make_hmac_key(session: Session, label: str) -> Any:
             dialect = dialect_of(session.token)
             return session.generate_key(
                 KeyType.GENERIC_SECRET,
                 256,
-                label=HMAC_LABEL,
+                label=label,
                 store=True,
                 capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
                 mechanism=dialect.hmac_key,
