@@ -1,0 +1,111 @@
+"""Questions to the OCSP responder, an OCSP signer in the ledger, and what second readers say."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+from asn1crypto import ocsp as asn1
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pkilint import loader, pkix
+from pkilint.pkix import extension, name, ocsp
+from pkilint.validation import ValidationFindingSeverity
+
+from signer.ca import Authority, IssuedCertificate
+from signer.ca.roles import RoleKey, RoleSigner
+from tests.ca.factory import facts, openssl, public_key_der
+
+
+def ocsp_signer(authority: Authority, key: RoleKey, intent: str = "role:ocsp") -> RoleSigner:
+    """A signer whose certificate the authority issued, as the ceremony has it made."""
+    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    made = authority.issue(
+        intent=intent,
+        subject=facts(common_name="Dịch vụ OCSP", units=(), email=None),
+        public_key_der=spki,
+        profile="ocsp-signer",
+        actor="system",
+    )
+    return RoleSigner(key=key, certificate=x509.load_der_x509_certificate(made.der))
+
+
+def issue(authority: Authority, intent: str = "signing-key-1") -> IssuedCertificate:
+    """A person's certificate."""
+    return authority.issue(
+        intent=intent, subject=facts(), public_key_der=public_key_der(), actor="system"
+    )
+
+
+def asked(
+    issuer: x509.Certificate, *serials: int, algorithm: str = "sha1", nonce: bytes | None = None
+) -> asn1.OCSPRequest:
+    """A good request for these serials; a test spoils one field."""
+    certificate = asn1_x509.Certificate.load(issuer.public_bytes(Encoding.DER))
+    name_der = certificate.subject.dump()
+    key = bytes(certificate.public_key["public_key"])
+    requests = [
+        {
+            "req_cert": {
+                "hash_algorithm": {"algorithm": algorithm},
+                "issuer_name_hash": hashlib.new(algorithm, name_der).digest(),
+                "issuer_key_hash": hashlib.new(algorithm, key).digest(),
+                "serial_number": serial,
+            }
+        }
+        for serial in serials
+    ]
+    tbs: dict[str, object] = {"request_list": requests}
+    if nonce is not None:
+        tbs["request_extensions"] = [{"extn_id": "nonce", "extn_value": nonce}]
+    return asn1.OCSPRequest({"tbs_request": tbs})
+
+
+def openssl_reads(
+    response_der: bytes, folder: Path, authority: Authority, subject_der: bytes, *words: str
+) -> str:
+    """What `openssl ocsp` makes of the answer about one certificate, signature checked."""
+    for file, certificate in {
+        "root.pem": authority.chain[-1],
+        "issuing.pem": authority.certificate,
+        "subject.pem": x509.load_der_x509_certificate(subject_der),
+    }.items():
+        (folder / file).write_bytes(certificate.public_bytes(Encoding.PEM))
+    (folder / "answer.der").write_bytes(response_der)
+    done = openssl(
+        *("ocsp", "-respin", folder / "answer.der", "-CAfile", folder / "root.pem"),
+        *("-issuer", folder / "issuing.pem", *words, "-cert", folder / "subject.pem"),
+        *("-verify_other", folder / "issuing.pem", "-no_nonce"),
+    )
+    return done.stdout + done.stderr
+
+
+def ocsptool_reads(response_der: bytes, folder: Path, authority: Authority) -> str:
+    """What GnuTLS makes of the answer: its signature, under the issuing CA."""
+    (folder / "answer.der").write_bytes(response_der)
+    (folder / "issuing.pem").write_bytes(authority.certificate.public_bytes(Encoding.PEM))
+    command = (
+        *("ocsptool", "--verify-response", "--load-response", folder / "answer.der"),
+        *("--load-trust", folder / "issuing.pem"),
+    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def pkilint_findings(response_der: bytes) -> list[str]:
+    """The codes of what pkilint finds above a notice."""
+    checked = ocsp.create_pkix_ocsp_response_validator_container(
+        [
+            ocsp.create_response_decoder(),
+            pkix.create_attribute_decoder(name.ATTRIBUTE_TYPE_MAPPINGS),
+            pkix.create_extension_decoder(extension.EXTENSION_MAPPINGS),
+        ],
+        [],
+    )
+    document = loader.RFC6960OCSPResponseDocumentLoader().load_der_document(response_der)
+    return [
+        found.finding.code
+        for result in checked.validate(document.root)
+        for found in result.finding_descriptions
+        if found.finding.severity > ValidationFindingSeverity.NOTICE
+    ]
