@@ -79,6 +79,7 @@ def hold_ceremony(
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with alone(settings.pki):
         tokens = Tokens(ceremony, settings)
+        tokens.clear_unfinished()
         try:
             holding = Holding(ceremony, settings, at, tokens, rooms, only_look=False)
             done = []

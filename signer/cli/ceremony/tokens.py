@@ -5,7 +5,15 @@ from signer.ca.hierarchy_lint import algorithm_of
 from signer.cli.ceremony.plan import Ceremony, KeyPlace
 from signer.config import Settings
 from signer.errors import N_, ConfigError, NotFound, Unavailable
-from signer.pkcs11 import Hsm, Vault, configure_softhsm, ensure_ca_key, ensure_token, private_key_of
+from signer.pkcs11 import (
+    Hsm,
+    Vault,
+    clear_unfinished_token,
+    configure_softhsm,
+    ensure_ca_key,
+    ensure_token,
+    private_key_of,
+)
 from signer.pkcs11.token import has_token
 
 
@@ -16,6 +24,13 @@ class Tokens:
         self._places = ceremony.tokens
         self._settings = settings
         self._open: dict[str, Hsm] = {}
+
+    def clear_unfinished(self) -> None:
+        """No token that a killed ceremony left half-made is in the way. Comes before all else."""
+        if (self._settings.home / "tokens").is_dir():
+            configure_softhsm(self._settings.home)
+        for token in self._places.values():
+            clear_unfinished_token(token.pin_file)
 
     def find_key(self, place: KeyPlace) -> CaKey | None:
         """The key that is there; None when it is not, or its token is elsewhere.
