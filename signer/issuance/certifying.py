@@ -26,7 +26,7 @@ from signer.issuance.superseding import Superseding
 from signer.pkcs11.vault import Vault, WrappedKey
 
 PROFILE = "personal-signature"
-_INTENT = "signing-key-"
+INTENT = "signing-key-"
 # The table, not the class: the ORM's part of a bulk statement costs as much as the statement.
 _KEYS = Base.metadata.tables[SigningKey.__tablename__]
 _KEYS_LOCK = 0x5E11  # any fixed number: who stores new keys, among PostgreSQL's advisory locks
@@ -115,7 +115,7 @@ class Certifying:
         release()
         orders = [
             IssueOrder(
-                intent=f"{_INTENT}{key.id}",
+                intent=f"{INTENT}{key.id}",
                 subject=subjects.of(people[key.request_item_id]),
                 public_key_der=key.public_key_der,
                 profile=PROFILE,
@@ -198,7 +198,7 @@ class Certifying:
 
     def settle(self) -> None:
         """No certificate of the CA waits for its key, even if the job was cancelled meanwhile."""
-        intent = literal(_INTENT) + cast(SigningKey.id, String)
+        intent = literal(INTENT) + cast(SigningKey.id, String)
         rows = db.session.execute(
             select(SigningKey.id, Certificate.id, Certificate.serial_hex)
             .join(Certificate, Certificate.intent == intent)

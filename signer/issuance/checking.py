@@ -1,19 +1,21 @@
 """Personal keys held against the ledger: every certificate has its key, every key still opens."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import aliased
 
 from signer.ca.invariants import AnyRow, Finding, Progress, Rule, pages
 from signer.ca.models import Certificate, CertificateState
 from signer.ca.profiles import ProfileSet
 from signer.db import db
 from signer.errors import N_, Invalid, SignerError
+from signer.issuance.certifying import INTENT
 from signer.issuance.models import SigningKey
 from signer.pkcs11.vault import Vault
 
-INTENT = "signing-key-"
 _LONGEST_LINE = 100  # successors in a row; a ring of them, which is a fault, must end too
 _MADE = (CertificateState.ISSUED, CertificateState.SUSPENDED, CertificateState.REVOKED)
 
@@ -87,10 +89,9 @@ def check_holders(profiles: ProfileSet, *, on_progress: Progress) -> Iterator[Fi
         Certificate.intent,
     ).where(Certificate.state.in_(_MADE), Certificate.profile.not_in(elsewhere))
     for page in pages(made, Certificate.id):
-        holders = _holders([row.id for row in page])
+        keys = _keys_of(page)
         for row in page:
-            key = holders.get(row.id) or _key_to_be_told(row) or _key_of_successor(row.id)
-            if key is None or hashlib.sha256(key).hexdigest() != row.spki_sha256:
+            if row.spki_sha256 not in keys[row.id]:
                 yield Finding(
                     rule=Rule.KEY,
                     row=f"certificate:{row.serial_hex}",
@@ -102,18 +103,32 @@ def check_holders(profiles: ProfileSet, *, on_progress: Progress) -> Iterator[Fi
         on_progress(len(page))
 
 
-def _holders(certificate_ids: Collection[int]) -> dict[int, bytes]:
-    """The public key of each of these certificates that a signing key points to."""
-    rows = db.session.execute(
-        select(SigningKey.certificate_id, SigningKey.public_key_der).where(
-            SigningKey.certificate_id.in_(certificate_ids)
-        )
+def _keys_of(page: Collection[AnyRow]) -> dict[int, set[str]]:
+    """SHA-256 of the public keys that each of these certificates may be of, by their ways here."""
+    keys: dict[int, set[str]] = defaultdict(set)
+    made, other = aliased(Certificate), aliased(Certificate)
+    own = select(made.id, SigningKey.public_key_der).join(
+        SigningKey, SigningKey.certificate_id == made.id
     )
-    return {row.certificate_id: row.public_key_der for row in rows}
+    # A renewal or change has the key now; or it came too late and its predecessor kept the key.
+    passed_on = (
+        select(made.id, SigningKey.public_key_der)
+        .join(other, or_(other.predecessor_id == made.id, other.id == made.predecessor_id))
+        .join(SigningKey, SigningKey.certificate_id == other.id)
+    )
+    for statement in (own, passed_on):
+        missing = [row.id for row in page if row.spki_sha256 not in keys[row.id]]
+        for number, public_key_der in db.session.execute(statement.where(made.id.in_(missing))):
+            keys[number].add(hashlib.sha256(public_key_der).hexdigest())
+    for row in page:
+        if row.spki_sha256 not in keys[row.id]:
+            found = _key_it_was_made_for(row) or _key_at_the_end_of_the_line(row.id)
+            keys[row.id].add(hashlib.sha256(found or b"").hexdigest())
+    return keys
 
 
-def _key_to_be_told(row: AnyRow) -> bytes | None:
-    """The key it was made for, if the machine stopped before noting that; the next start will."""
+def _key_it_was_made_for(row: AnyRow) -> bytes | None:
+    """Certified, but the machine stopped before noting that, or the person was ended meanwhile."""
     number = row.intent.removeprefix(INTENT)
     if number == row.intent or not number.isdigit():
         return None
@@ -124,8 +139,8 @@ def _key_to_be_told(row: AnyRow) -> bytes | None:
     )
 
 
-def _key_of_successor(certificate_id: int) -> bytes | None:
-    """The key of the certificate that took this one's place: a renewal keeps the key."""
+def _key_at_the_end_of_the_line(certificate_id: int) -> bytes | None:
+    """The key of the last of its successors: a key may be renewed more than once."""
     for _ in range(_LONGEST_LINE):
         row = db.session.execute(
             select(Certificate.id, SigningKey.public_key_der)
