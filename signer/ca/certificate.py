@@ -2,6 +2,7 @@
 draft is signed by a throw-away key, and the real signature goes over exactly the draft's bytes."""
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property, lru_cache
@@ -10,13 +11,12 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from signer.ca import der, extensions
 from signer.ca.extensions import key_identifier_of
 from signer.ca.names import SubjectFacts, mailbox, subject_der
-from signer.ca.profiles import CaProfile, Profile
-from signer.ca.schemes import PrivateKey, SignatureScheme, scheme_for, scheme_of_algorithm
+from signer.ca.profiles import Profile
+from signer.ca.schemes import PrivateKey, SignatureScheme, scheme_of_algorithm
 from signer.errors import N_, SignerError
 
 SerialNumber = int
@@ -117,21 +117,21 @@ def draft_certificate(
     shared = _shared(issuer, profile)
     has_address = profile.kind == "person" or subject.email is not None
     lists = shared.crl_points
-    tbs_der = _tbs(
+    tbs_der = tbs_certificate(
         serial=serial,
         algorithm_and_issuer=shared.algorithm_and_issuer,
         not_before=not_before,
         not_after=not_after,
-        subject=subject_der(subject),
+        subject_name=subject_der(subject),
         public_key_der=public_key_der,
-        extensions=(
+        stated=(
             shared.extensions,
             lists[serial % len(lists)] if lists else b"",
             extensions.subject_key_identifier(key_identifier_of(public_key_der)),
             extensions.alternative_mailbox(mailbox(subject.email or "")) if has_address else b"",
         ),
     )
-    return _drafted(tbs_der, issuer.scheme)
+    return Draft(tbs_der=tbs_der, specimen_der=specimen_of(tbs_der, issuer.scheme))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,74 +171,6 @@ def _shared(issuer: Issuer, profile: Profile) -> _Shared:
     )
 
 
-def draft_root(
-    *,
-    name: x509.Name,
-    public_key: Any,
-    serial: int,
-    at: datetime,
-    days: int,
-    scheme: SignatureScheme | None = None,
-) -> Draft:
-    """A self-issued root (RFC 5280 section 3.2); its signer is its own key."""
-    scheme = scheme or scheme_for(public_key)
-    not_before = whole_second(at)
-    public_key_der = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    tbs_der = _tbs(
-        serial=serial,
-        algorithm_and_issuer=scheme.algorithm_der + name.public_bytes(),
-        not_before=not_before,
-        not_after=last_second(not_before, days),
-        subject=name.public_bytes(),
-        public_key_der=public_key_der,
-        extensions=(
-            extensions.subject_key_identifier(key_identifier_of(public_key_der)),
-            extensions.basic_constraints(None),
-            extensions.key_usage(("key_cert_sign", "crl_sign")),
-        ),
-    )
-    return _drafted(tbs_der, scheme)
-
-
-def draft_issuing(
-    *,
-    root: x509.Certificate,
-    addresses: Addresses,
-    name: x509.Name,
-    public_key: Any,
-    serial: int,
-    at: datetime,
-    profile: CaProfile,
-    scheme: SignatureScheme | None = None,
-) -> Draft:
-    """The issuing CA's certificate: below the root, and no CA below it.
-
-    `scheme` is how the root signs, if not in the usual way of its key.
-    """
-    scheme = scheme or scheme_for(root.public_key())
-    not_before = whole_second(at)
-    public_key_der = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    tbs_der = _tbs(
-        serial=serial,
-        algorithm_and_issuer=scheme.algorithm_der + raw_subject(root),
-        not_before=not_before,
-        # A CA must not outlive the one above it (shell model of validation).
-        not_after=min(last_second(not_before, profile.validity_days), root.not_valid_after_utc),
-        subject=name.public_bytes(),
-        public_key_der=public_key_der,
-        extensions=(
-            extensions.subject_key_identifier(key_identifier_of(public_key_der)),
-            extensions.basic_constraints(0),
-            extensions.key_usage(("key_cert_sign", "crl_sign")),
-            extensions.authority_key_identifier(key_identifier(root)),
-            extensions.policy("2.5.29.32.0"),  # anyPolicy, RFC 5280 4.2.1.4
-            extensions.authority_addresses(issuer_url=addresses.certificate("root"), ocsp_url=None),
-            extensions.crl_distribution_point(addresses.crl("root")),
-        ),
-    )
-    return _drafted(tbs_der, scheme)
-
-
 def sign_tbs(
     key: CaKey, tbs_der: bytes, signer: Any, scheme: SignatureScheme | None = None
 ) -> bytes:
@@ -265,11 +197,6 @@ def scheme_of_tbs(tbs_der: bytes) -> SignatureScheme:
     """
     fields = der.children(tbs_der)
     return scheme_of_algorithm(fields[2 if fields[0][0] == 0xA0 else 1][1])
-
-
-def signature_algorithm_der(public_key: Any) -> bytes:
-    """The AlgorithmIdentifier of signatures made with this key's private half, the usual way."""
-    return scheme_for(public_key).algorithm_der
 
 
 def new_serial() -> int:
@@ -306,32 +233,32 @@ def raw_subject(certificate: x509.Certificate) -> bytes:
 _VERSION_3 = bytes.fromhex("a003020102")  # RFC 5280 section 4.1.2.1
 
 
-def _tbs(
+def tbs_certificate(
     *,
     serial: SerialNumber,
     algorithm_and_issuer: bytes,
     not_before: datetime,
     not_after: datetime,
-    subject: bytes,
+    subject_name: bytes,
     public_key_der: bytes,
-    extensions: tuple[bytes, ...],
+    stated: Iterable[bytes],
 ) -> bytes:
-    """The TBSCertificate (RFC 5280 section 4.1)."""
+    """The TBSCertificate (RFC 5280 section 4.1); `stated` are its extensions."""
     return der.tlv(
         der.SEQUENCE,
         _VERSION_3,
         der.integer(serial),
         algorithm_and_issuer,
         der.tlv(der.SEQUENCE, der.time(not_before), der.time(not_after)),
-        subject,
+        subject_name,
         public_key_der,
-        der.tlv(0xA3, der.tlv(der.SEQUENCE, *extensions)),
+        der.tlv(0xA3, der.tlv(der.SEQUENCE, *stated)),
     )
 
 
-def _drafted(tbs_der: bytes, scheme: SignatureScheme) -> Draft:
-    signature = scheme.sign(_throw_away_key(scheme.key), tbs_der)
-    return Draft(tbs_der=tbs_der, specimen_der=_signed(tbs_der, scheme, signature))
+def specimen_of(tbs_der: bytes, scheme: SignatureScheme) -> bytes:
+    """The bytes signed by a throw-away key of the right kind, for lints that want it whole."""
+    return _signed(tbs_der, scheme, scheme.sign(_throw_away_key(scheme.key), tbs_der))
 
 
 def _signed(tbs_der: bytes, scheme: SignatureScheme, signature: bytes) -> bytes:

@@ -7,11 +7,9 @@ them, and where the files lie, is the ceremony's business.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from signer.ca import der, extensions
@@ -23,6 +21,7 @@ from signer.ca.certificate import (
     new_serial,
     raw_subject,
     sign_tbs,
+    tbs_certificate,
     whole_second,
 )
 from signer.ca.crl import crl_tbs
@@ -197,16 +196,15 @@ def ca_tbs(facts: CaFacts, serial: int) -> bytes:
             extensions.authority_addresses(issuer_url=above.certificate_address, ocsp_url=None),
             extensions.crl_distribution_point(above.crl_address),
         ]
-    return der.tlv(  # RFC 5280 section 4.1
-        der.SEQUENCE,
-        der.tlv(0xA0, der.integer(2)),
-        der.integer(serial),
-        facts.scheme.algorithm_der,
-        facts.subject_der if above is None else raw_subject(above.certificate),
-        der.tlv(der.SEQUENCE, der.time(facts.not_before), der.time(facts.not_after)),
-        facts.subject_der,
-        facts.public_key_der,
-        der.tlv(0xA3, der.tlv(der.SEQUENCE, *stated)),
+    issuer = facts.subject_der if above is None else raw_subject(above.certificate)
+    return tbs_certificate(
+        serial=serial,
+        algorithm_and_issuer=facts.scheme.algorithm_der + issuer,
+        not_before=facts.not_before,
+        not_after=facts.not_after,
+        subject_name=facts.subject_der,
+        public_key_der=facts.public_key_der,
+        stated=stated,
     )
 
 
@@ -216,12 +214,6 @@ def require_within(issuer: x509.Certificate, not_before: datetime, not_after: da
         raise Invalid(
             N_("Thời hạn của chứng thư CA vượt ra ngoài thời hạn của CA cấp."), field="validity"
         )
-
-
-def specimen_of(tbs_der: bytes, scheme: SignatureScheme) -> bytes:
-    """The bytes signed by a throw-away key of the right kind, for lints that want it whole."""
-    key = _throw_away_key(scheme.key)
-    return sign_tbs(key, tbs_der, key.public_key(), scheme)
 
 
 def differing(certificate: x509.Certificate, facts: CaFacts) -> list[str]:
@@ -325,11 +317,3 @@ def _entry(revoked: RevokedCa) -> bytes:
         extension = der.tlv(der.SEQUENCE, der.oid("2.5.29.21"), value)
         reason = der.tlv(der.SEQUENCE, extension)
     return der.tlv(der.SEQUENCE, der.integer(revoked.serial), der.time(revoked.at), reason)
-
-
-@cache
-def _throw_away_key(kind: str) -> CaKey:
-    """A key of the CA's kind that never certifies anything: it dies with the process."""
-    if kind == "rsa":
-        return rsa.generate_private_key(public_exponent=65537, key_size=3072)
-    return ec.generate_private_key({"p256": ec.SECP256R1(), "p384": ec.SECP384R1()}[kind])

@@ -1,5 +1,6 @@
 """Drafts for tests of certificates and lints: a good one, made for any issuer and profile."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,13 +15,11 @@ from signer.ca.certificate import (
     Draft,
     Issuer,
     draft_certificate,
-    draft_issuing,
-    draft_root,
     last_second,
     new_serial,
-    sign_tbs,
 )
-from signer.ca.names import SubjectFacts, ca_name
+from signer.ca.hierarchy import build_issuing, build_root
+from signer.ca.names import SubjectFacts
 from signer.ca.schemes import SignatureScheme, scheme_for
 from tests.ca.factory import BASE_URL, START, facts, public_key_der
 
@@ -80,23 +79,15 @@ def software_hierarchy(
     key: CaKey, scheme: SignatureScheme, profiles: ProfileSet, at: datetime = NOW
 ) -> tuple[x509.Certificate, x509.Certificate]:
     """A root and an issuing CA below it of one key, both signing by that scheme."""
-    root_draft = draft_root(
-        name=ca_name(country="VN", organisation=BODY, common_name="CA gốc G1"),
-        public_key=key.public_key(),
-        serial=new_serial(),
+    policy = replace(profiles, root=replace(profiles.root, signature=scheme.name))
+    root = build_root(key, organisation=BODY, profiles=policy, at=at)
+    issuing = build_issuing(
+        key,
+        root,
+        key.public_key(),
+        organisation=BODY,
+        base_url=BASE_URL,
+        profiles=policy,
         at=at,
-        days=7300,
-        scheme=scheme,
     )
-    root = x509.load_der_x509_certificate(sign_tbs(key, root_draft.tbs_der, key.public_key()))
-    draft = draft_issuing(
-        root=root,
-        addresses=ADDRESSES,
-        name=ca_name(country="VN", organisation=BODY, common_name="CA cấp chứng thư G1"),
-        public_key=key.public_key(),
-        serial=new_serial(),
-        at=at,
-        profile=profiles.issuing,
-        scheme=scheme,
-    )
-    return root, x509.load_der_x509_certificate(sign_tbs(key, draft.tbs_der, key.public_key()))
+    return root, issuing

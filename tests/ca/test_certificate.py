@@ -20,8 +20,6 @@ from signer.ca import ProfileSet, SubjectFacts, load_profiles
 from signer.ca.certificate import (
     CaKey,
     Issuer,
-    draft_issuing,
-    draft_root,
     key_identifier,
     last_second,
     new_serial,
@@ -29,13 +27,11 @@ from signer.ca.certificate import (
     sign_tbs,
 )
 from signer.ca.lint import findings, pkilint_findings
-from signer.ca.names import ca_name
 from signer.ca.profiles import Profile
 from signer.ca.schemes import SCHEMES, USUAL, SignatureScheme
 from signer.errors import Invalid, SignerError
 from tests.ca.drafting import (
     ADDRESSES,
-    BODY,
     NOW,
     drafted,
     issuer_of,
@@ -205,52 +201,38 @@ _P256_ISSUER = issuer_of(
 def test_the_bytes_of_both_cas_are_the_builders(
     scheme: SignatureScheme, keys: dict[str, CaKey]
 ) -> None:
-    key, other = keys[scheme.key], keys["p256"].public_key()
-    name, below = (
-        ca_name(country="VN", organisation=BODY, common_name=text) for text in ("CA gốc", "CA cấp")
-    )
-    serial, end = new_serial(), last_second(NOW, 7300)
-    own = draft_root(
-        name=name, public_key=key.public_key(), serial=serial, at=NOW, days=7300, scheme=scheme
-    )
-    ski = x509.SubjectKeyIdentifier.from_public_key
-    builder = x509.CertificateBuilder(name, name, key.public_key(), serial, NOW, end)
-    for value, critical in (
-        (ski(key.public_key()), False),
+    key = keys[scheme.key]
+    public_key = key.public_key()
+    root, issuing = software_hierarchy(key, scheme, PROFILES)
+    ski = x509.SubjectKeyIdentifier.from_public_key(public_key)
+    any_policy = x509.PolicyInformation(x509.ObjectIdentifier("2.5.29.32.0"), None)
+    caissuers = (AuthorityInformationAccessOID.CA_ISSUERS, ADDRESSES.certificate("root"))
+    own: list[tuple[x509.ExtensionType, bool]] = [
+        (ski, False),
         (x509.BasicConstraints(ca=True, path_length=None), True),
         (usage("key_cert_sign", "crl_sign"), True),
-    ):
-        builder = builder.add_extension(value, critical)
-    assert own.tbs_der == by_builder(builder, key, scheme)
-
-    root = x509.load_der_x509_certificate(sign_tbs(key, own.tbs_der, key.public_key()))
-    made = draft_issuing(
-        root=root,
-        addresses=ADDRESSES,
-        name=below,
-        public_key=other,
-        serial=serial,
-        at=NOW,
-        profile=PROFILES.issuing,
-        scheme=scheme,
-    )
-    end = last_second(NOW, PROFILES.issuing.validity_days)
-    builder = x509.CertificateBuilder(name, below, other, serial, NOW, end)
-    any_policy = x509.PolicyInformation(x509.ObjectIdentifier("2.5.29.32.0"), None)
-    for value, critical in (
-        (ski(other), False),
+    ]
+    below: list[tuple[x509.ExtensionType, bool]] = [
+        (ski, False),
         (x509.BasicConstraints(ca=True, path_length=0), True),
         (usage("key_cert_sign", "crl_sign"), True),
         (x509.AuthorityKeyIdentifier(key_identifier(root), None, None), False),
         (x509.CertificatePolicies([any_policy]), False),
-        (
-            addresses((AuthorityInformationAccessOID.CA_ISSUERS, ADDRESSES.certificate("root"))),
-            False,
-        ),
+        (addresses(caissuers), False),
         (list_at(ADDRESSES.crl("root")), False),
-    ):
-        builder = builder.add_extension(value, critical)
-    assert made.tbs_der == by_builder(builder, key, scheme)
+    ]
+    for made, days, wanted in ((root, 7300, own), (issuing, 3650, below)):
+        builder = x509.CertificateBuilder(
+            root.subject,
+            made.subject,
+            public_key,
+            made.serial_number,
+            NOW,
+            last_second(NOW, days),
+        )
+        for value, critical in wanted:
+            builder = builder.add_extension(value, critical)
+        assert made.tbs_certificate_bytes == by_builder(builder, key, scheme)
 
 
 @pytest.mark.parametrize("profile", PROFILES.profiles.values(), ids=PROFILES.profiles)

@@ -1,6 +1,6 @@
 """Revocation lists: numbered, complete, readable by others, also when they are long."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signer.ca import Authority, Hierarchy, RevocationReason
-from signer.ca.certificate import raw_subject, sign_tbs, signature_algorithm_der
+from signer.ca.certificate import raw_subject, sign_tbs
 from signer.ca.crl import CrlEntries, crl_tbs
+from signer.ca.schemes import scheme_for
 from signer.errors import Unavailable
 from signer.pkcs11 import Hsm
 from tests.ca.factory import START, MovableClock, issued, openssl, order
@@ -106,7 +107,9 @@ HEX_SERIALS = st.one_of(
     st.integers(1 << 158, (1 << 159) - 1),  # ours
     st.integers(1, 2**159 - 1),  # anybody's
 ).map(lambda serial: f"{serial:x}")
-MOMENTS = st.datetimes(min_value=datetime(1950, 1, 1), max_value=datetime(2099, 12, 31))
+MOMENTS = st.datetimes(
+    min_value=START.replace(year=1950, tzinfo=None), max_value=START.replace(year=2099, tzinfo=None)
+)
 
 
 @given(
@@ -149,7 +152,7 @@ def signed(**changes: Any) -> x509.CertificateRevocationList:
     """A list by a key of its own, but for the changes, as cryptography reads it."""
     key = ec.generate_private_key(ec.SECP256R1())
     good: dict[str, Any] = {
-        "signature_algorithm_der": signature_algorithm_der(key.public_key()),
+        "signature_algorithm_der": scheme_for(key.public_key()).algorithm_der,
         "issuer_name_der": x509.Name.from_rfc4514_string("CN=CA").public_bytes(),
         "issuer_key_identifier": b"k" * 20,
         "number": 1,

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from signer.ca import load_profiles
-from signer.ca.certificate import last_second, new_serial, sign_tbs
+from signer.ca.certificate import last_second, new_serial, sign_tbs, specimen_of
 from signer.ca.hierarchy import (
     CA_REASONS,
     Above,
@@ -23,7 +23,6 @@ from signer.ca.hierarchy import (
     is_running_out,
     read_crl,
     root_crl_tbs,
-    specimen_of,
     spki,
 )
 from signer.ca.hierarchy_lint import require_clean_ca

@@ -16,6 +16,7 @@ from signer.ca.certificate import (
     new_serial,
     raw_subject,
     sign_tbs,
+    specimen_of,
     whole_second,
 )
 from signer.ca.hierarchy import (
@@ -29,7 +30,6 @@ from signer.ca.hierarchy import (
     read_crl,
     require_within,
     root_crl_tbs,
-    specimen_of,
     spki,
 )
 from signer.ca.hierarchy_lint import algorithm_of, require_clean_ca
