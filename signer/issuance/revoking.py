@@ -116,12 +116,22 @@ class Revoking:
         rows = visible(actor, _PERMISSION, draft_rows(), Person.unit_path).subquery()
         return db.session.scalar(select(func.count()).select_from(rows)) or 0
 
+    def drafts_of(self, actor: Actor, draft_ids: Sequence[int]) -> list[DraftView]:
+        """These open drafts, all of them in the actor's units, or `NotFound`."""
+        statement = draft_rows().where(Revocation.id.in_(draft_ids)).order_by(Revocation.id)
+        statement = visible(actor, _PERMISSION, statement, Person.unit_path)
+        found = [draft_view(row) for row in db.session.execute(statement).mappings()]
+        missing = set(draft_ids) - {draft.id for draft in found}
+        if missing:
+            raise NotFound(N_("Không tìm thấy dự thảo số %(id)d đang chờ."), id=min(missing))
+        return found
+
     def dismiss(self, actor: Actor, draft_id: int, reason: str) -> None:
         """Nothing is done on this draft; the same finding does not open another one."""
         reason = reason.strip()
         if not reason or len(reason) > _REASON_LENGTH:
             raise Invalid(N_("Hãy ghi lý do bỏ qua, không quá 500 ký tự."), field="reason")
-        self._drafts_of(actor, [draft_id])
+        self.drafts_of(actor, [draft_id])
         with transaction():
             move_state(
                 Revocation,
@@ -150,7 +160,7 @@ class Revoking:
         A draft that leaves the choice is taken as a revocation: who wants a change asks for it
         with a request. Drafts that the ground does not fit are refused and the others go on.
         """
-        drafts = self._drafts_of(actor, draft_ids)
+        drafts = self.drafts_of(actor, draft_ids)
         by_act: dict[Act, list[DraftView]] = {}
         for draft in drafts:
             wanted = Act.REVOKE if draft.act is Act.CHANGE else draft.act
@@ -175,10 +185,23 @@ class Revoking:
         return self._ordering.give(actor, chosen, warrant, refused)
 
     def history(
-        self, actor: Actor, *, before: int | None = None, limit: int = 50
+        self,
+        actor: Actor,
+        *,
+        person_id: int | None = None,
+        ids: Sequence[int] | None = None,
+        before: int | None = None,
+        limit: int = 50,
     ) -> list[RevocationView]:
-        """What was ordered, done and dismissed in the actor's units, newest first."""
+        """What was ordered, done and dismissed in the actor's units, newest first.
+
+        Of one person, or just these acts, when the door asks for them.
+        """
         statement = revocation_rows().order_by(Revocation.id.desc()).limit(limit)
+        if person_id is not None:
+            statement = statement.where(Revocation.person_id == person_id)
+        if ids is not None:
+            statement = statement.where(Revocation.id.in_(ids))
         if before is not None:
             statement = statement.where(Revocation.id < before)
         statement = visible(actor, _PERMISSION, statement, Revocation.unit_path)
@@ -200,16 +223,6 @@ class Revoking:
     def sweep(self) -> int:
         """How many orders a crash left and drafts the roster asks for were seen to; again: none."""
         return self._carrying.resume() + self._drafting.sweep()
-
-    def _drafts_of(self, actor: Actor, draft_ids: Sequence[int]) -> list[DraftView]:
-        """These open drafts, all of them in the actor's units, or `NotFound`."""
-        statement = draft_rows().where(Revocation.id.in_(draft_ids)).order_by(Revocation.id)
-        statement = visible(actor, _PERMISSION, statement, Person.unit_path)
-        found = [draft_view(row) for row in db.session.execute(statement).mappings()]
-        missing = set(draft_ids) - {draft.id for draft in found}
-        if missing:
-            raise NotFound(N_("Không tìm thấy dự thảo số %(id)d đang chờ."), id=min(missing))
-        return found
 
 
 def _line(act: Act, holding: Holding, certificates: dict[str, int]) -> PreviewLine:
