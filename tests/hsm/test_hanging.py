@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -305,6 +306,49 @@ def test_a_forked_child_works_while_a_call_of_its_parent_hangs(token: Token) -> 
             finally:
                 os._exit(code)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    _settled(token)
+
+
+@pytest.mark.slow
+def test_threads_survive_everything_at_once(token: Token, token_home: Path) -> None:
+    """Four threads, and a token that hangs, errs, vanishes: only Unavailable is seen."""
+    stop = threading.Event()
+    done = [0] * 4
+
+    def work(number: int) -> None:
+        while not stop.is_set():
+            try:
+                token.vault.harden(b"1")
+                made = token.vault.generate()
+                with token.vault.unlocked(made.wrapped, made.public_key_der) as key:
+                    key.public_key().verify(key.sign(b"1", ECDSA), b"1", ECDSA)
+                done[number] += 1
+            except Unavailable:
+                stop.wait(0.01)
+
+    def go_on() -> None:
+        wanted = sum(done) + 20
+        deadline = time.monotonic() + 10
+        while sum(done) < wanted:
+            assert time.monotonic() < deadline, "it did not recover"
+            stop.wait(0.01)
+
+    with ThreadPoolExecutor(4) as threads:
+        running = [threads.submit(work, number) for number in range(4)]
+        try:
+            for function in ("C_Sign", "C_UnwrapKey", "C_FindObjects", "C_GetAttributeValue"):
+                go_on()
+                with hanging(function) as device:
+                    device.wait_until_hung()
+                    with token_away(token_home):
+                        stop.wait(0.3)
+                    with faulty("C_GenerateKeyPair", times=3), suppress(AssertionError):
+                        device.wait_until_hung(0.3)
+                go_on()
+        finally:
+            stop.set()
+        for each in running:
+            each.result(30)
     _settled(token)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.x509.oid import NameOID
 from pkcs11 import Attribute, ObjectClass
 
@@ -17,7 +17,7 @@ from signer.pkcs11.token import has_token
 from tests.softhsm import MODULE
 
 
-@pytest.mark.parametrize("algorithm", ["p256", "p384", "rsa3072"])
+@pytest.mark.parametrize("algorithm", ["p256", "p384", "rsa3072", "rsa4096"])
 def test_a_key_of_the_token_signs_a_certificate_that_openssl_accepts(
     hsm: Hsm, algorithm: str, tmp_path: Path
 ) -> None:
@@ -38,6 +38,81 @@ def test_a_key_of_the_token_signs_a_certificate_that_openssl_accepts(
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("algorithm", ["rsa3072", "rsa4096"])
+@pytest.mark.parametrize("name", ["sha256", "sha384", "sha512"])
+@pytest.mark.parametrize("salt", ["digest", "pkcs1v15", "20", "auto"])
+def test_openssl_accepts_either_rsa_signature(
+    hsm: Hsm, algorithm: str, name: str, salt: str, tmp_path: Path
+) -> None:
+    """RFC 8017: PSS with salts of several lengths (section 8.1) and PKCS#1 v1.5 (section 8.2)."""
+    key = ensure_ca_key(hsm, f"own-{algorithm}", algorithm)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    hash_: hashes.HashAlgorithm = getattr(hashes, name.upper())()
+    lengths = {"digest": padding.PSS.DIGEST_LENGTH, "auto": padding.PSS.MAX_LENGTH, "20": 20}
+    chosen: padding.PSS | padding.PKCS1v15 = padding.PKCS1v15()
+    options = ["rsa_padding_mode:pkcs1"]
+    if salt in lengths:
+        chosen = padding.PSS(padding.MGF1(hash_), lengths[salt])
+        options = ["rsa_padding_mode:pss", f"rsa_pss_saltlen:{salt}", f"rsa_mgf1_md:{name}"]
+    files = [tmp_path / each for each in ("key.pem", "signature", "data")]
+    files[0].write_bytes(
+        key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    files[1].write_bytes(key.sign(b"van ban", chosen, hash_))
+    files[2].write_bytes(b"van ban")
+    command = ["openssl", "dgst", f"-{name}", "-verify", files[0], "-signature", files[1]]
+    for option in options:
+        command += ["-sigopt", option]
+    done = subprocess.run([*command, files[2]], capture_output=True, text=True, check=False)
+    assert done.stdout == "Verified OK\n", done.stderr
+
+
+def test_a_certificate_signed_with_pss_is_accepted_by_openssl(hsm: Hsm, tmp_path: Path) -> None:
+    key = ensure_ca_key(hsm, "own-rsa3072", "rsa3072")
+    assert isinstance(key, rsa.RSAPrivateKey)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pss")])
+    now = datetime.now(UTC)
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256(), rsa_padding=pss)
+    )
+    file = tmp_path / "self.pem"
+    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    done = subprocess.run(
+        ["openssl", "verify", "-check_ss_sig", "-CAfile", file, file],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("chosen", "hash_"),
+    [
+        (padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None), hashes.SHA256()),
+        (padding.PSS(padding.MGF1(hashes.SHA1()), 20), hashes.SHA256()),
+        (padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.AUTO), hashes.SHA256()),
+        (padding.PSS(padding.MGF1(hashes.SHA1()), 20), hashes.SHA1()),
+        (padding.PKCS1v15(), hashes.SHA1()),
+    ],
+    ids=["oaep", "another hash in MGF1", "no salt length", "pss over SHA-1", "v1.5 over SHA-1"],
+)
+def test_other_paddings_are_refused_before_the_token_is_asked(
+    tmp_path: Path, chosen: padding.AsymmetricPadding, hash_: hashes.HashAlgorithm
+) -> None:
+    nowhere = Hsm(tmp_path / "no.so", "x", tmp_path / "x.pin")
+    public = rsa.generate_private_key(65537, 2048).public_key()
+    key = key_for(nowhere, "ca", public)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    with pytest.raises(ValueError, match=r"RSA|PSS"):
+        key.sign(b"van ban", chosen, hash_)
 
 
 def test_a_ca_key_does_not_leave_the_token(hsm: Hsm) -> None:
@@ -79,8 +154,9 @@ def test_a_digest_hashed_before_is_signed_as_it_is(hsm: Hsm) -> None:
         elliptic.sign(value, ec.ECDSA(prehashed)), b"van ban", ec.ECDSA(hashes.SHA256())
     )
     rsa_key = ensure_ca_key(hsm, "own-rsa3072", "rsa3072")
-    signature = rsa_key.sign(value, padding.PKCS1v15(), prehashed)
-    rsa_key.public_key().verify(signature, b"van ban", padding.PKCS1v15(), hashes.SHA256())
+    for chosen in (padding.PKCS1v15(), padding.PSS(padding.MGF1(hashes.SHA256()), 32)):
+        signature = rsa_key.sign(value, chosen, prehashed)
+        rsa_key.public_key().verify(signature, b"van ban", chosen, hashes.SHA256())
 
 
 def test_a_held_key_signs_many_times_in_one_lease(hsm: Hsm) -> None:
@@ -90,6 +166,9 @@ def test_a_held_key_signs_many_times_in_one_lease(hsm: Hsm) -> None:
         assert hsm.status().free_sessions == 7
         for number in range(5):
             held.public_key().verify(held.sign(b"%d" % number, ecdsa), b"%d" % number, ecdsa)
+        many = [b"%d" % number for number in range(250)]
+        for data, signature in zip(many, held.sign_many(many, ecdsa), strict=True):
+            held.public_key().verify(signature, data, ecdsa)
 
 
 def test_a_key_known_by_its_certificate_needs_no_token(tmp_path: Path) -> None:
