@@ -1,6 +1,7 @@
 """Each rule catches the certificate that breaks it; the good one passes them all."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,20 +10,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.name import _ASN1Type
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from signer.ca import Hierarchy, ProfileSet
-from signer.ca import lint
-from signer.ca.certificate import Issuer, last_second
+from signer.ca.certificate import Addresses, Issuer, new_serial
 from signer.ca.lint import SAMPLE_OF, findings, pkilint_findings, require_clean
 from signer.errors import Invalid
-from tests.ca.drafting import drafted, issuer_of
-from tests.ca.factory import START
+from tests.ca.drafting import ADDRESSES, NOW, drafted, issuer_of, software_key, spki
+from tests.ca.factory import facts
 
 Builder = x509.CertificateBuilder
 KEY = ec.generate_private_key(ec.SECP256R1())
 THROW_AWAY = ec.generate_private_key(ec.SECP256R1())
-NOW = START.replace(microsecond=0)
 
 
 @pytest.fixture(scope="module")
@@ -203,3 +202,129 @@ def test_pkilint_is_asked_and_heard(good: x509.Certificate) -> None:
     """A negative path: what it objects to comes back as a finding."""
     der = remade(good, flip=x509.SubjectKeyIdentifier)
     assert pkilint_findings(der) != ()
+
+
+OTHERS: list[tuple[str, str, Callable[[x509.Certificate], dict[str, object]]]] = [
+    ("tsa-signer", "extended_key_usage_is_the_profiles", lambda _: {"flip": x509.ExtendedKeyUsage}),
+    (
+        "tsa-signer",
+        "extended_key_usage_is_the_profiles",
+        lambda _: {
+            "drop": x509.ExtendedKeyUsage,
+            "extension": x509.ExtendedKeyUsage(
+                [ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.CLIENT_AUTH]
+            ),
+        },
+    ),
+    ("ocsp-signer", "no_check_is_the_profiles", lambda _: {"drop": x509.OCSPNoCheck}),
+    ("ocsp-signer", "no_check_is_the_profiles", lambda _: {"flip": x509.OCSPNoCheck}),
+    (
+        "ocsp-signer",
+        "issuer_and_responder_have_their_addresses",
+        lambda _: {
+            "drop": x509.AuthorityInformationAccess,
+            "extension": x509.AuthorityInformationAccess(
+                [
+                    x509.AccessDescription(oid, x509.UniformResourceIdentifier(url))
+                    for oid, url in (
+                        (
+                            AuthorityInformationAccessOID.CA_ISSUERS,
+                            ADDRESSES.certificate("issuing"),
+                        ),
+                        (AuthorityInformationAccessOID.OCSP, ADDRESSES.ocsp()),
+                    )
+                ]
+            ),
+        },
+    ),
+    (
+        "ocsp-signer",
+        "crl_is_where_the_serial_will_be_listed",
+        lambda _: {
+            "extension": x509.CRLDistributionPoints(
+                [
+                    x509.DistributionPoint(
+                        [x509.UniformResourceIdentifier("http://other.example/x.crl")],
+                        None,
+                        None,
+                        None,
+                    )
+                ]
+            )
+        },
+    ),
+    (
+        "system-device",
+        "alternative_name_is_one_mailbox_where_there_is_one",
+        lambda _: {"extension": x509.SubjectAlternativeName([x509.RFC822Name("a@b")])},
+    ),
+    ("system-device", "key_usage_is_critical_and_the_profiles", lambda _: {"drop": x509.KeyUsage}),
+    (
+        "personal-extension",
+        "validity_fits_the_profile_and_the_issuer",
+        lambda g: {"not_valid_after": g.not_valid_after_utc + timedelta(seconds=1)},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "rule", "spoil"), OTHERS)
+def test_the_other_profiles_are_held_to_their_own_rules(
+    issuer: Issuer,
+    profiles: ProfileSet,
+    name: str,
+    rule: str,
+    spoil: Callable[[x509.Certificate], dict[str, object]],
+) -> None:
+    profile = profiles.profile_of(name)
+    specimen_der = drafted(issuer, profile).specimen_der
+    assert findings(specimen_der, issuer, profile) == ()
+    good = x509.load_der_x509_certificate(specimen_der)
+    spoiled = remade(good, **spoil(good))  # type: ignore[arg-type]
+    assert rule in {finding.rule for finding in findings(spoiled, issuer, profile)}
+
+
+@pytest.mark.parametrize("name", ["personal-signature", "organisation-seal", "ocsp-signer"])
+def test_no_profile_passes_for_another(issuer: Issuer, profiles: ProfileSet, name: str) -> None:
+    specimen_der = drafted(issuer, profiles.profile_of(name)).specimen_der
+    for other in profiles.profiles.values():
+        if other.name not in (name, "personal-extension"):
+            assert findings(specimen_der, issuer, other) != ()
+
+
+def test_pkilint_looks_at_every_new_shape_and_then_at_a_sample(
+    hierarchy: Hierarchy, profiles: ProfileSet
+) -> None:
+    """Addresses that are no URI: our rules only compare them, pkilint reads them. The shape of
+    the profile was seen by it with good ones, so it is the sample that finds them."""
+    profile = replace(profiles.profile_of("personal-signature"), name=f"only here {new_serial()}")
+    good = issuer_of(hierarchy.issuing, profiles)
+    bad = replace(good, addresses=Addresses(base_url="not an address"))
+    sampled = new_serial() // SAMPLE_OF * SAMPLE_OF
+    first = drafted(bad, profile, serial=sampled + 1).specimen_der
+    with pytest.raises(Invalid):  # a shape it never saw
+        require_clean(first, bad, profile)
+    require_clean(drafted(good, profile, serial=sampled + 1).specimen_der, good, profile)
+    require_clean(first, bad, profile)
+    with pytest.raises(Invalid):
+        require_clean(drafted(bad, profile, serial=sampled).specimen_der, bad, profile)
+
+
+def test_another_key_scheme_or_set_of_fields_is_another_shape(
+    hierarchy: Hierarchy, profiles: ProfileSet
+) -> None:
+    profile = replace(profiles.profile_of("organisation-seal"), name=f"only here {new_serial()}")
+    good = issuer_of(hierarchy.issuing, profiles)
+    bad = replace(good, addresses=Addresses(base_url="not an address"))
+    serial = new_serial() // SAMPLE_OF * SAMPLE_OF + 1
+    require_clean(drafted(good, profile, serial=serial).specimen_der, good, profile)
+    require_clean(drafted(bad, profile, serial=serial).specimen_der, bad, profile)
+    shorter = drafted(bad, profile, serial=serial, not_after=NOW + timedelta(days=1))
+    require_clean(shorter.specimen_der, bad, profile)  # another value, the same kinds of parts
+    for change in (
+        {"public_key_der": spki(software_key("p384"))},
+        {"subject": facts(units=(), email=None)},
+        {"subject": facts(units=("Văn phòng",))},
+    ):
+        draft = drafted(bad, profile, serial=serial, **change)
+        with pytest.raises(Invalid):
+            require_clean(draft.specimen_der, bad, profile)
