@@ -282,12 +282,12 @@ def path_length_of(certificate: x509.Certificate) -> int | None:
 
 
 _SIGNATURE = 2  # RFC 5280 section 4.1: version, serial, signature, issuer, validity, subject, key
-_FIELD_WORDS = {
-    2: N_("cách ký"),
-    3: N_("CA cấp"),
-    4: N_("thời hạn"),
+_FIELD_WORDS = {  # what the certificate is about first: a root's issuer is itself
     5: N_("tên chủ thể"),
     6: N_("khóa"),
+    4: N_("thời hạn"),
+    2: N_("cách ký"),
+    3: N_("CA cấp"),
 }
 
 

@@ -109,6 +109,8 @@ class Holding:
         there = output.content()
         if there is not None:
             found = _read(there, step.output)
+            if isinstance(step, CaStep):
+                self._tokens.require_key(step.key)
             _require_same(found, self._facts(step, found))
             if not self._only_look and output.intent() is not None:
                 output.forget_intent()

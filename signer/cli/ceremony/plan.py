@@ -181,10 +181,10 @@ def require_sense(ceremony: Ceremony) -> None:
     keys: dict[tuple[str, str], str] = {}
     for index, step in enumerate(ceremony.steps):
         here: Place = ("steps", index)
-        if step.name in names:
-            raise Nonsense((*here, "name"), N_("Tên này đã dùng ở trên."))
         if step.output in outputs:
             raise Nonsense((*here, "output"), N_("Tệp này đã dùng ở trên."))
+        if step.name in names:
+            raise Nonsense((*here, "name"), N_("Tên này đã dùng ở trên."))
         if not isinstance(step, RoleStep):
             _require_issuer(ceremony, step, names, here)
         if isinstance(step, CaStep | RoleStep):

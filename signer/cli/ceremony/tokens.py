@@ -47,6 +47,15 @@ class Tokens:
         _require_kind(key, place, self._places[place.token].label)
         return key
 
+    def require_key(self, place: KeyPlace) -> None:
+        """The key is on its token, if that is here; `ConfigError` when it is not."""
+        if self.has(place.token) and self.find_key(place) is None:
+            raise ConfigError(
+                N_("Token “%(token)s” không có khóa “%(label)s” của chứng thư đã có."),
+                token=self._places[place.token].label,
+                label=place.label,
+            )
+
     def make_key(self, place: KeyPlace) -> CaKey:
         """The key is there, on its token, both made now if they were not."""
         token = self._places[place.token]
@@ -80,6 +89,8 @@ class Tokens:
     def _here(self, name: str) -> Hsm | None:
         if name in self._open:
             return self._open[name]
+        if not self._places[name].pin_file.exists():
+            return None  # locked away, perhaps without its token
         if (self._settings.home / "tokens").is_dir():
             configure_softhsm(self._settings.home)
         try:
