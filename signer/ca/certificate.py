@@ -2,7 +2,7 @@
 draft is signed by a throw-away key, and the real signature goes over exactly the draft's bytes."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property, lru_cache
@@ -179,15 +179,25 @@ def sign_tbs(
     Signed by the scheme that the bytes themselves name, unless one is given. A signature that
     does not verify is never handed out: `SignerError`.
     """
-    scheme = scheme or scheme_of_tbs(tbs_der)
-    signature = scheme.sign(key, tbs_der)
+    return sign_many_tbs(key, [tbs_der], signer, scheme or scheme_of_tbs(tbs_der))[0]
+
+
+def sign_many_tbs(
+    key: CaKey, tbs_ders: Sequence[bytes], signer: Any, scheme: SignatureScheme
+) -> list[bytes]:
+    """What `sign_tbs` would return for each, in their order, all or none."""
+    signatures = scheme.sign_many(key, tbs_ders)
     try:
-        scheme.verify(signer, signature, tbs_der)
-    except InvalidSignature as error:
+        for tbs_der, signature in zip(tbs_ders, signatures, strict=True):
+            scheme.verify(signer, signature, tbs_der)
+    except (InvalidSignature, ValueError) as error:
         raise SignerError(
             N_("HSM trả về chữ ký không khớp với khóa của CA; việc cấp đã dừng lại.")
         ) from error
-    return _signed(tbs_der, scheme, signature)
+    return [
+        _signed(tbs_der, scheme, signature)
+        for tbs_der, signature in zip(tbs_ders, signatures, strict=True)
+    ]
 
 
 def scheme_of_tbs(tbs_der: bytes) -> SignatureScheme:

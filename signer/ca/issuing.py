@@ -22,7 +22,7 @@ from signer.ca.certificate import (
     last_second,
     new_serial,
     shard_of,
-    sign_tbs,
+    sign_many_tbs,
     whole_second,
 )
 from signer.ca.ledger import IssuedCertificate, NewSerial, Reservation
@@ -216,20 +216,20 @@ class Issuing:
         signed: list[tuple[Reservation, bytes]] = []
         try:
             with _held(self._key) as key:
-                for reservation in reservations:
-                    certificate_der = sign_tbs(
-                        key, reservation.tbs_der, issuer.public_key, issuer.scheme
-                    )
-                    signed.append((reservation, certificate_der))
+                for start in range(0, len(reservations), _SIGNED_AT_ONCE):
+                    part = reservations[start : start + _SIGNED_AT_ONCE]
+                    ders = [reservation.tbs_der for reservation in part]
+                    made = sign_many_tbs(key, ders, issuer.public_key, issuer.scheme)
+                    signed += zip(part, made, strict=True)
         except SignerError as error:
             for reservation in reservations[len(signed) :]:
                 outcomes[reservation.intent] = error
         if not signed:
             return
         with transaction():
-            made = ledger.store(signed, self._clock.now())
-            self._audit.record_many(actor, [_issue_event(certificate) for certificate in made])
-        outcomes |= {certificate.intent: certificate for certificate in made}
+            stored = ledger.store(signed, self._clock.now())
+            self._audit.record_many(actor, [_issue_event(certificate) for certificate in stored])
+        outcomes |= {certificate.intent: certificate for certificate in stored}
 
     def _may_still_sign(self, reservation: Reservation) -> bool:
         """The stored bytes name this CA as their issuer and would not be expired at once."""
@@ -257,6 +257,8 @@ class Issuing:
             )
 
 
+_SIGNED_AT_ONCE = 100
+"""In one call to the key: what was signed before a fault in a later call is still stored."""
 _RACES = 5
 """How often an order is drafted anew because somebody else reserved its intent meanwhile."""
 _OVERTAKEN = N_("Việc cấp chứng thư này đang được xử lý ở nơi khác; hãy thử lại sau ít giây.")

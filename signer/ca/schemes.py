@@ -5,10 +5,10 @@ PKCS#1 v1.5 or as PSS, whichever the policy names (Circular 15/2025 asks for PSS
 field expect v1.5).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -23,6 +23,17 @@ from signer.ca import der
 from signer.errors import N_, ConfigError
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+@runtime_checkable
+class BatchKey(Protocol):
+    """An elliptic-curve key that signs many texts in one go; those held in an HSM's session do."""
+
+    def sign_many(
+        self, data: Sequence[bytes], signature_algorithm: ec.EllipticCurveSignatureAlgorithm
+    ) -> list[bytes]:
+        """A signature of each, in their order."""
+
 
 _HASHES: dict[str, hashes.SHA256 | hashes.SHA384] = {
     "sha256": hashes.SHA256(),
@@ -47,6 +58,12 @@ class SignatureScheme:
         if isinstance(key, rsa.RSAPrivateKey):
             return key.sign(data, self._padding(), _HASHES[self.hash_name])
         return key.sign(data, ec.ECDSA(_HASHES[self.hash_name]))
+
+    def sign_many(self, key: PrivateKey, data: Sequence[bytes]) -> list[bytes]:
+        """The signatures over each, in their order, all or none; at once where the key can."""
+        if isinstance(key, BatchKey):
+            return key.sign_many(data, ec.ECDSA(_HASHES[self.hash_name]))
+        return [self.sign(key, each) for each in data]
 
     def verify(self, public_key: Any, signature: bytes, data: bytes) -> None:
         """cryptography's `InvalidSignature` unless this key made it in this way over the data."""
