@@ -191,7 +191,8 @@ class Authority:
         return self._publishing.publish(shard, actor)
 
     def current_crl_der(self, shard: int | None = None) -> bytes:
-        """The newest list of the shard; one is made first when there is none or it has run out."""
+        """The newest list of the shard; one is made first if there is none, or it has run out or
+        misses a change. While the HSM is away a list serves until it runs out."""
         return self._publishing.current_der(shard)
 
     def refresh_crl(self, actor: str = "system") -> bool:
@@ -236,8 +237,7 @@ class Authority:
             return CertificateStatus.UNKNOWN
         if row.state == CertificateState.ABANDONED:
             return CertificateStatus.REVOKED
-        since = row.invalid_since or row.revoked_at
-        if since is not None and since <= at:
+        if row.revoked_at is not None and row.revoked_at <= at:
             if row.state == CertificateState.SUSPENDED:
                 return CertificateStatus.SUSPENDED
             return CertificateStatus.REVOKED

@@ -1,7 +1,7 @@
 """Publishing revocation lists: number and lines, HSM, outcome, files."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from signer.ca.published import PublishedFiles
 from signer.ca.schemes import scheme_for
 from signer.clock import Clock
 from signer.db import release, transaction
-from signer.errors import N_, NotFound
+from signer.errors import N_, NotFound, Unavailable
 
 _TOGETHER = 16
 """How many lists share a commit: few enough that nobody waits long for the write lock."""
@@ -78,12 +78,23 @@ class Publishing:
         return der
 
     def current_der(self, shard: Shard) -> bytes:
-        """The newest list of the shard; one is made first when there is none or it has run out."""
-        found = crl_ledger.newest_der(shard)
-        if found is not None and self._clock.now() < found[0]:
-            return found[1]
-        self._require(shard)
-        (der,) = self._publish([shard], "system")
+        """The newest list of the shard; one is made first if there is none, or it has run out or
+        misses a change. While the HSM is away a list serves until it runs out."""
+        now = self._clock.now()
+        found = crl_ledger.newest_lists([shard]).get(shard)
+        if found is not None:
+            change = _last_change(crl_ledger.newest_changes(found.audit_seq), shard)
+            if now < found.next_update and not _misses(found, change, now):
+                return self._stored(shard)
+        else:
+            self._require(shard)
+        release()
+        try:
+            (der,) = self._publish([shard], "system")
+        except Unavailable:
+            if found is None or now >= found.next_update:
+                raise
+            return self._stored(shard)  # until the HSM is back, what it said last
         return der
 
     def refresh(self, actor: str) -> bool:
@@ -100,13 +111,16 @@ class Publishing:
         now = self._clock.now()
         newest = crl_ledger.newest_lists(shards)
         changes = crl_ledger.newest_changes(min((n.audit_seq for n in newest.values()), default=0))
-        last_change = max(changes.values(), default=0)
         due = []
         for shard in shards:
             found = newest.get(shard)
-            change = last_change if shard is None else changes.get(shard, 0)
-            if found is None or _is_due(found, change, now):
+            if (
+                found is None
+                or now >= found.this_update + (found.next_update - found.this_update) / 2
+                or _misses(found, _last_change(changes, shard), now)
+            ):
                 due.append(shard)
+        release()
         return due
 
     def _publish(self, shards: Sequence[Shard], actor: str) -> list[bytes]:
@@ -167,11 +181,14 @@ class Publishing:
         if name in self._fixed:
             return self._fixed[name]
         stem = name.removeprefix("crl/").removesuffix(".crl")
-        found = crl_ledger.newest_der(None if stem == "issuing" else int(stem))
+        return self._stored(None if stem == "issuing" else int(stem))
+
+    def _stored(self, shard: Shard) -> bytes:
+        found = crl_ledger.newest_der(shard)
         release()
         if found is None:
-            raise RuntimeError(f"the newest list of {name} has no bytes")
-        return found[1]
+            raise RuntimeError(f"the newest list of shard {shard} has no bytes")
+        return found
 
     def _require(self, shard: Shard) -> None:
         known = crl_ledger.shards_of(self._profile.crl_shards)
@@ -180,13 +197,14 @@ class Publishing:
             raise NotFound(N_("Không có danh sách thu hồi số %(number)s."), number=shard)
 
 
-def _is_due(found: SignedList, last_change: int, now: datetime) -> bool:
-    if now >= found.this_update + (found.next_update - found.this_update) / 2:
-        return True
-    if found.audit_seq >= last_change:
-        return False
+def _last_change(changes: Mapping[Shard, int], shard: Shard) -> int:
+    return max(changes.values(), default=-1) if shard is None else changes.get(shard, -1)
+
+
+def _misses(found: SignedList, last_change: int, now: datetime) -> bool:
+    """The list does not know of the last change, and has had its pause."""
     pause = _PAUSE_PER_ENTRY * found.entries if found.shard is None else timedelta()
-    return now >= found.this_update + pause
+    return found.audit_seq < last_change and now >= found.this_update + pause
 
 
 def _file_name(shard: Shard) -> str:

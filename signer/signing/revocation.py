@@ -18,6 +18,8 @@ class RevocationState(StrEnum):
 
     GOOD = "good"
     REVOKED = "revoked"
+    SUSPENDED = "suspended"
+    """On hold: it will be revoked as of that day, or count again as if nothing had been."""
     STALE = "stale"
     """The newest list had run out by then."""
     UNKNOWN = "unknown"
@@ -44,18 +46,31 @@ def revocation_of(
     not verify, counts as no list.
     """
     best: Revocation = Revocation(state=RevocationState.UNKNOWN)
-    for crl in crls:
+    # The newest first: what it does not hold any longer was released, whatever older ones say.
+    for crl in sorted(crls, key=lambda crl: crl.last_update_utc, reverse=True):
         if crl.issuer != certificate.issuer or not _is_usable(crl, certificate, issuer):
             continue
         entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
         if entry is not None and entry.revocation_date_utc <= at:
-            return Revocation(state=RevocationState.REVOKED, revoked_at=entry.revocation_date_utc)
-        if crl.next_update_utc is not None and crl.next_update_utc < at:
+            since = entry.revocation_date_utc
+            if not _is_on_hold(entry):
+                return Revocation(state=RevocationState.REVOKED, revoked_at=since)
+            if best.state is RevocationState.UNKNOWN:
+                best = Revocation(state=RevocationState.SUSPENDED, revoked_at=since)
+        elif crl.next_update_utc is not None and crl.next_update_utc < at:
             if best.state is RevocationState.UNKNOWN:
                 best = Revocation(state=RevocationState.STALE)
-        else:
+        elif best.state is not RevocationState.SUSPENDED:
             best = Revocation(state=RevocationState.GOOD)
     return best
+
+
+def _is_on_hold(entry: x509.RevokedCertificate) -> bool:
+    try:
+        reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return reason is x509.ReasonFlags.certificate_hold
 
 
 def load_crl(der: bytes) -> x509.CertificateRevocationList | None:
@@ -96,8 +111,25 @@ def _covers(point: x509.IssuingDistributionPoint, certificate: x509.Certificate)
         is_ca = basic.ca
     except x509.ExtensionNotFound:
         is_ca = False
+    if not _names(point, certificate):
+        return False
     if point.indirect_crl or point.only_some_reasons or point.only_contains_attribute_certs:
         return False
     return not (point.only_contains_ca_certs and not is_ca) and not (
         point.only_contains_user_certs and is_ca
     )
+
+
+def _names(point: x509.IssuingDistributionPoint, certificate: x509.Certificate) -> bool:
+    """The list is complete, or the certificate points to it (RFC 5280, 6.3.3 (b)(2)(i)).
+
+    Otherwise another shard's list, which of course does not have it, would call it good.
+    """
+    if point.full_name is None:
+        return point.relative_name is None
+    try:
+        points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except x509.ExtensionNotFound:
+        return False
+    named = {name for own in points for name in own.full_name or ()}
+    return not named.isdisjoint(point.full_name)

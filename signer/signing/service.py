@@ -317,6 +317,8 @@ class Signing:
         status = self._authority.status_of(int(key.serial_hex, 16), self._clock.now())
         if status is CertificateStatus.REVOKED:
             raise Forbidden(N_("Chứng thư số đã bị thu hồi"))
+        if status is CertificateStatus.SUSPENDED:
+            raise Forbidden(N_("Chứng thư số đang bị tạm dừng nên chưa dùng để ký được."))
         if status is CertificateStatus.EXPIRED:
             raise Forbidden(N_("Chứng thư số đã hết hạn sử dụng"))
         if status is not CertificateStatus.GOOD:

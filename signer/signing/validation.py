@@ -102,6 +102,8 @@ FINDINGS = {
         "gian nên không chứng minh được đã ký trước khi thu hồi."
     ),
     "revoked_after_stamp": N_("Chứng thư số bị thu hồi sau khi tài liệu đã được ký."),
+    "suspended": N_("Chứng thư số đang bị tạm dừng; hãy kiểm tra lại khi có kết luận."),
+    "suspended_after_stamp": N_("Chứng thư số bị tạm dừng sau khi tài liệu đã được ký."),
     "ca_revoked": N_("Chứng thư số CA đã bị thu hồi."),
     "not_revoked": N_("Chứng thư số chưa bị thu hồi."),
     "stale": N_("Danh sách chứng thư bị thu hồi đã quá hạn."),

@@ -322,7 +322,8 @@ async def _check_revocation(signature: Any, facts: _Facts, trust: Trust) -> str:
             facts.findings.insert(0, "ca_revoked")
             return "invalid"
         der = authority.public_bytes(Encoding.DER)
-        if told.state is not RevocationState.GOOD and _sha256(der) not in trust.pinned:
+        is_pinned = _sha256(der) in trust.pinned and told.state is not RevocationState.SUSPENDED
+        if told.state is not RevocationState.GOOD and not is_pinned:
             facts.findings.insert(0, "ca_unknown")
             return "indeterminate"
     told = revocation_of(
@@ -332,6 +333,14 @@ async def _check_revocation(signature: Any, facts: _Facts, trust: Trust) -> str:
     if told.state is RevocationState.GOOD:
         facts.findings.append("not_revoked")
         return "valid"
+    if told.state is RevocationState.SUSPENDED and told.revoked_at is not None:
+        facts.revoked_at = told.revoked_at.isoformat()
+        if facts.time_source == "timestamp" and signed_at < told.revoked_at:
+            # Whatever comes of it, it will not count from before this day.
+            facts.findings.append("suspended_after_stamp")
+            return "valid"
+        facts.findings.insert(0, "suspended")  # EN 319 102-1: TRY_LATER
+        return "indeterminate"
     if told.state is not RevocationState.REVOKED or told.revoked_at is None:
         facts.findings.insert(
             0, "stale" if told.state is RevocationState.STALE else "no_revocation"

@@ -107,7 +107,10 @@ class Authority:
         issuer: Identity | None = None,
         at: datetime = NOW,
         days: int = 7,
+        reason: x509.ReasonFlags | None = None,
+        only: str | None = None,
     ) -> bytes:
+        """The list; `only` binds it to the distribution point of this address."""
         issuer = issuer or self.issuing
         builder = (
             x509.CertificateRevocationListBuilder()
@@ -121,9 +124,14 @@ class Authority:
                 x509.RevokedCertificateBuilder()
                 .serial_number(identity.certificate.serial_number)
                 .revocation_date(when)
-                .build()
             )
-            builder = builder.add_revoked_certificate(entry)
+            if reason is not None:
+                entry = entry.add_extension(x509.CRLReason(reason), critical=False)
+            builder = builder.add_revoked_certificate(entry.build())
+        if only is not None:
+            name = x509.UniformResourceIdentifier(only)
+            point = x509.IssuingDistributionPoint([name], None, False, False, None, False, False)
+            builder = builder.add_extension(point, critical=True)
         return builder.sign(issuer.key, hashes.SHA256()).public_bytes(DER)
 
 

@@ -153,6 +153,21 @@ def test_a_revoked_certificate_signs_nothing(
         _sign(services, actor, services.files.put(DECISION), PIN)
 
 
+def test_a_suspended_certificate_signs_nothing_until_it_is_released(
+    services: Services, official: tuple[Person, Actor]
+) -> None:
+    """It says so by its own name: nothing is lost, and nothing goes on either."""
+    _, actor = official
+    services.signing.activate(actor, PIN)
+    serial = int(services.signing.key_of(actor).serial_hex or "0", 16)
+    services.authority.suspend(serial, "system")
+    sha256 = services.files.put(DECISION)
+    with pytest.raises(Forbidden, match="tạm dừng"):
+        _sign(services, actor, sha256, PIN)
+    services.authority.release(serial, "system")
+    assert _sign(services, actor, sha256, PIN)
+
+
 def test_somebody_without_a_key_is_told_so(services: Services, city: City) -> None:
     """And an account of nobody too."""
     (person,) = city.people(1)

@@ -10,6 +10,7 @@ import pikepdf
 import pytest
 from asn1crypto import keys as asn1_keys
 from asn1crypto import x509 as asn1_x509
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
@@ -23,6 +24,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from signer.errors import Invalid
 from signer.signing.cms import RsaScheme
 from signer.signing.geometry import Box
+from signer.signing.revocation import RevocationState
 from signer.signing.sandbox import Sandbox
 from signer.signing.validation import (
     Coverage,
@@ -289,6 +291,36 @@ def test_revocation(check: Check, authority: Authority, person: Identity, signed
     assert check(signed, crls=[later_than_check]).verdict is VerdictClass.VALID
 
 
+HOLD = x509.ReasonFlags.certificate_hold
+
+
+def test_on_hold_is_neither_good_nor_revoked(
+    check: Check, authority: Authority, person: Identity, signed: Path
+) -> None:
+    """Nobody can say yet; once the newest list has it no more, it never was on hold."""
+    held = authority.crl((person, NOW - timedelta(days=1)), reason=HOLD)
+    found = check(signed, crls=[held])
+    assert found.verdict is VerdictClass.INDETERMINATE
+    assert found.signatures[0].revocation is RevocationState.SUSPENDED
+    assert found.signatures[0].sentences[0].startswith("Chứng thư số đang bị tạm dừng")
+    released = authority.crl(at=NOW + timedelta(hours=1))
+    for crls in ([held, released], [released, held]):
+        assert check(signed, crls=crls).verdict is VerdictClass.VALID
+    revoked = authority.crl((person, NOW - timedelta(days=1)), at=NOW + timedelta(hours=1))
+    assert check(signed, crls=[held, revoked]).verdict is VerdictClass.INVALID
+
+
+def test_the_list_of_another_shard_proves_nothing(
+    check: Check, authority: Authority, signed: Path
+) -> None:
+    """It does not have the certificate, as it has none of the others'."""
+    other = authority.crl(only="http://ca.example/pki/crl/7.crl")
+    found = check(signed, crls=[other])
+    assert found.verdict is VerdictClass.INDETERMINATE
+    assert found.signatures[0].revocation is RevocationState.UNKNOWN
+    assert check(signed, crls=[other, authority.crl()]).verdict is VerdictClass.VALID
+
+
 def stamped(authority: Authority, person: Identity, out: Path) -> Path:
     """A B-T signature made by pyHanko alone, with a time stamp of a TSA under the same root."""
     key = rsa.generate_private_key(65537, 2048)
@@ -340,6 +372,10 @@ def test_a_time_stamp_proves_the_when(
     assert check(path, at=later, crls=[revoked]).verdict is VerdictClass.VALID
     revoked = authority.crl((person, NOW - timedelta(days=1)), at=later)
     assert check(path, at=later, crls=[revoked]).verdict is VerdictClass.INVALID
+    held = authority.crl((person, NOW + timedelta(days=1)), at=later, reason=HOLD)
+    assert check(path, at=later, crls=[held]).verdict is VerdictClass.VALID
+    held = authority.crl((person, NOW - timedelta(days=1)), at=later, reason=HOLD)
+    assert check(path, at=later, crls=[held]).verdict is VerdictClass.INDETERMINATE
     expired = NOW + timedelta(days=690)
     assert check(path, at=expired, crls=[authority.crl(at=expired)]).verdict is VerdictClass.VALID
     untrusted = check(path, trust_roots=[])
