@@ -29,11 +29,10 @@ class Stalled(Exception):
 class _Task:
     """One operation on its way through a guard."""
 
-    __slots__ = ("error", "is_abandoned", "is_over", "operation", "over", "result", "undo")
+    __slots__ = ("error", "is_abandoned", "is_over", "operation", "over", "result")
 
-    def __init__(self, operation: Callable[[], Any], undo: Callable[[Any], None] | None) -> None:
+    def __init__(self, operation: Callable[[], Any]) -> None:
         self.operation = operation
-        self.undo = undo
         self.result: Any = None
         self.error: BaseException | None = None
         self.is_over = self.is_abandoned = False
@@ -45,8 +44,8 @@ class Guard:
     """One thread and the session whose calls it makes, one after the other.
 
     PKCS#11 has no way to interrupt a call, so a caller who has waited long enough leaves the
-    thread to it. When such a call does return, its result is undone, the session is closed (which
-    destroys what was made in it) and the thread ends; until then `is_stalled` and of no more use.
+    thread to it. When such a call does return, its result is dropped, the session is closed (which
+    destroys what was made in it) and the thread ends. From the start it is of no more use.
     """
 
     def __init__(
@@ -59,16 +58,11 @@ class Guard:
         self._decision = allocate_lock()
         threading.Thread(target=self._serve, name="hsm", daemon=True).start()
 
-    def call(
-        self, operation: Callable[[], T], seconds: float, undo: Callable[[T], None] | None = None
-    ) -> T:
-        """What the operation returns or raises; `Stalled` after that many seconds.
-
-        `undo` gets its result if it returns after all.
-        """
+    def call(self, operation: Callable[[], T], seconds: float) -> T:
+        """What the operation returns or raises; `Stalled` after that many seconds."""
         if self.is_stalled:
             raise Stalled
-        task = _Task(operation, undo)
+        task = _Task(operation)
         self._tasks.put(task)
         try:
             in_time = task.over.acquire(timeout=max(0.0, seconds))
@@ -119,19 +113,11 @@ class Guard:
             with self._decision:
                 task.is_over = True
             if task.is_abandoned:
-                self._clear_up(task)
+                close_session(self.session)
+                self._on_return()
                 return
             task.over.release()
             del task
-
-    def _clear_up(self, task: _Task) -> None:
-        try:
-            with suppress(pkcs11.PKCS11Error):
-                if task.undo is not None and task.error is None:
-                    task.undo(task.result)
-            close_session(self.session)
-        finally:
-            self._on_return()
 
 
 @dataclass(kw_only=True)

@@ -103,19 +103,13 @@ class Hsm:
         with self.holding(operation) as (_, result):
             return result
 
-    def run_once(
-        self,
-        operation: Callable[[Session], T],
-        *,
-        undo: Callable[[T], None],
-        seconds: float | None = None,
-    ) -> T:
+    def run_once(self, operation: Callable[[Session], T], seconds: float | None = None) -> T:
         """As `run`, for what must not be done twice: a fault in it is `Unavailable` at once.
 
-        If it succeeds after its caller has given up, `undo` takes back what it made. `seconds`
-        is its own limit where the usual one is too short.
+        It may succeed all the same, also after its caller has heard that. `seconds` is its own
+        limit where the usual one is too short.
         """
-        lease, result = self._carried_out(operation, tries=1, seconds=seconds, undo=undo)
+        lease, result = self._carried_out(operation, tries=1, seconds=seconds)
         self._give_back(lease)
         return result
 
@@ -126,7 +120,8 @@ class Hsm:
         `Unavailable` when no session is free within `wait_seconds`, or the token is away. After
         a fault in `find` (not in the block) the token is cured and `find` carried out again,
         twice at most, so it must bear being repeated. `NotFound` when the key it looks for is
-        missing even after the library was restarted. `ConfigError` for a wrong PIN, which is not
+        missing even after the library was restarted, which is not while any call of this
+        process is still out (then it is `Unavailable`). `ConfigError` for a wrong PIN, which is not
         tried again until the PIN file changes.
         """
         lease, found = self._carried_out(find)
@@ -173,12 +168,7 @@ class Hsm:
     # How a session changes hands ---------------------------------------------------------------
 
     def _carried_out(
-        self,
-        operation: Callable[[Session], T],
-        *,
-        tries: int = 3,
-        seconds: float | None = None,
-        undo: Callable[[T], None] | None = None,
+        self, operation: Callable[[Session], T], *, tries: int = 3, seconds: float | None = None
     ) -> tuple[Lease, T]:
         """What the operation returned, and its lease, which is still out."""
         if in_transaction():
@@ -188,9 +178,7 @@ class Hsm:
         for number in range(1, tries + 1):
             lease = self._take(deadline)
             try:
-                return lease, lease.attempt(
-                    self._proven(operation), seconds or _left(deadline), undo
-                )
+                return lease, lease.attempt(self._proven(operation), seconds or _left(deadline))
             except pkcs11.PKCS11Error as error:
                 cure = cure_of(error)
                 if cure is not None and number > 1:
@@ -310,27 +298,25 @@ class Hsm:
                     return
                 library.distrust(library.generation)  # the next round restarts it
             else:
-                token, anchor = guard.call(
-                    lambda: self._opened(library, pool),
-                    _left(deadline),
-                    undo=lambda opened: close_session(opened[1]),
-                )
-                self._install(library, pool, token, anchor)
+                token = guard.call(lambda: self._opened(library, pool, guard), _left(deadline))
+                self._install(library, pool, token, guard.session)
         except (pkcs11.PKCS11Error, Stalled, Unavailable) as error:
             pool.failed_at = time.monotonic()
             if isinstance(error, pkcs11.PKCS11Error):
                 library.distrust(library.generation)
             raise Unavailable(AWAY) from error
 
-    def _opened(self, library: Library, pool: _Pool) -> tuple[Any, Session]:
+    def _opened(self, library: Library, pool: _Pool, guard: Guard) -> Any:
+        """The token, logged in by a session that is left with the guard."""
         token = library.token(self.label)
-        anchor = _open_session(token)
+        guard.session = _open_session(token)
         try:
-            self._log_in(library, pool, anchor)
+            self._log_in(library, pool, guard.session)
         except BaseException:
-            close_session(anchor)  # tokens have few sessions
+            close_session(guard.session)  # tokens have few sessions
+            guard.session = None
             raise
-        return token, anchor
+        return token
 
     def _install(self, library: Library, pool: _Pool, token: Any, anchor: Session) -> None:
         """Sessions are opened on this token from now on; those of before are closed."""

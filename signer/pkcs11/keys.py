@@ -4,14 +4,11 @@ An object here holds a token and a label, never a handle: each signature leases 
 finds the key and lets both go, so a token that went away and came back needs nothing.
 """
 
-import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from hashlib import new as new_hash
 from typing import Any, Never
 
-import pkcs11
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import (
@@ -24,12 +21,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_ds
 from pkcs11 import MGF, Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 from pkcs11.util.ec import encode_named_curve_parameters
 
-from signer.errors import N_, Conflict, NotFound, Unavailable
+from signer.errors import N_, Conflict, NotFound
 from signer.pkcs11.dialect import dialect_of
 from signer.pkcs11.guard import Session
 from signer.pkcs11.hsm import Hsm
 from signer.pkcs11.lease import Lease
-from signer.pkcs11.library import BUSY
 
 CaPrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -223,7 +219,9 @@ def generate_ca_key(hsm: Hsm, label: str, algorithm: str = "p256") -> CaPrivateK
     """A new non-extractable signing key stands on the token under this label.
 
     `algorithm` is p256, p384, rsa3072 or rsa4096; RSA may take minutes. `Conflict` when the
-    label is taken: a second key of one name could sign in the place of the first.
+    label is taken: a second key of one name could sign in the place of the first. A key that
+    comes into being after its caller has heard `Unavailable` stays, and is found by the next
+    look-up; until then none ends in `NotFound` (see `Hsm.holding`), so there are never two.
     """
     try:
         private_key_of(hsm, label)
@@ -233,76 +231,8 @@ def generate_ca_key(hsm: Hsm, label: str, algorithm: str = "p256") -> CaPrivateK
         raise Conflict(N_("HSM đã có khóa tên “%(label)s”."), label=label)
     seconds = _RSA_GENERATION_SECONDS if algorithm.startswith("rsa") else None
     make = _maker(algorithm)
-    make_once(hsm, label, make, seconds)
+    hsm.run_once(lambda session: make(session, label), seconds)
     return private_key_of(hsm, label)
-
-
-def make_once(
-    hsm: Hsm, label: str, make: Callable[[Session, str], Any], seconds: float | None = None
-) -> None:
-    """What `make` generates stands on the token under this label, whole and once.
-
-    It is generated under another name and gets its own when it is finished: a process killed in
-    between leaves halves (SoftHSM writes a key attribute by attribute), which are cleared away
-    the next time. `Conflict` when the label is taken.
-
-    Raises as `Hsm.run_once` does. A key that comes into being after that is destroyed at once;
-    until it is, this process makes no other of that name: `Unavailable`.
-    """
-    name = (os.getpid(), hsm.label, label)
-    with _making_lock:
-        if name in _making:
-            raise Unavailable(BUSY)
-        _making.add(name)
-    has_begun = False
-
-    def carry_out(session: Session) -> Any:
-        nonlocal has_begun
-        has_begun = True
-        try:
-            _clear_unfinished(session, label)
-            made = make(session, label + _UNFINISHED)
-            for key in _parts(made):  # a pair's private half last: from then on it is there
-                key[Attribute.LABEL] = label
-            return made
-        except BaseException:
-            _making.discard(name)
-            raise
-
-    def undo(made: Any) -> None:
-        for key in _parts(made):
-            with suppress(pkcs11.PKCS11Error):
-                key.destroy()
-        _making.discard(name)
-
-    try:
-        hsm.run_once(carry_out, undo=undo, seconds=seconds)
-    except BaseException:
-        if not has_begun:
-            _making.discard(name)
-        raise
-    _making.discard(name)
-
-
-def _parts(made: Any) -> tuple[Any, ...]:
-    """The public and the private key of a pair, or the one secret key."""
-    return made if isinstance(made, tuple) else (made,)
-
-
-def _clear_unfinished(session: Session, label: str) -> None:
-    """Nothing is left of a generation that was cut; none of it ever signed or wrapped anything."""
-    for kind in (ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY):
-        if list(session.get_objects({Attribute.CLASS: kind, Attribute.LABEL: label})):
-            raise Conflict(N_("HSM đã có khóa tên “%(label)s”."), label=label)
-    halves = {Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.LABEL: label}
-    for template in ({Attribute.LABEL: label + _UNFINISHED}, halves):
-        for left in list(session.get_objects(template)):
-            left.destroy()
-
-
-_UNFINISHED = ".unfinished"
-_making: set[tuple[int, str, str]] = set()
-_making_lock = threading.Lock()
 
 
 def ensure_ca_key(hsm: Hsm, label: str, algorithm: str = "p256") -> CaPrivateKey:

@@ -45,12 +45,7 @@ class Lease:
         except (pkcs11.PKCS11Error, Stalled) as error:
             raise translated(error) from error
 
-    def attempt(
-        self,
-        operation: Callable[[Session], T],
-        seconds: float,
-        undo: Callable[[T], None] | None = None,
-    ) -> T:
+    def attempt(self, operation: Callable[[Session], T], seconds: float) -> T:
         """As `call`, with the library's own errors and `Stalled`; notes the cure they ask for."""
         if self.is_over:
             raise RuntimeError("a lease ends with its block")
@@ -64,7 +59,7 @@ class Lease:
             return operation(self.guard.session)
 
         try:
-            return self.guard.call(carry_out, seconds, undo)
+            return self.guard.call(carry_out, seconds)
         except pkcs11.PKCS11Error as error:
             # Whatever went wrong, the session may be left in the middle of an operation.
             self.cure = max(self.cure or Cure.SESSION, cure_of(error) or Cure.SESSION)

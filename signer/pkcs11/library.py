@@ -222,9 +222,6 @@ class Library:
 
     def _note_stall(self) -> None:
         with self.condition:
-            if not self.stalls.count and self._lib is not None:
-                # At exit python-pkcs11 would call C_Finalize under the running call, and hang.
-                ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._lib))
             self.stalls.count += 1
             self.condition.notify_all()
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from pkcs11 import Attribute, ObjectClass
 
-from signer.errors import NotFound, Unavailable
+from signer.errors import Conflict, NotFound, Unavailable
 from signer.pkcs11 import Hsm, Vault, ensure_ca_key, generate_ca_key, guard, private_key_of
 from signer.pkcs11.guard import Stalls
 from signer.pkcs11.keys import CaPrivateKey
@@ -152,7 +152,10 @@ def test_a_hanging_signature_is_unavailable_and_others_go_on(token: Token) -> No
         assert len(got) == 1
         assert token.hsm.status().stalled_calls == 1
         assert token.hsm.status().free_sessions == 2  # written off, and replaced
-    _settled(token)
+        with counting() as calls:
+            device.release()
+            _settled(token)
+        assert calls["C_CloseSession"] == 1  # what comes late is thrown away with its session
 
 
 def test_a_hanging_login_of_one_token_does_not_stop_the_other(token: Token, root_hsm: Hsm) -> None:
@@ -214,6 +217,31 @@ def test_a_token_that_left_while_a_call_hung_is_an_outage_and_no_missing_key(
     _settled(token)
 
 
+def test_a_key_is_not_called_missing_when_its_token_left_meanwhile(token_home: Path) -> None:
+    """SoftHSM finds nothing then, and says that all is well."""
+    hsm = open_token(token_home, "signer-leaving")
+    got: list[Exception] = []
+
+    def look() -> None:
+        try:
+            private_key_of(hsm, "nobody")
+        except (NotFound, Unavailable) as error:
+            got.append(error)
+
+    patiently(hsm.status)
+    with hanging("C_FindObjectsInit", on_call=2) as device:  # after the restart
+        thread = threading.Thread(target=look)
+        thread.start()
+        device.wait_until_hung()
+        with token_away(token_home):
+            device.release()
+            thread.join(10)
+    assert [type(error) for error in got] == [Unavailable]
+    patiently(look)
+    assert [type(error) for error in got[1:]] == [NotFound]
+    hsm.close()
+
+
 def test_a_dead_device_does_not_eat_threads(token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a few stalls callers are refused at once, but for a trial now and then."""
     monkeypatch.setattr(guard, "_STALLS_AT_MOST", 2)
@@ -246,34 +274,46 @@ def test_trials_end_an_outage_whose_calls_never_return() -> None:
 
 
 @pytest.mark.parametrize("function", ["C_GenerateKeyPair", "C_GetAttributeValue"])
-def test_a_ca_key_made_too_late_is_destroyed_and_there_are_never_two(
-    token: Token, function: str
-) -> None:
+def test_a_ca_key_that_comes_late_is_the_only_one(token: Token, function: str) -> None:
+    """Nobody makes a second one while the first may still come, and it is found when it came."""
     label = f"late-{function}"
     with pytest.raises(NotFound):
         patiently(lambda: private_key_of(token.hsm, label))
-    with hanging(function) as device:
+    with hanging(function) as device, counting() as calls:
         refused(lambda: generate_ca_key(token.hsm, label))
-        assert device.hits == 1
-        refused(lambda: generate_ca_key(token.hsm, label))
-        assert device.hits == 1  # the second one did not even ask for a key
+        refused(lambda: ensure_ca_key(token.hsm, label))
+        assert calls["C_GenerateKeyPair"] == 1
         device.release()
         _settled(token)
-    assert _objects(token, label) == 0
     patiently(lambda: ensure_ca_key(token.hsm, label))
     assert _objects(token, label) == 2  # the two halves
+    with pytest.raises(Conflict):
+        patiently(lambda: generate_ca_key(token.hsm, label))
 
 
-def test_a_vault_key_made_too_late_is_destroyed(token_home: Path) -> None:
+def test_a_vault_key_that_comes_late_is_the_only_one(token_home: Path) -> None:
     hsm = open_token(token_home, "signer-new-vault", call_seconds=0.5)
     vault = Vault(hsm)
-    with hanging("C_GenerateKey") as device:
+    with hanging("C_GenerateKey") as device, counting() as calls:
         refused(vault.prepare)
+        refused(vault.prepare)
+        assert calls["C_GenerateKey"] == 1
         device.release()
-    patiently(vault.prepare)
+        patiently(vault.prepare)
     keys = {Attribute.CLASS: ObjectClass.SECRET_KEY}
     assert patiently(lambda: hsm.run(lambda s: len(list(s.get_objects(keys))))) == 2
     hsm.close()
+
+
+def test_a_session_that_opens_late_is_not_used(token: Token) -> None:
+    """What was to be done in it is not begun when nobody waits for it."""
+    token.hsm.close()
+    with hanging("C_OpenSession", on_call=2) as device, counting() as calls:  # after the anchor
+        refused(token.sign)
+        device.release()
+        _settled(token)
+        assert calls["C_FindObjectsInit"] == 0
+        assert calls["C_CloseSession"] == 1
 
 
 def test_a_pin_is_not_tried_again_while_its_first_try_hangs(token: Token, tmp_path: Path) -> None:
