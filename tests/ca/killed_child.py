@@ -1,14 +1,11 @@
 """One act of the CA, until it kills itself at the named point, as kill -9 would.
 
-Run by test_killed.py: `python -m tests.ca.killed_child PLAN`, a JSON file. Every signature that
-the HSM gave is written to a log, flushed to the disk, before anything else happens. A run that
-was not killed prints how often it came past each point.
+`python -m tests.ca.killed_child` is the parent of those that test_killed.py kills. Every signature
+that the HSM gave is written to a log, flushed to the disk, before anything else happens.
 """
 
 import hashlib
-import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,7 +21,7 @@ from signer.ca.revoking import RevocationOrder
 from signer.errors import Conflict, SignerError
 from signer.pkcs11 import configure_softhsm, key_for
 from tests.ca.factory import BASE_URL, MovableClock, facts, ledger_app
-from tests.killing import KillPoint
+from tests.killing import KillPoint, bear
 from tests.softhsm import open_token
 
 
@@ -109,11 +106,10 @@ ACTS: dict[str, Callable[[Authority, dict[str, Any]], None]] = {
 }
 
 
-def main() -> None:
-    plan = json.loads(Path(sys.argv[1]).read_text())
+def live(plan: dict[str, Any], point: KillPoint) -> None:
+    """Does the act of the plan."""
     home = Path(plan["token_home"])
     configure_softhsm(home)
-    point = KillPoint(plan["point"], plan["count"])
     root, issuing = (x509.load_pem_x509_certificate(pem.encode()) for pem in plan["chain"])
     key = key_for(open_token(home, "signer-issuing"), plan["key_label"], issuing.public_key())
     clock = MovableClock(datetime.fromisoformat(plan["at"]))
@@ -131,8 +127,7 @@ def main() -> None:
     point.watch_files()
     with ledger_app(plan["database"]).app_context():
         ACTS[plan["act"]](authority, plan)
-    print(json.dumps(point.seen))
 
 
 if __name__ == "__main__":
-    main()
+    bear(live)

@@ -5,11 +5,7 @@ both sides, files about to be replaced); then each of them is died at, in a copy
 """
 
 import hashlib
-import json
 import shutil
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,15 +21,16 @@ from sqlalchemy import select
 
 from signer.audit import Audit
 from signer.audit.models import AuditEvent
-from signer.ca import Authority, Certificate, Hierarchy, IssueOrder
+from signer.ca import Authority, Certificate, IssueOrder
 from signer.ca.models import CertificateBytes
 from signer.db import db
 from tests.ca import killed_child
 from tests.ca.checked import findings
 from tests.ca.conftest import Keys
 from tests.ca.factory import BASE_URL, MovableClock, facts, issued, ledger_app, public_key_der
+from tests.ca.hierarchies import Hierarchy
 from tests.databases import both_databases, copy_of
-from tests.killing import NEVER, boundaries
+from tests.killing import Mortals
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -51,7 +48,9 @@ class Room:
         keys: Keys,
         hierarchy: Hierarchy,
         clock: MovableClock,
+        mortals: Mortals,
     ) -> None:
+        self._mortals = mortals
         self._folder, self._database_url, self._token_home = folder, database_url, token_home
         self.copy = folder / "copy"
         self._hierarchy, self._keys, self.clock = hierarchy, keys, clock
@@ -74,16 +73,13 @@ class Room:
     def boundaries(self, act: str, **facts: Any) -> list[tuple[str, int]]:
         """Every point that the act comes past when nobody disturbs it."""
         with self._copy() as (database_url, published):
-            done = self._run(act, NEVER, database_url, published, facts)
-        assert done.returncode == 0, done.stderr
-        return list(boundaries(json.loads(done.stdout)))
+            return self._mortals.seen(self._plan(act, database_url, published, facts))
 
     @contextmanager
     def killed(self, act: str, point: tuple[str, int], **facts: Any) -> Iterator[Authority]:
         """The act died there; inside, the context is that of the next start."""
         with self._copy() as (database_url, published):
-            done = self._run(act, point, database_url, published, facts)
-            assert done.returncode == -signal.SIGKILL, (point, done.stderr)
+            self._mortals.kill(self._plan(act, database_url, published, facts), point)
             try:
                 with ledger_app(database_url).app_context():
                     try:
@@ -111,43 +107,32 @@ class Room:
         yield copy_of(self._database_url, self.copy), self.copy / "published"
         shutil.rmtree(self.copy)
 
-    def _run(
-        self,
-        act: str,
-        point: tuple[str, int],
-        database_url: str,
-        published: Path,
-        facts: dict[str, Any],
-    ) -> "subprocess.CompletedProcess[str]":
-        log = self._folder / "signatures.log"
-        log.write_text("")
+    def _plan(
+        self, act: str, database_url: str, published: Path, facts: dict[str, Any]
+    ) -> dict[str, Any]:
+        (self._folder / "signatures.log").write_text("")
         chain = (self._hierarchy.root, self._hierarchy.issuing)
-        plan = facts | {
+        return facts | {
             "act": act,
-            "point": point[0],
-            "count": point[1],
             "token_home": str(self._token_home),
             "database": database_url,
             "published": str(published),
-            "log": str(log),
+            "log": str(self._folder / "signatures.log"),
             "chain": [c.public_bytes(Encoding.PEM).decode() for c in chain],
             "key_label": "ca-tests-issuing",
             "at": self.clock.now().isoformat(),
         }
-        plan_file = self._folder / "plan.json"
-        plan_file.write_text(json.dumps(plan))
-        return subprocess.run(
-            [sys.executable, "-m", "tests.ca.killed_child", str(plan_file)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=Path(__file__).parents[2],
-            check=False,
-        )
 
     def signed_by_the_dead(self) -> list[str]:
         """SHA-256 of every TBS that the CA signed before it died."""
         return (self._folder / "signatures.log").read_text().split()
+
+
+@pytest.fixture(scope="module")
+def mortals(token_home: Path) -> Iterator[Mortals]:
+    made = Mortals("tests.ca.killed_child")
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -159,8 +144,9 @@ def room(
     ca_keys: Keys,
     hierarchy: Hierarchy,
     clock: MovableClock,
+    mortals: Mortals,
 ) -> Room:
-    return Room(tmp_path, database_url, token_home, ca_keys, hierarchy, clock)
+    return Room(tmp_path, database_url, token_home, ca_keys, hierarchy, clock, mortals)
 
 
 def orders(count: int) -> list[IssueOrder]:

@@ -1,14 +1,11 @@
-"""One act on the whole application, until it kills itself at the named commit.
+"""One act on the whole application, until it kills itself at the named point.
 
-Run by test_killed.py: `python -m tests.issuance.killed_child PLAN`, a JSON file. The hash of
-every TBS that the HSM signed is on the disk before anything else happens. An act that was not
-killed prints how often it committed.
+`python -m tests.issuance.killed_child` is the parent of those that test_killed.py kills. The hash
+of every TBS that the HSM signed is on the disk before anything else happens.
 """
 
 import hashlib
-import json
 import os
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -17,18 +14,21 @@ from typing import Any
 from signer.app import create_app
 from signer.ca import issuing
 from signer.config import Settings
+from signer.issuance.grounds import Act, Ground
 from signer.services import Services
 from signer.signing.geometry import Box
 from tests.conftest import StandingClock
-from tests.killing import KillPoint
+from tests.killing import KillPoint, bear
 
 PIN = "2468-lotus"
+PAPER = "12/QĐ-UBND"
 BOX = Box(x0=300, y0=120, x1=500, y1=180)
 
 
-def issue(rooms: Services, plan: dict[str, Any]) -> None:
+def work(rooms: Services, plan: dict[str, Any]) -> None:
     """A worker's whole life: what is half-done, then what waits."""
     rooms.issuance.issuing.resume()
+    rooms.issuance.revoking.sweep()
     rooms.jobs.run(rooms.job_handlers)
 
 
@@ -54,8 +54,28 @@ def sign(rooms: Services, plan: dict[str, Any]) -> None:
     )
 
 
+def order(rooms: Services, plan: dict[str, Any]) -> None:
+    """A clerk's order: people are revoked, suspended or released."""
+    rooms.issuance.revoking.order(
+        rooms.accounts.actor_of(plan["clerk"]),
+        act=Act(plan["do"]),
+        person_codes=plan["codes"],
+        ground=Ground(plan["ground"]) if plan["ground"] else None,
+        document_ref=PAPER,
+    )
+
+
+def carry_out(rooms: Services, plan: dict[str, Any]) -> None:
+    """A clerk's word on drafts that the roster asked for."""
+    clerk = rooms.accounts.actor_of(plan["clerk"])
+    drafts = [draft.id for draft in rooms.issuance.revoking.drafts(clerk)]
+    rooms.issuance.revoking.carry_out(
+        clerk, drafts, ground=Ground(plan["ground"]), document_ref=PAPER
+    )
+
+
 ACTS: dict[str, Callable[[Services, dict[str, Any]], None]] = {
-    act.__name__: act for act in (issue, replace, activate, sign)
+    act.__name__: act for act in (work, replace, activate, sign, order, carry_out)
 }
 
 
@@ -63,8 +83,8 @@ def log_signatures(log: Path) -> None:
     """Whatever the CA signs from now on is in the log first."""
     really_sign = issuing.sign_tbs
 
-    def sign_tbs(key: Any, tbs_der: bytes, public_key: Any) -> bytes:
-        signed = really_sign(key, tbs_der, public_key)
+    def sign_tbs(key: Any, tbs_der: bytes, *others: Any) -> bytes:
+        signed = really_sign(key, tbs_der, *others)
         with log.open("a") as stream:
             stream.write(hashlib.sha256(tbs_der).hexdigest() + "\n")
             stream.flush()
@@ -74,9 +94,8 @@ def log_signatures(log: Path) -> None:
     issuing.sign_tbs = sign_tbs
 
 
-def main() -> None:
+def live(plan: dict[str, Any], point: KillPoint) -> None:
     """Does the act of the plan."""
-    plan = json.loads(Path(sys.argv[1]).read_text())
     settings = Settings(
         home=Path(plan["home"]),
         database_url=plan["database"],
@@ -84,12 +103,11 @@ def main() -> None:
     )
     app = create_app(settings, StandingClock(datetime.fromisoformat(plan["at"])))
     log_signatures(Path(plan["log"]))
-    point = KillPoint(plan["point"], plan["count"])
     point.watch_commits()
+    point.watch_files()
     with app.app_context():
         ACTS[plan["act"]](app.extensions["signer"], plan)
-    print(point.seen["before commit"])
 
 
 if __name__ == "__main__":
-    main()
+    bear(live)

@@ -1,211 +1,265 @@
-"""kill -9 at every commit of the whole path: nothing lost, nothing twice, whatever died when.
+"""kill -9 at every commit of every act: nothing lost, nothing twice, whatever died when.
 
-ARCHITECTURE.md says so of issuing, replacing a key, activating and signing. Each act is carried
-out by a child process that kills itself just before or just after its n-th commit; then the
-house is started again and must come to what an undisturbed run would have come to.
+ARCHITECTURE.md says so of issuing, renewing, changing, replacing and revoking, activating and
+signing. Each act is carried out by a child process: once undisturbed, which counts its commits,
+then once for each side of each of them, killed there, in a copy of the house. Every time the
+house is started again, must come to what an undisturbed run would have come to, and
+`signer ledger check` must find nothing.
 """
 
+import dataclasses
 import hashlib
-import json
-import signal
-import subprocess
-import sys
+import shutil
 from collections import Counter
-from datetime import date
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import select
+from flask import Flask
+from sqlalchemy import select, update
 
 from signer.accounts import SYSTEM, Role
+from signer.app import create_app
 from signer.audit.models import AuditEvent
+from signer.ca.invariants import one_instant
 from signer.ca.models import Certificate, CertificateBytes
+from signer.cli.ledger import check_ledger
 from signer.config import Settings
 from signer.db import db, transaction
+from signer.inventory.models import Person
 from signer.issuance import keys
-from signer.issuance.models import RequestItem, SigningKey
+from signer.issuance.grounds import Act, Ground
+from signer.issuance.kinds import RequestKind
+from signer.issuance.models import RequestItem, Revocation, SigningKey
 from signer.services import Services
 from signer.signing.models import Signature
 from signer.signing.validation import VerdictClass
 from tests.conftest import StandingClock
-from tests.databases import both_databases
+from tests.databases import both_databases, copy_of
 from tests.factories import WARD, City
-from tests.issuance.killed_child import BOX, PIN
+from tests.issuance.killed_child import BOX, PIN, order
+from tests.killing import Mortals
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-COMMITS = {
-    "issue": 7,  # claim, keys, serials, certificates, settled, finished, nothing left to claim
-    "replace": 5,  # retired and new key, serial, certificate, settled, old one revoked
-    "activate": 1,
-    "sign": 6,  # intent, try counted, tries given back, CRL number, CRL, outcome
-}
-POINTS = [
-    (when, count)
-    for count in range(1, max(COMMITS.values()) + 1)
-    for when in ("before commit", "after commit")
-]
 DECISION = Path(__file__).parents[1] / "data" / "pdf" / "quyet_dinh.pdf"
 
 
-def points(act: str) -> pytest.MarkDecorator:
-    """Each commit of the act from both sides, and once nothing at all."""
-    here = [point for point in POINTS if point[1] <= COMMITS[act]]
-    return pytest.mark.parametrize(("when", "count"), [*here, ("never", 0)])
-
-
 class House:
-    """Starts the child that is killed, and looks at what it left."""
+    """The house as a test made it; `killed` is a copy in which an act died, started again."""
 
-    def __init__(self, services: Services, settings: Settings, clock: StandingClock) -> None:
-        self.services = services
-        self._settings = settings
-        self._clock = clock
+    def __init__(self, settings: Settings, clock: StandingClock, mortals: Mortals) -> None:
+        self._settings, self._clock, self._mortals = settings, clock, mortals
         self._log = settings.home / "signatures.log"
-        self._log.touch()
 
-    def kill(self, act: str, when: str, count: int, **facts: object) -> None:
-        """The act began and was killed at that commit; with "never" it was left alone."""
-        plan = self._settings.home / "plan.json"
-        told = facts | {
+    def boundaries(self, act: str, **facts: Any) -> list[tuple[str, int]]:
+        """Both sides of every commit that the undisturbed act makes."""
+        with self._copy() as settings:
+            return self._mortals.seen(self._plan(settings, act, facts))
+
+    @contextmanager
+    def killed(self, act: str, point: tuple[str, int], **facts: Any) -> Iterator[Services]:
+        """The act died there; inside, its house is open again and nothing was done about it yet.
+
+        At the end what was signed is in the ledger, and the ledger is sound.
+        """
+        with self._copy() as settings:
+            self._mortals.kill(self._plan(settings, act, facts), point)
+            app = create_app(settings, self._clock)
+            services: Services = app.extensions["signer"]
+            try:
+                with app.app_context():
+                    try:
+                        yield services
+                        self._check(services)
+                    finally:
+                        db.session.remove()
+                        db.engine.dispose()
+            except BaseException as error:
+                error.add_note(f"{act} {facts} killed {point}")
+                raise
+            finally:
+                services.hsm.close()
+
+    def _check(self, services: Services) -> None:
+        services.authority.publish_crl()
+        with one_instant():
+            assert list(check_ledger(services, patience=timedelta(microseconds=-1))) == []
+        stored = db.session.scalars(select(CertificateBytes.tbs_der))
+        in_ledger = {hashlib.sha256(tbs_der).hexdigest() for tbs_der in stored}
+        assert set(self._log.read_text().split()) <= in_ledger
+
+    @contextmanager
+    def _copy(self) -> Iterator[Settings]:
+        """A house of its own, files and rows; the keys are in the same token."""
+        db.session.remove()
+        db.engine.dispose()
+        home = self._settings.home.with_name(f"{self._settings.home.name}-copy")
+        shutil.copytree(self._settings.home, home, ignore=shutil.ignore_patterns("*.sqlite3*"))
+        database_url = copy_of(self._settings.database_url, home)
+        yield dataclasses.replace(self._settings, home=home, database_url=database_url)
+        shutil.rmtree(home)
+
+    def _plan(self, settings: Settings, act: str, facts: dict[str, Any]) -> dict[str, Any]:
+        self._log.write_text("")
+        return facts | {
             "act": act,
-            "point": when,
-            "count": count,
-            "home": str(self._settings.home),
-            "database": self._settings.database_url,
-            "pin_file": str(self._settings.token_pin_file),
+            "home": str(settings.home),
+            "database": settings.database_url,
+            "pin_file": str(settings.token_pin_file),
             "at": self._clock.now().isoformat(),
             "log": str(self._log),
         }
-        plan.write_text(json.dumps(told))
-        db.session.remove()
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.issuance.killed_child", str(plan)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            cwd=Path(__file__).parents[2],
-            check=False,
-        )
-        if when == "never":
-            assert (done.returncode, done.stdout) == (0, f"{COMMITS[act]}\n"), done.stderr
-        else:
-            assert done.returncode == -signal.SIGKILL, done.stderr
 
-    def start_again(self) -> None:
-        """As the embedded worker does at its start, with no minute lost to the dead one's lease."""
-        self.services.jobs.release_leases()
-        self.services.issuance.issuing.resume()
-        self.services.jobs.run(self.services.job_handlers)
-        db.session.remove()
 
-    def check_ledger(self, states: dict[str, int]) -> None:
-        """What was signed is in the ledger, one serial each; keys belong to their certificates."""
-        rows = db.session.execute(
-            select(Certificate, CertificateBytes).join(
-                CertificateBytes, CertificateBytes.certificate_id == Certificate.id
-            )
-        ).all()
-        assert Counter(certificate.state for certificate, _ in rows) == states
-        assert len({certificate.serial_hex for certificate, _ in rows}) == len(rows)
-        assert len({certificate.intent for certificate, _ in rows}) == len(rows)
-        stored = {hashlib.sha256(content.tbs_der).hexdigest() for _, content in rows}
-        assert set(self._log.read_text().split()) <= stored
-        certificates = {
-            content.certificate_id: x509.load_der_x509_certificate(content.certificate_der or b"")
-            for _, content in rows
-        }
-        for content in (content for _, content in rows):
-            tbs = certificates[content.certificate_id].tbs_certificate_bytes
-            assert tbs == content.tbs_der
-        found = db.session.execute(
-            select(
-                SigningKey.state,
-                SigningKey.wrapped,
-                SigningKey.public_key_der,
-                SigningKey.certificate_id,
-            )
-        ).all()
-        db.session.rollback()
-        for state, wrapped, public_key_der, certificate_id in found:
-            if state == "retired" and certificate_id is None:
-                continue  # it was never certified, and is held by nobody
-            public_key = certificates[certificate_id].public_key()
-            spki = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-            assert spki == public_key_der
-            assert (wrapped is not None) == (state == "ready")
-            if wrapped is not None:
-                with self.services.vault.unlocked(wrapped, public_key_der):
-                    pass  # it opens, and was proved to be this public key's other half
-        self.services.audit.verify()
+def start_again(services: Services) -> None:
+    """As the embedded worker does at its start, with no minute lost to the dead one's lease."""
+    services.jobs.release_leases()
+    services.issuance.issuing.resume()
+    services.issuance.revoking.sweep()
+    services.jobs.run(services.job_handlers)
+    db.session.remove()
 
-    def count_events(self, action: str) -> int:
-        """How many events of this kind the record has."""
-        return len(
-            db.session.scalars(select(AuditEvent.seq).where(AuditEvent.action == action)).all()
-        )
+
+def commits(points: Sequence[tuple[str, int]]) -> int:
+    """How many commits the act makes."""
+    return sum(name == "before commit" for name, _ in points)
+
+
+def certificate_states() -> Counter[str]:
+    db.session.rollback()
+    return Counter(db.session.scalars(select(Certificate.state)))
+
+
+def count_events(action: str) -> int:
+    """How many events of this kind the record has."""
+    return len(db.session.scalars(select(AuditEvent.seq).where(AuditEvent.action == action)).all())
+
+
+@pytest.fixture(scope="module")
+def mortals(token_home: Path) -> Iterator[Mortals]:
+    made = Mortals("tests.issuance.killed_child")
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def house(services: Services, settings: Settings, clock: StandingClock) -> House:
-    return House(services, settings, clock)
+def house(app: Flask, settings: Settings, clock: StandingClock, mortals: Mortals) -> House:
+    return House(settings, clock, mortals)
+
+
+def approved(services: Services, city: City, people: Sequence[Person], kind: RequestKind) -> int:
+    """The number of the job that works off an approved request for these people."""
+    clerk, head = city.actor("hr", Role.HR), city.actor("head", Role.APPROVER)
+    made = services.issuance.create(
+        clerk, person_codes=[person.code for person in people], reason="Theo yêu cầu", kind=kind
+    )
+    assert made.persons == len(people), made.refused
+    return services.issuance.approve(head, made.id or 0)
 
 
 @both_databases
-@points("issue")
-def test_issuing(house: House, city: City, when: str, count: int) -> None:
+def test_issuing(house: House, services: Services, city: City) -> None:
     """Three people of one approved request: three certificates."""
-    services = house.services
-    people = [person.id for person in city.people(3)]
-    clerk, head = city.actor("hr", Role.HR), city.actor("head", Role.APPROVER)
-    made = services.issuance.create(clerk, unit_code=WARD, lacking=True, reason="Lần đầu")
-    job_id = services.issuance.approve(head, made.id or 0)
+    people = city.people(3)
+    ids = [person.id for person in people]
+    job_id = approved(services, city, people, RequestKind.ISSUE)
+    points = house.boundaries("work")
+    assert commits(points) >= 5  # claim, keys, serials, certificates, settled, at the very least
+    for point in points:
+        with house.killed("work", point) as rooms:
+            rooms.issuance.states_of(ids)  # the pages stay readable in between
+            start_again(rooms)
+            states = rooms.issuance.states_of(ids)
+            assert {standing.state for standing in states.values()} == {"ready"}
+            progress = rooms.jobs.progress(job_id)
+            assert (progress.state, progress.done, progress.failed) == ("done", 3, 0)
+            assert set(db.session.scalars(select(RequestItem.state))) == {"issued"}
+            assert len(db.session.scalars(select(SigningKey.id)).all()) == 3
+            assert certificate_states() == {"issued": 3}
+            assert count_events("certificate.issue") == 3
+            assert count_events("person.certified") == 3
+            assert count_events("job.finished") == 1
 
-    house.kill("issue", when, count)
-    services.issuance.states_of(people)  # the pages stay readable in between
-    house.start_again()
 
-    states = services.issuance.states_of(people)
-    assert {standing.state for standing in states.values()} == {"ready"}
-    progress = services.jobs.progress(job_id)
-    assert (progress.state, progress.done, progress.failed) == ("done", 3, 0)
-    assert set(db.session.scalars(select(RequestItem.state))) == {"issued"}
-    assert len(db.session.scalars(select(SigningKey.id)).all()) == 3
-    house.check_ledger({"issued": 3})
-    assert house.count_events("certificate.issue") == 3
-    assert house.count_events("person.certified") == 3
-    assert house.count_events("job.finished") == 1
-
-
-@pytest.mark.parametrize("count", [2, 3, 4])
-def test_issuing_killed_and_then_cancelled(house: House, city: City, count: int) -> None:
+def test_issuing_killed_and_then_cancelled(house: House, services: Services, city: City) -> None:
     """What was to be signed is done, as cancelling says; the others are asked for again."""
-    services = house.services
-    people = [person.id for person in city.people(3)]
-    clerk, head = city.actor("hr", Role.HR), city.actor("head", Role.APPROVER)
-    made = services.issuance.create(clerk, unit_code=WARD, lacking=True, reason="Lần đầu")
-    job_id = services.issuance.approve(head, made.id or 0)
-    house.kill("issue", "after commit", count)
-    services.issuance.cancel_job(SYSTEM, job_id)
-    house.start_again()
+    people = city.people(3)
+    ids = [person.id for person in people]
+    job_id = approved(services, city, people, RequestKind.ISSUE)
+    for point in house.boundaries("work"):
+        with house.killed("work", point) as rooms:
+            if rooms.jobs.progress(job_id).state != "running":
+                continue  # it was finished when it died
+            rooms.issuance.cancel_job(SYSTEM, job_id)
+            start_again(rooms)
+            clerk = rooms.accounts.actor_of("hr")
+            head = rooms.accounts.actor_of("head")
+            again = rooms.issuance.create(clerk, unit_code=WARD, lacking=True, reason="Lần hai")
+            assert again.persons in (0, 3)
+            if again.id is not None:
+                rooms.issuance.approve(head, again.id)
+                rooms.jobs.run(rooms.job_handlers)
+            states = rooms.issuance.states_of(ids)
+            assert {standing.state for standing in states.values()} == {"ready"}
+            assert certificate_states() == {"issued": 3}
+            assert count_events("person.certified") == 3
 
-    again = services.issuance.create(clerk, unit_code=WARD, lacking=True, reason="Lần hai")
-    assert again.persons == (3 if count == 2 else 0)
-    if again.id is not None:
-        services.issuance.approve(head, again.id)
-        services.jobs.run(services.job_handlers)
-    states = services.issuance.states_of(people)
-    assert {standing.state for standing in states.values()} == {"ready"}
-    house.check_ledger({"issued": 3})
-    assert house.count_events("person.certified") == 3
+
+@pytest.mark.parametrize(
+    ("kind", "after"),
+    [
+        (RequestKind.RENEW, {"issued": 6}),  # the old ones are left to run out
+        (RequestKind.CHANGE, {"issued": 3, "revoked": 3}),
+        (RequestKind.REKEY, {"issued": 3, "revoked": 3}),
+    ],
+)
+def test_a_certificate_in_place_of_another(
+    house: House,
+    services: Services,
+    city: City,
+    clock: StandingClock,
+    kind: RequestKind,
+    after: dict[str, int],
+) -> None:
+    """Renewed, changed or with a new key: each person has one present certificate and key."""
+    people = city.people(3)
+    ids, codes = [person.id for person in people], [person.code for person in people]
+    city.issue(people)
+    services.signing.activate(city.signer_of(people[0]), PIN)
+    if kind is RequestKind.RENEW:
+        clock.move(timedelta(days=1825 - 100))
+    if kind is RequestKind.CHANGE:
+        with transaction():
+            for code in codes:
+                db.session.execute(
+                    update(Person)
+                    .where(Person.code == code)
+                    .values(email=f"moi.{code.lower()}@hanoi.gov.vn", updated_at=clock.now())
+                )
+    before = {key.id for key in map(keys.find_current_key, ids) if key is not None}
+    job_id = approved(services, city, people, kind)
+    points = house.boundaries("work")
+    assert commits(points) >= 4
+    for point in points:
+        with house.killed("work", point) as rooms:
+            rooms.issuance.states_of(ids)
+            start_again(rooms)
+            progress = rooms.jobs.progress(job_id)
+            assert (progress.state, progress.done, progress.failed) == ("done", 3, 0)
+            assert certificate_states() == after
+            current = [keys.find_current_key(person_id) for person_id in ids]
+            assert all(key and key.certificate_state == "issued" for key in current)
+            assert ({key.id for key in current if key} == before) == (kind != RequestKind.REKEY)
+            assert count_events("certificate.issue") == 6
+            assert count_events("certificate.revoke") == after.get("revoked", 0)
 
 
-@points("replace")
-def test_replacing_a_locked_key(house: House, city: City, when: str, count: int) -> None:
+def test_replacing_a_locked_key(house: House, services: Services, city: City) -> None:
     """One certificate counts, the new one; the old one is revoked, once."""
-    services = house.services
     (person,) = city.people(1)
     person_id, code = person.id, person.code
     city.issue([person])
@@ -214,89 +268,183 @@ def test_replacing_a_locked_key(house: House, city: City, when: str, count: int)
     assert old is not None
     with transaction():
         keys.mark_locked(old.id)
+    points = house.boundaries("replace", person_id=person_id)
+    assert commits(points) >= 4
+    for point in points:
+        with house.killed("replace", point, person_id=person_id) as rooms:
+            rooms.issuance.states_of([person_id])
+            start_again(rooms)
+            current = keys.find_current_key(person_id)
+            assert current is not None
+            if current.id == old.id:  # killed before anything was stored: it is asked for again
+                rooms.issuance.issuing.replace_key(person_id, "clerk")
+                current = keys.find_current_key(person_id)
+            assert current is not None
+            assert (current.state, current.certificate_state) == ("ready", "issued")
+            standing = rooms.issuance.states_of([person_id])[person_id]
+            assert (standing.state, standing.serial_hex) == ("ready", current.serial_hex)
+            (revoked,) = db.session.scalars(
+                select(Certificate).where(Certificate.state == "revoked")
+            )
+            assert (revoked.serial_hex, revoked.revocation_reason) == (old.serial_hex, "superseded")
+            assert certificate_states() == {"issued": 1, "revoked": 1}
+            assert count_events("certificate.issue") == 2
+            assert count_events("certificate.revoke") == 1
+            assert count_events("key.replaced") == 1
+            rooms.signing.activate(rooms.accounts.actor_of(code.lower()), PIN)
 
-    house.kill("replace", when, count, person_id=person_id)
-    services.issuance.states_of([person_id])
-    house.start_again()
-    current = keys.find_current_key(person_id)
-    assert current is not None
-    if current.id == old.id:  # killed before anything was stored: it is asked for again
-        services.issuance.issuing.replace_key(person_id, "clerk")
-        current = keys.find_current_key(person_id)
 
-    assert current is not None
-    assert (current.state, current.certificate_state) == ("ready", "issued")
-    standing = services.issuance.states_of([person_id])[person_id]
-    assert (standing.state, standing.serial_hex) == ("ready", current.serial_hex)
-    revoked = db.session.scalars(select(Certificate).where(Certificate.state == "revoked")).one()
-    assert (revoked.serial_hex, revoked.revocation_reason) == (old.serial_hex, "superseded")
-    house.check_ledger({"issued": 1, "revoked": 1})
-    assert house.count_events("certificate.issue") == 2
-    assert house.count_events("certificate.revoke") == 1
-    assert house.count_events("key.replaced") == 1
-    services.signing.activate(services.accounts.actor_of(code.lower()), PIN)
+@both_databases
+@pytest.mark.parametrize(
+    ("act", "ground", "before", "after"),
+    [
+        (Act.REVOKE, Ground.RETIRED, "issued", "revoked"),
+        (Act.REVOKE, Ground.KEY_EXPOSED, "suspended", "revoked"),
+        (Act.SUSPEND, Ground.KEY_EXPOSED, "issued", "suspended"),
+        (Act.RELEASE, None, "suspended", "issued"),
+    ],
+)
+def test_a_clerks_order(
+    house: House,
+    services: Services,
+    city: City,
+    act: Act,
+    ground: Ground | None,
+    before: str,
+    after: str,
+) -> None:
+    """Once it is stored it is carried out, by the next start if need be; else asked again."""
+    people = city.people(3)
+    ids = [person.id for person in people]
+    city.issue(people)
+    clerk = city.actor("hr", Role.HR)
+    order_ = {
+        "clerk": clerk.name,
+        "do": act.value,
+        "codes": [person.code for person in people],
+        "ground": ground and ground.value,
+    }
+    if before == "suspended":
+        hold = order_ | {"do": "suspend", "ground": Ground.KEY_EXPOSED.value}
+        order(services, hold)
+    points = house.boundaries("order", **order_)
+    assert commits(points) >= 3  # ordered, moved by the CA, done
+    for point in points:
+        with house.killed("order", point, **order_) as rooms:
+            rooms.issuance.states_of(ids)
+            start_again(rooms)
+            done = select(Revocation).where(Revocation.kind == act.value)
+            if not db.session.scalars(done).all():  # killed before it was stored
+                assert point == ("before commit", 1)
+                order(rooms, order_)
+            assert {row.state for row in db.session.scalars(done)} == {"done"}
+            assert len(db.session.scalars(done).all()) == 3
+            assert certificate_states() == {after: 3}
+            assert count_events(f"certificate.{act.value}") == 3
+            wrapped = db.session.scalars(select(SigningKey.wrapped)).all()
+            assert [key is None for key in wrapped] == [after == "revoked"] * 3
 
 
-@points("activate")
-def test_activating(house: House, city: City, when: str, count: int) -> None:
+def test_a_long_order(house: House, services: Services, city: City) -> None:
+    """Twenty-five people are more than fit one answer: a job, killed at each of its commits."""
+    people = city.people(25)
+    city.issue(people)
+    clerk = city.actor("hr", Role.HR)
+    ordered = services.issuance.revoking.order(
+        clerk,
+        act=Act.REVOKE,
+        person_codes=[person.code for person in people],
+        ground=Ground.BODY_DISSOLVED,
+        document_ref="12/QĐ-UBND",
+    )
+    assert ordered.job_id is not None, ordered
+    points = house.boundaries("work")
+    assert commits(points) >= 4
+    for point in points:
+        with house.killed("work", point) as rooms:
+            start_again(rooms)
+            progress = rooms.jobs.progress(ordered.job_id)
+            assert (progress.state, progress.done, progress.failed) == ("done", 25, 0)
+            assert certificate_states() == {"revoked": 25}
+            assert count_events("certificate.revoke") == 25
+
+
+def test_drafts_and_the_word_on_them(
+    house: House, services: Services, city: City, clock: StandingClock
+) -> None:
+    """Leavers are drafted once by whoever sweeps, and end once by the clerk's word."""
+    people = city.people(3)
+    city.issue(people)
+    clerk = city.actor("hr", Role.HR)
+    clock.move(timedelta(days=1))
+    with transaction():
+        db.session.execute(update(Person).values(state="retired", updated_at=clock.now()))
+    for point in house.boundaries("work"):
+        with house.killed("work", point) as rooms:
+            start_again(rooms)
+            assert rooms.issuance.revoking.count_drafts(clerk) == 3
+            assert certificate_states() == {"issued": 3}
+    start_again(services)
+    word = {"clerk": clerk.name, "ground": Ground.RETIRED.value}
+    points = house.boundaries("carry_out", **word)
+    assert commits(points) >= 3
+    for point in points:
+        with house.killed("carry_out", point, **word) as rooms:
+            start_again(rooms)
+            left = rooms.issuance.revoking.count_drafts(clerk)
+            assert left == (3 if point == ("before commit", 1) else 0)
+            assert certificate_states() == ({"issued": 3} if left else {"revoked": 3})
+
+
+def test_activating(house: House, services: Services, city: City) -> None:
     """The key is either still wrapped or sealed, never both and never neither."""
-    services = house.services
     (person,) = city.people(1)
     city.issue([person])
     actor = city.signer_of(person)
-
-    house.kill("activate", when, count, signer=actor.name)
-    house.start_again()
-    if services.signing.key_of(actor).state == "ready":
-        services.signing.activate(actor, PIN)
-
-    house.check_ledger({"issued": 1})
-    assert house.count_events("key.activated") == 1
-    dossier = _dossier(services, city, person.code)
+    _dossier(services, city, person.code)
     (document,) = services.dossiers.inbox(actor)
-    services.dossiers.sign(
-        actor, document.id, pin=PIN, page=1, box=BOX, shown_sha256=document.sha256
-    )
-    assert services.dossiers.dossier_of(actor, dossier).state == "done"
+    for point in house.boundaries("activate", signer=actor.name):
+        with house.killed("activate", point, signer=actor.name) as rooms:
+            start_again(rooms)
+            if rooms.signing.key_of(actor).state == "ready":
+                rooms.signing.activate(actor, PIN)
+            assert count_events("key.activated") == 1
+            rooms.dossiers.sign(
+                actor, document.id, pin=PIN, page=1, box=BOX, shown_sha256=document.sha256
+            )
 
 
-@points("sign")
-def test_signing_a_document(
-    house: House, city: City, when: str, count: int, tmp_path: Path
-) -> None:
+def test_signing_a_document(house: House, services: Services, city: City, tmp_path: Path) -> None:
     """Asked again, the document has one signature of this person: none lost, none twice."""
-    services = house.services
     (person,) = city.people(1)
     city.issue([person])
     actor = city.signer_of(person)
     services.signing.activate(actor, PIN)
     _dossier(services, city, person.code)
     (document,) = services.dossiers.inbox(actor)
-
-    house.kill(
-        "sign",
-        when,
-        count,
-        signer=actor.name,
-        document_id=document.id,
-        shown_sha256=document.sha256,
-    )
-    house.start_again()
-    done = services.dossiers.sign(
-        actor, document.id, pin=PIN, page=1, box=BOX, shown_sha256=document.sha256
-    )
-
-    assert (done.state, [version.number for version in done.versions]) == ("signed", [0, 1])
-    (signature,) = db.session.scalars(select(Signature)).all()
-    assert (signature.state, signature.output_sha256) == ("done", done.sha256)
-    db.session.rollback()
-    file = tmp_path / "signed.pdf"
-    file.write_bytes(services.files.get(done.sha256))
-    verdict = services.signing.verify(file)
-    assert (verdict.verdict, len(verdict.signatures)) == (VerdictClass.VALID, 1)
-    assert services.signing.key_of(actor).attempts_left == 5
-    house.check_ledger({"issued": 1})
-    assert house.count_events("document.signed") == 1
+    act = {
+        "signer": actor.name,
+        "document_id": document.id,
+        "shown_sha256": document.sha256,
+    }
+    points = house.boundaries("sign", **act)
+    assert commits(points) >= 4  # intent, try counted, tries given back, outcome
+    for point in points:
+        with house.killed("sign", point, **act) as rooms:
+            start_again(rooms)
+            done = rooms.dossiers.sign(
+                actor, document.id, pin=PIN, page=1, box=BOX, shown_sha256=document.sha256
+            )
+            assert (done.state, [version.number for version in done.versions]) == ("signed", [0, 1])
+            (signature,) = db.session.scalars(select(Signature)).all()
+            assert (signature.state, signature.output_sha256) == ("done", done.sha256)
+            db.session.rollback()
+            file = tmp_path / "signed.pdf"
+            file.write_bytes(rooms.files.get(done.sha256))
+            verdict = rooms.signing.verify(file)
+            assert (verdict.verdict, len(verdict.signatures)) == (VerdictClass.VALID, 1)
+            assert rooms.signing.key_of(actor).attempts_left == 5
+            assert count_events("document.signed") == 1
 
 
 def _dossier(services: Services, city: City, code: str) -> int:
