@@ -14,6 +14,7 @@ from signer.web import (
     audit,
     coverage,
     dossiers,
+    expiring,
     formats,
     home,
     jobs,
@@ -22,6 +23,7 @@ from signer.web import (
     people,
     problems,
     requests,
+    revocations,
     roster,
     sign,
     verify,
@@ -36,6 +38,8 @@ BLUEPRINTS = tuple(
         people,
         roster,
         requests,
+        revocations,
+        expiring,
         jobs,
         dossiers,
         sign,
@@ -98,6 +102,7 @@ def _words_of_every_page() -> dict[str, object]:
         "language": formats.language(),
         "theme": theme if theme in ("light", "dark") else "auto",
         "navigation": navigation.entries_for(g.get("actor")),
+        "waiting_at": navigation.waiting_at,
         "here": request.full_path.removesuffix("?"),
     }
 

@@ -64,6 +64,12 @@ def number_in_query(name: str) -> int | None:
     return number if number is not None and 0 <= number <= LARGEST_ID else None
 
 
+def numbers_in(name: str) -> list[int]:
+    """The ids that a form or an address gives under this name, each once; what is none is left."""
+    typed = request.values.getlist(name, type=int)
+    return list(dict.fromkeys(number for number in typed if 0 <= number <= LARGEST_ID))
+
+
 def day_from(values: Mapping[str, str], name: str) -> date | None:
     """The day that a date field sends (ISO 8601); None when it was left empty."""
     text = values.get(name, "").strip()

@@ -17,6 +17,7 @@ blueprint = Blueprint("home", __name__, template_folder="templates")
 
 _YEAR = 365 * 24 * 3600
 _JOBS_SHOWN = 5
+_SOON_DAYS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,9 @@ class Waiting:
     documents: tuple[DocumentView, ...] | None
     key: KeyState | None
     counts: dict[str, int] | None
+    drafts: int | None
+    expiring: tuple[int, int] | None
+    """(days, certificates that run out within them)."""
     jobs: tuple[Progress, ...]
 
 
@@ -69,8 +73,24 @@ def _waiting_for(visitor: Actor) -> Waiting:
         documents=tuple(house.dossiers.inbox(visitor)) if signs else None,
         key=house.signing.key_of_person(person) if signs and person else None,
         counts=house.issuance.counts(visitor) if visitor.can(Permission.PERSON_VIEW) else None,
+        drafts=_count_drafts(visitor),
+        expiring=_count_expiring(visitor),
         jobs=_running_jobs(visitor),
     )
+
+
+def _count_drafts(visitor: Actor) -> int | None:
+    revokes = visitor.can(Permission.CERTIFICATE_REVOKE)
+    return services().issuance.revoking.count_drafts(visitor) if revokes else None
+
+
+def _count_expiring(visitor: Actor) -> tuple[int, int] | None:
+    """How many run out soon: within `_SOON_DAYS`, or the nearest of the lists there are (R19)."""
+    if not visitor.can(Permission.PERSON_VIEW):
+        return None
+    counts = services().issuance.count_expiring(visitor)
+    days = min(counts, key=lambda listed: abs(listed - _SOON_DAYS))
+    return days, counts[days]
 
 
 def _running_jobs(visitor: Actor) -> tuple[Progress, ...]:

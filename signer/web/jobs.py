@@ -6,6 +6,9 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from signer.accounts import Permission
+from signer.issuance.revocation_views import RevocationView
+from signer.issuance.revoking import REVOKE_JOB_KIND
+from signer.issuance.views import RequestPerson, RequestView
 from signer.jobs import Jobs
 from signer.services import services
 from signer.web.access import actor, permission
@@ -35,12 +38,12 @@ def progress(job_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/jobs/<int:job_id>/<any(pause, resume, cancel, retry):act>")
-@permission(Permission.CERTIFICATE_ISSUE)
+@permission(Permission.JOB_VIEW)
 @shown_again_by(lambda job_id, act, errors: show(job_id, errors=errors))
 def steer(job_id: int, act: str) -> ResponseReturnValue:
     """The job goes on, rests, ends, or tries its failures again."""
     job = services().jobs.job_of(job_id)
-    actor().require(Permission.CERTIFICATE_ISSUE, job.scope_path)
+    actor().require(_steering(job.kind), job.scope_path)
     if act == "cancel":
         services().issuance.cancel_job(actor(), job_id)
     else:
@@ -53,13 +56,35 @@ def _rendered(template: str, job_id: int, errors: tuple[FormError, ...]) -> Resp
     job = jobs.job_of(job_id)
     actor().require(Permission.JOB_VIEW, job.scope_path)
     source = services().issuance.find_request_of_job(actor(), job_id)
-    people = services().issuance.people_of(actor(), source.id) if source else []
+    failures = jobs.failures(job_id)
     return render_template(
         template,
         job=jobs.progress(job_id),
-        failures=jobs.failures(job_id),
-        person_of={str(person.item_id): person for person in people},
+        failures=failures,
+        person_of=_people_of(job.kind, source, [failure.key for failure in failures]),
         source=source,
-        may_steer=actor().can(Permission.CERTIFICATE_ISSUE, job.scope_path),
+        may_steer=actor().can(_steering(job.kind), job.scope_path),
+        is_order=job.kind == REVOKE_JOB_KIND,
         errors=errors,
     )
+
+
+def _steering(kind: str) -> Permission:
+    """What somebody needs who steers a job of that kind."""
+    is_order = kind == REVOKE_JOB_KIND
+    return Permission.CERTIFICATE_REVOKE if is_order else Permission.CERTIFICATE_ISSUE
+
+
+def _people_of(
+    kind: str, source: RequestView | None, keys: list[str]
+) -> dict[str, RequestPerson | RevocationView]:
+    """The people behind these items of a job, as far as the visitor may see them."""
+    if source is not None:
+        people = services().issuance.people_of(actor(), source.id)
+        return {str(person.item_id): person for person in people}
+    if kind != REVOKE_JOB_KIND or not keys:
+        return {}
+    acts = services().issuance.revoking.history(
+        actor(), ids=[int(key) for key in keys], limit=len(keys)
+    )
+    return {str(act.id): act for act in acts}

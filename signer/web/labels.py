@@ -1,13 +1,18 @@
 """The words and colours for states and kinds, as template filters."""
 
+from datetime import date
+
 from flask import Flask
 
+from signer.accounts import SYSTEM
 from signer.errors import N_
 from signer.inventory.models import PERSON_KIND_NAMES, SEX_NAMES, OrgUnit, PersonKind, Sex
 from signer.inventory.roster import Field
 from signer.inventory.states import STATE_RULES, PersonState
+from signer.issuance.grounds import GROUNDS, Act, Ground
+from signer.issuance.revocation_views import ACT_NAMES, CAUSE_NAMES, DraftView
 from signer.issuance.states import STATE_NAMES, SigningState
-from signer.web.formats import say
+from signer.web.formats import say, show_date
 
 _STANDING_KINDS: dict[SigningState, str] = {
     SigningState.LACKING: "mute",
@@ -43,6 +48,15 @@ _FIELD_NAMES: dict[Field, str] = {
     Field.STATE: N_("Trạng thái công tác"),
     Field.STATE_SINCE: N_("Từ ngày"),
 }
+_DRAFT_HINTS: dict[Act, str] = {
+    Act.REVOKE: N_("Người đã rời cơ quan không được ký nữa; việc thu hồi không hoàn tác được."),
+    Act.SUSPEND: N_("Người đang tạm đình chỉ công tác không được ký; sau này có thể cho dùng lại."),
+    Act.RELEASE: N_("Chứng thư bị tạm dừng vì tạm đình chỉ công tác, nay người này đã trở lại."),
+    Act.CHANGE: N_(
+        "Lập đề nghị để cấp chứng thư với thông tin mới, giữ nguyên khóa và mã PIN; nếu người này "
+        "không ký nữa thì thu hồi."
+    ),
+}
 _WIDE_SPACE = "\u2003"  # an option of a list box keeps this one and drops ordinary spaces
 
 
@@ -56,6 +70,13 @@ def register(app: Flask) -> None:
         person_kind=person_kind,
         sex=sex,
         masked=masked,
+        act_name=lambda act: say(ACT_NAMES[Act(act)]),
+        ground_name=lambda ground: say(GROUNDS[Ground(ground)].label),
+        ground_source=lambda ground: say(GROUNDS[Ground(ground)].source),
+        cause_name=lambda cause: say(CAUSE_NAMES[cause]),
+        draft_hint=lambda act: say(_DRAFT_HINTS[Act(act)]),
+        draft_words=draft_words,
+        actor_name=lambda name: say(SYSTEM.display_name) if name == SYSTEM.name else name,
         field_name=lambda field: say(_FIELD_NAMES[field]),
     )
 
@@ -80,6 +101,16 @@ def masked(id_number: str | None) -> str:
     if not id_number:
         return ""
     return id_number[:3] + "•" * (len(id_number) - 6) + id_number[-3:]
+
+
+def draft_words(draft: DraftView) -> str:
+    """What the roster says now, as found by the sweep."""
+    if draft.cause == "unit":
+        return say(N_("Đơn vị nay là %(unit)s"), unit=draft.found)
+    if draft.cause == "email":
+        return say(N_("Thư điện tử nay là %(email)s"), email=draft.found)
+    day = show_date(date.fromisoformat(draft.found))
+    return say(N_("%(cause)s từ ngày %(day)s"), cause=say(draft.cause_name), day=day)
 
 
 def unit_options(units: list[OrgUnit], everything: str) -> list[tuple[str, str]]:

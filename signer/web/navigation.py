@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from signer.accounts import Actor, Permission
 from signer.errors import N_
+from signer.services import services
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,21 @@ _GROUPS = (
             Entry(
                 path="/requests", label=N_("Đề nghị cấp"), icon="tray", permission=_P.REQUEST_VIEW
             ),
+            Entry(
+                path="/drafts",
+                label=N_("Việc cần xử lý"),
+                icon="bell",
+                permission=_P.CERTIFICATE_REVOKE,
+            ),
+            Entry(
+                path="/expiring", label=N_("Sắp hết hạn"), icon="clock", permission=_P.PERSON_VIEW
+            ),
+            Entry(
+                path="/revocations",
+                label=N_("Thu hồi, tạm dừng"),
+                icon="stop",
+                permission=_P.CERTIFICATE_REVOKE,
+            ),
         ),
     ),
     Group(
@@ -90,6 +106,11 @@ def entries_for(actor: Actor | None) -> tuple[Group, ...]:
         for g in _GROUPS
     )
     return tuple(group for group in groups if group.entries)
+
+
+def waiting_at(path: str, actor: Actor) -> int:
+    """How many things wait behind an entry that says so; asked while the menu is written."""
+    return services().issuance.revoking.count_drafts(actor) if path == "/drafts" else 0
 
 
 def _shown(entry: Entry, actor: Actor | None) -> bool:

@@ -17,6 +17,13 @@ blueprint = Blueprint("people", __name__)
 
 PAGE_SIZE = 50
 _EVENTS_SHOWN = 20
+_ACTS_SHOWN = 20
+ACT_STATES = {
+    "ordered": N_("Đang thực hiện"),
+    "done": N_("Đã thực hiện"),
+    "dismissed": N_("Đã bỏ qua"),
+}
+"""How far an act upon a certificate is."""
 FILTERS = {
     "lacking": N_("Chưa được cấp"),
     "pending": N_("Đang chờ duyệt hoặc cấp"),
@@ -24,6 +31,7 @@ FILTERS = {
     "ready": N_("Đã cấp, chờ kích hoạt"),
     "active": N_("Đang hoạt động"),
     "locked": N_("Bị khóa do nhập sai mã PIN"),
+    "suspended": N_("Đang tạm dừng"),
     "failed": N_("Cấp không thành công"),
     "expired": N_("Đã hết hạn"),
     "revoked": N_("Đã thu hồi"),
@@ -108,6 +116,8 @@ def _page(
     unit = services().inventory.units_by_ids([person.unit_id])[person.unit_id]
     sees_record = actor().can(Permission.AUDIT_VIEW, person.unit_path)
     subject = f"person:{person.code}"
+    may_revoke = actor().can(Permission.CERTIFICATE_REVOKE, person.unit_path)
+    revoking = services().issuance.revoking
     return render_template(
         "people/show.html",
         person=person,
@@ -117,5 +127,10 @@ def _page(
         account=account,
         errors=errors,
         names=ACTION_NAMES,
+        may_revoke=may_revoke,
+        act_states=ACT_STATES,
+        acts=revoking.history(actor(), person_id=person.id, limit=_ACTS_SHOWN)
+        if may_revoke
+        else (),
         events=services().audit.events(subject=subject, limit=_EVENTS_SHOWN) if sees_record else (),
     )

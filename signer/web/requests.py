@@ -6,10 +6,11 @@ from flask_babel import gettext as _
 
 from signer.accounts import Permission
 from signer.errors import N_, Invalid
+from signer.issuance.kinds import KIND_NAMES, RequestKind
 from signer.issuance.views import RequestView
 from signer.services import services
 from signer.web.access import actor, permission
-from signer.web.forms import FormError, number_in_query, shown_again_by
+from signer.web.forms import FormError, number_in_query, numbers_in, shown_again_by
 from signer.web.people import find_unit
 
 blueprint = Blueprint("requests", __name__)
@@ -19,6 +20,26 @@ STATES = {
     "approved": N_("Đã duyệt"),
     "rejected": N_("Không được duyệt"),
     "cancelled": N_("Đã rút lại"),
+}
+KIND_TITLES = {
+    RequestKind.ISSUE: N_("Lập đề nghị cấp chứng thư"),
+    RequestKind.RENEW: N_("Lập đề nghị gia hạn chứng thư"),
+    RequestKind.CHANGE: N_("Lập đề nghị thay đổi thông tin chứng thư"),
+    RequestKind.REKEY: N_("Lập đề nghị cấp lại khóa"),
+}
+KIND_EFFECTS = {
+    RequestKind.RENEW: N_(
+        "Sau khi duyệt, mỗi người có chứng thư mới với khóa và mã PIN cũ. Chứng thư cũ dùng được "
+        "đến hết hạn."
+    ),
+    RequestKind.CHANGE: N_(
+        "Sau khi duyệt, mỗi người có chứng thư mang thông tin mới, khóa, mã PIN và ngày hết hạn "
+        "như cũ. Chứng thư cũ bị thu hồi."
+    ),
+    RequestKind.REKEY: N_(
+        "Sau khi duyệt, mỗi người có khóa và chứng thư mới và phải đặt mã PIN mới. Chứng thư cũ "
+        "bị thu hồi."
+    ),
 }
 PAGE_SIZE = 50
 
@@ -38,6 +59,7 @@ def index() -> ResponseReturnValue:
         "requests/index.html",
         requests=found,
         states=STATES,
+        kinds=KIND_NAMES,
         state=state,
         oldest=found[-1].id if len(found) == PAGE_SIZE else None,
     )
@@ -46,15 +68,32 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/requests/new")
 @permission(Permission.REQUEST_CREATE)
 def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
-    """Who it is for, and the reason; chosen people come as `person`, a unit as `unit`."""
+    """Who it is for, and the reason; chosen people come as `person`, a unit as `unit`.
+
+    People whose data changed come as the drafts of the roster that say so.
+    """
     unit = find_unit(request.values.get("unit", ""))
-    codes = request.values.getlist("person")
+    kind = _kind()
+    drafts = services().issuance.revoking.drafts_of(actor(), numbers_in("draft"))
+    codes = request.values.getlist("person") + [draft.code for draft in drafts]
     known = services().inventory.people_by_codes(actor(), codes)
     people = sorted(known.values(), key=lambda person: person.sort_key)
     unit_code = unit.code if unit else None
-    lacking = 0 if codes else services().reports.coverage(actor(), unit_code=unit_code).lacking
+    is_first = kind is RequestKind.ISSUE
+    lacking = (
+        0
+        if codes or not is_first
+        else services().reports.coverage(actor(), unit_code=unit_code).lacking
+    )
     return render_template(
-        "requests/new.html", people=people, unit=unit, lacking=lacking, errors=errors
+        "requests/new.html",
+        people=people,
+        unit=unit,
+        lacking=lacking,
+        kind=kind,
+        title=KIND_TITLES[kind],
+        effect=KIND_EFFECTS.get(kind, ""),
+        errors=errors,
     )
 
 
@@ -64,12 +103,14 @@ def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     """One pending request; people left out of it are listed with the reason."""
     codes = request.form.getlist("person")
+    kind = _kind()
     created = services().issuance.create(
         actor(),
         unit_code=None if codes else request.form.get("unit") or None,
-        lacking=not codes,
+        lacking=not codes and kind is RequestKind.ISSUE,
         person_codes=codes,
         reason=request.form.get("reason", ""),
+        kind=kind,
     )
     if created.refused or created.id is None:
         return render_template("requests/created.html", created=created)
@@ -88,6 +129,7 @@ def show(request_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnV
         item=found,
         people=services().issuance.people_of(actor(), request_id),
         states=STATES,
+        kinds=KIND_NAMES,
         job=services().jobs.progress(job_id) if job_id is not None else None,
         is_own=found.requester_id == actor().account_id,
         may_decide=_may_decide(found),
@@ -121,6 +163,12 @@ def cancel(request_id: int) -> ResponseReturnValue:
     services().issuance.cancel(actor(), request_id)
     flash(_("Đã rút lại đề nghị."), "ok")
     return redirect(url_for("requests.show", request_id=request_id))
+
+
+def _kind() -> RequestKind:
+    """What is asked for; a first certificate when the page does not say."""
+    asked = request.values.get("kind", "")
+    return next((kind for kind in RequestKind if kind == asked), RequestKind.ISSUE)
 
 
 def _may_decide(found: RequestView) -> bool:

@@ -53,7 +53,7 @@ def test_an_approver_approves_and_the_job_is_shown(
     assert job == "/jobs/1"
     visitor.post(f"{job}/pause", {}, form_at=job)
     paused = visitor.get(job).text
-    assert "Đang tạm dừng" in paused
+    assert "Công việc đang tạm dừng" in paused
     assert 'hx-trigger="every' not in paused, "a resting job is not asked after"
     again = visitor.post(f"{job}/pause", {}, form_at=job)
     assert again.status_code == 409

@@ -42,7 +42,8 @@ function startAtErrors() {
 /** "Select all" ticks the boxes of its form, and the form says how many are ticked. */
 function countSelection() {
   for (const all of document.querySelectorAll("[data-selects]")) {
-    const boxes = [...document.querySelectorAll(`input[name="${all.dataset.selects}"]`)];
+    const form = all.closest("form") ?? document;
+    const boxes = [...form.querySelectorAll(`input[name="${all.dataset.selects}"]`)];
     const told = document.getElementById(all.dataset.tells ?? "");
     const tell = () => {
       const ticked = boxes.filter((box) => box.checked).length;
