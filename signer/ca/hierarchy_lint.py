@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from signer.ca import der
 from signer.ca.certificate import key_identifier, raw_subject
 from signer.ca.hierarchy import CA_KEY_USAGE, path_length_of
-from signer.ca.lint import Finding, pkilint_findings
+from signer.ca.pkilinter import Finding, pkilint_findings
 from signer.ca.schemes import key_kind
 from signer.errors import N_, Invalid
 

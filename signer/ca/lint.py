@@ -4,8 +4,7 @@ pkilint on every distinct shape and on a sample."""
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import Any
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -15,14 +14,12 @@ from signer.ca import der
 from signer.ca.certificate import Issuer
 from signer.ca.extensions import key_identifier_of
 from signer.ca.names import EMAIL, ID_NUMBER, UPPER_BOUNDS
-from signer.ca.profiles import Profile
+from signer.ca.pkilinter import Finding, pkilint_findings
+from signer.ca.profiles import MAX_SHARDS, Profile
 from signer.ca.schemes import key_algorithm_of
 from signer.errors import N_, Invalid
 
 log = logging.getLogger(__name__)
-
-ALLOWED: dict[str, str] = {}
-"""pkilint's codes above NOTICE that we accept, each with the reason."""
 
 SAMPLE_OF = 499
 """pkilint looks at one certificate in so many, by its serial, though it saw the like before: its
@@ -38,28 +35,19 @@ _NAME_ORDER = (
 _NAME_TYPES = {  # as they are encoded: 2.5.4.n is 06 03 55 04 n
     der.oid(oid.dotted_string): oid for oid in _NAME_ORDER
 }
-_USAGE_BITS = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "key_cert_sign",
-    "crl_sign",
+_USAGE_BITS = (  # in the order of RFC 5280 section 4.2.1.3, as cryptography asks for them
+    *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
+    *("key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
 )
+_KEY_USAGE, _PURPOSES = der.oid("2.5.29.15"), der.oid("2.5.29.37")
+_SUBJECT_KEY_ID, _AUTHORITY_KEY_ID = der.oid("2.5.29.14"), der.oid("2.5.29.35")
+_POLICIES, _ALTERNATIVE_NAME = der.oid("2.5.29.32"), der.oid("2.5.29.17")
+_ADDRESSES, _CRL_POINTS = der.oid("1.3.6.1.5.5.7.1.1"), der.oid("2.5.29.31")
+_NO_CHECK = der.oid("1.3.6.1.5.5.7.48.1.5")
 _KNOWN = {  # RFC 5280 section 4.2 and RFC 6960 section 4.2.2.2.1: each has its rule below
-    *(x509.KeyUsage, x509.ExtendedKeyUsage, x509.CertificatePolicies, x509.OCSPNoCheck),
-    *(x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier, x509.SubjectAlternativeName),
-    *(x509.AuthorityInformationAccess, x509.CRLDistributionPoints),
+    *(_KEY_USAGE, _PURPOSES, _SUBJECT_KEY_ID, _AUTHORITY_KEY_ID, _POLICIES, _ALTERNATIVE_NAME),
+    *(_ADDRESSES, _CRL_POINTS, _NO_CHECK),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One rule that a certificate breaks."""
-
-    rule: str
-    source: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +61,17 @@ class _Attribute:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Extension:
+    """One extension."""
+
+    oid: bytes
+    """Its type, as it is encoded."""
+    critical: bool
+    value: bytes
+    """What stands in the OCTET STRING."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Case:
     """What a rule looks at: the certificate taken apart once for all of them."""
 
@@ -83,13 +82,16 @@ class _Case:
     tbs: list[tuple[int, bytes]]
     """The fields of the TBSCertificate (RFC 5280 section 4.1)."""
     subject: tuple[_Attribute, ...]
-    extensions: dict[type[Any], x509.Extension[Any]]
+    extensions: dict[bytes, _Extension]
+    """By the encoding of their types, in their order."""
+    extension_count: int
     key_algorithm: str
     key_identifier: bytes
 
-    def extension(self, kind: type[Any]) -> x509.Extension[Any]:
-        """The extension; `LookupError` when the certificate has none of this kind."""
-        return self.extensions[kind]
+    @property
+    def wanted(self) -> dict[bytes, _Extension]:
+        """The extensions that all certificates of the profile share."""
+        return _wanted(self.issuer, self.profile)
 
 
 Rule = Callable[[_Case], bool]
@@ -146,6 +148,8 @@ def _case(specimen_der: bytes, issuer: Issuer, profile: Profile) -> _Case | None
         certificate = x509.load_der_x509_certificate(specimen_der)
         tbs = der.children(certificate.tbs_certificate_bytes)
         public_key_der = tbs[6][1]
+        ((_, listed),) = der.children(tbs[7][1])
+        extensions = [_extension(element) for _, element in der.children(listed)]
         return _Case(
             certificate=certificate,
             issuer=issuer,
@@ -153,7 +157,8 @@ def _case(specimen_der: bytes, issuer: Issuer, profile: Profile) -> _Case | None
             serial=certificate.serial_number,
             tbs=tbs,
             subject=tuple(_attribute(rdn) for _, rdn in der.children(tbs[5][1])),
-            extensions={type(e.value): e for e in certificate.extensions},
+            extensions={extension.oid: extension for extension in extensions},
+            extension_count=len(extensions),
             key_algorithm=key_algorithm_of(public_key_der),
             key_identifier=key_identifier_of(public_key_der),
         )
@@ -171,41 +176,6 @@ def _broken(case: _Case) -> Iterator[Finding]:
             yield Finding(rule=name, source=source)
 
 
-def pkilint_findings(certificate_der: bytes) -> tuple[Finding, ...]:
-    """What pkilint's RFC 5280 linter finds above NOTICE, less what `ALLOWED` explains."""
-    from pkilint.pkix.certificate import RFC5280Certificate
-    from pkilint.validation import ValidationFindingSeverity
-
-    document = RFC5280Certificate("certificate", certificate_der)
-    document.decode()
-    return tuple(
-        Finding(rule=found.finding.code, source="pkilint")
-        for result in _pkilint().validate(document.root)
-        for found in result.finding_descriptions
-        if found.finding.severity < ValidationFindingSeverity.NOTICE
-        and found.finding.code not in ALLOWED
-    )
-
-
-@cache
-def _pkilint() -> Any:  # pkilint has no types
-    # Imported on first use: half a second that most processes never need.
-    from pkilint.pkix import certificate, extension, name
-
-    return certificate.create_pkix_certificate_validator_container(
-        certificate.create_decoding_validators(
-            name.ATTRIBUTE_TYPE_MAPPINGS, extension.EXTENSION_MAPPINGS
-        ),
-        [
-            certificate.create_issuer_validator_container([]),
-            certificate.create_validity_validator_container(),
-            certificate.create_subject_validator_container([]),
-            certificate.create_extensions_validator_container([]),
-            certificate.create_spki_validator_container([]),
-        ],
-    )
-
-
 def _shape(case: _Case) -> tuple[object, ...]:
     """All that pkilint can judge and our rules do not: kinds and order of parts, not values."""
     return (
@@ -215,7 +185,7 @@ def _shape(case: _Case) -> tuple[object, ...]:
         case.key_algorithm,
         tuple(tag for tag, _ in der.children(case.tbs[4][1])),  # UTCTime or GeneralizedTime
         tuple((attribute.oid, attribute.tag) for attribute in case.subject),
-        tuple((kind, e.critical) for kind, e in case.extensions.items()),
+        tuple((e.oid, e.critical) for e in case.extensions.values()),
     )
 
 
@@ -227,6 +197,59 @@ def _attribute(relative_der: bytes) -> _Attribute:
     text = der.content(value).decode()
     has_id_number = ID_NUMBER.search(text) is not None
     return _Attribute(oid=_NAME_TYPES.get(oid), tag=tag, text=text, has_id_number=has_id_number)
+
+
+@lru_cache(maxsize=4096)  # by its bytes: most are the same in all certificates of a profile
+def _extension(extension_der: bytes) -> _Extension:
+    (_, oid), *flag, (_, value) = der.children(extension_der)
+    if flag not in ([], [_TRUE]):
+        raise ValueError("an extension of other parts than RFC 5280 section 4.1 gives it")
+    return _Extension(oid=oid, critical=bool(flag), value=der.content(value))
+
+
+_TRUE = (der.BOOLEAN, bytes((der.BOOLEAN, 1, 0xFF)))
+
+
+@lru_cache(maxsize=64)
+def _wanted(issuer: Issuer, profile: Profile) -> dict[bytes, _Extension]:
+    """The extensions all certificates of the profile share, as cryptography writes them."""
+    addresses = [
+        (AuthorityInformationAccessOID.CA_ISSUERS, issuer.addresses.certificate("issuing"))
+    ]
+    if profile.revocation_addresses:
+        addresses.append((AuthorityInformationAccessOID.OCSP, issuer.addresses.ocsp()))
+    purposes = [x509.ObjectIdentifier(oid) for oid in profile.extended_key_usage]
+    policy = x509.PolicyInformation(x509.ObjectIdentifier(profile.policy), None)
+    wanted: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.KeyUsage(*(bit in profile.key_usage for bit in _USAGE_BITS)), True),
+        (x509.ExtendedKeyUsage(purposes), profile.extended_key_usage_critical),
+        (x509.AuthorityKeyIdentifier(issuer.key_identifier, None, None), False),
+        (x509.CertificatePolicies([policy]), False),
+        (
+            x509.AuthorityInformationAccess(
+                x509.AccessDescription(oid, x509.UniformResourceIdentifier(url))
+                for oid, url in addresses
+            ),
+            False,
+        ),
+    ]
+    if profile.ocsp_no_check:
+        wanted.append((x509.OCSPNoCheck(), False))
+    made = [_as_written(value, critical) for value, critical in wanted]
+    return {extension.oid: extension for extension in made}
+
+
+@lru_cache(maxsize=MAX_SHARDS)
+def _crl_point(address: str) -> _Extension:
+    """The distribution point of this address, as cryptography writes it."""
+    name = x509.UniformResourceIdentifier(address)
+    point = x509.CRLDistributionPoints([x509.DistributionPoint([name], None, None, None)])
+    return _as_written(point, critical=False)
+
+
+def _as_written(value: x509.ExtensionType, critical: bool) -> _Extension:
+    oid = der.oid(value.oid.dotted_string)
+    return _Extension(oid=oid, critical=critical, value=value.public_bytes())
 
 
 # The rules -----------------------------------------------------------------------------------
@@ -294,97 +317,66 @@ def no_id_number_in_the_subject(case: _Case) -> bool:
 
 @rule("RFC 5280 section 4.2.1.3")
 def key_usage_is_critical_and_the_profiles(case: _Case) -> bool:
-    usage = case.extension(x509.KeyUsage)
-    set_bits = {bit for bit in _USAGE_BITS if getattr(usage.value, bit)}
-    return bool(usage.critical) and set_bits == set(case.profile.key_usage)
+    return case.extensions.get(_KEY_USAGE) == case.wanted.get(_KEY_USAGE)
 
 
 @rule("RFC 5280 section 4.2.1.12; RFC 9336 section 3; RFC 3161 section 2.3; RFC 6960 4.2.2.2")
 def extended_key_usage_is_the_profiles(case: _Case) -> bool:
-    usage = case.extension(x509.ExtendedKeyUsage)
-    purposes = tuple(oid.dotted_string for oid in usage.value)
-    return (
-        purposes == case.profile.extended_key_usage
-        and usage.critical == case.profile.extended_key_usage_critical
-    )
-
-
-@rule("RFC 5280 section 4.2.1.9")
-def it_is_no_ca(case: _Case) -> bool:
-    return x509.BasicConstraints not in case.extensions
+    return case.extensions.get(_PURPOSES) == case.wanted.get(_PURPOSES)
 
 
 @rule("RFC 5280 section 4.2.1.2")
 def subject_key_identifier_is_the_keys(case: _Case) -> bool:
-    found = case.extension(x509.SubjectKeyIdentifier)
-    return not found.critical and found.value.digest == case.key_identifier
+    found = case.extensions.get(_SUBJECT_KEY_ID)
+    expected = der.tlv(der.OCTET_STRING, case.key_identifier)
+    return found is not None and not found.critical and found.value == expected
 
 
 @rule("RFC 5280 section 4.2.1.1")
 def authority_key_identifier_is_the_issuers(case: _Case) -> bool:
-    found = case.extension(x509.AuthorityKeyIdentifier)
-    return not found.critical and found.value.key_identifier == case.issuer.key_identifier
+    return case.extensions.get(_AUTHORITY_KEY_ID) == case.wanted.get(_AUTHORITY_KEY_ID)
 
 
 @rule("RFC 5280 section 4.2.1.6")
 def alternative_name_is_one_mailbox_where_there_is_one(case: _Case) -> bool:
-    found = case.extensions.get(x509.SubjectAlternativeName)
+    found = case.extensions.get(_ALTERNATIVE_NAME)
     if found is None:
         return case.profile.kind != "person"
-    names = list(found.value)
+    ((tag, name),) = der.children(found.value)
     return (
         not found.critical
         and case.profile.kind not in ("ocsp", "tsa")
-        and len(names) == 1
-        and isinstance(names[0], x509.RFC822Name)
-        and EMAIL.fullmatch(names[0].value) is not None
+        and tag == 0x81  # rfc822Name
+        and EMAIL.fullmatch(der.content(name).decode("ascii")) is not None
     )
 
 
 @rule("RFC 5280 section 4.2.1.4")
 def policy_is_the_profiles(case: _Case) -> bool:
-    found = case.extension(x509.CertificatePolicies)
-    oids = [p.policy_identifier.dotted_string for p in found.value]
-    return not found.critical and oids == [case.profile.policy]
+    return case.extensions.get(_POLICIES) == case.wanted.get(_POLICIES)
 
 
 @rule("RFC 5280 section 4.2.2.1; RFC 6960 section 4.2.2.2.1")
 def issuer_and_responder_have_their_addresses(case: _Case) -> bool:
-    found = case.extension(x509.AuthorityInformationAccess)
-    addresses = case.issuer.addresses
-    expected = [(AuthorityInformationAccessOID.CA_ISSUERS, addresses.certificate("issuing"))]
-    if case.profile.revocation_addresses:
-        expected.append((AuthorityInformationAccessOID.OCSP, addresses.ocsp()))
-    described = [(d.access_method, d.access_location.value) for d in found.value]
-    return not found.critical and described == expected
+    return case.extensions.get(_ADDRESSES) == case.wanted.get(_ADDRESSES)
 
 
 @rule("RFC 5280 section 4.2.1.13")
 def crl_is_where_the_serial_will_be_listed(case: _Case) -> bool:
-    found = case.extensions.get(x509.CRLDistributionPoints)
-    if found is None:
-        return not case.profile.revocation_addresses
-    (point,) = found.value
-    names = [name.value for name in point.full_name]
-    return (
-        not found.critical
-        and point.reasons is None
-        and point.crl_issuer is None
-        and names == [case.issuer.crl_address(case.serial)]
-    )
+    found = case.extensions.get(_CRL_POINTS)
+    if not case.profile.revocation_addresses:
+        return found is None
+    return found == _crl_point(case.issuer.crl_address(case.serial))
 
 
 @rule("RFC 6960 section 4.2.2.2.1")
 def no_check_is_the_profiles(case: _Case) -> bool:
-    found = case.extensions.get(x509.OCSPNoCheck)
-    return (found is not None) == case.profile.ocsp_no_check and not (found and found.critical)
+    return case.extensions.get(_NO_CHECK) == case.wanted.get(_NO_CHECK)
 
 
-@rule("RFC 5280 section 4.2")
+@rule("RFC 5280 section 4.2: none twice, none unknown; 4.2.1.9: it is no CA")
 def no_other_extension(case: _Case) -> bool:
-    return case.extensions.keys() <= _KNOWN and len(case.extensions) == len(
-        case.certificate.extensions
-    )
+    return case.extensions.keys() <= _KNOWN and len(case.extensions) == case.extension_count
 
 
 @rule("TS 119 312 section 6; certs/profiles.toml")
