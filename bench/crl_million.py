@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from flask import Flask
@@ -23,10 +24,13 @@ from signer.ca import (
     Certificate,
     RevocationOrder,
     RevocationReason,
-    build_hierarchy,
     load_profiles,
 )
+from signer.ca.certificate import last_second, new_serial, sign_tbs, whole_second
+from signer.ca.hierarchy import CaFacts, ca_tbs, spki
 from signer.ca.models import Crl
+from signer.ca.names import ca_name
+from signer.ca.schemes import scheme_for
 from signer.clock import Clock
 from signer.db import Base, db
 
@@ -82,18 +86,22 @@ def _authority(published: Path) -> tuple[Authority, int]:
     """An issuing CA with keys in memory, and into how many shards its lists are spread."""
     clock, profiles = Clock(), load_profiles()
     key = ec.generate_private_key(ec.SECP256R1())
-    made = build_hierarchy(
-        root_key=ec.generate_private_key(ec.SECP384R1()),
-        issuing_key=key,
-        organisation="bench",
-        base_url="http://ca.example",
-        profiles=profiles,
-        at=clock.now(),
+    not_before = whole_second(clock.now())
+    name = ca_name(country="VN", organisation="bench", common_name="CA")
+    facts = CaFacts(
+        subject_der=name.public_bytes(),
+        public_key_der=spki(key.public_key()),
+        not_before=not_before,
+        not_after=last_second(not_before, 3650),
+        path_length=0,
+        scheme=scheme_for(key.public_key()),
     )
+    tbs = ca_tbs(facts, new_serial())
+    certificate = x509.load_der_x509_certificate(sign_tbs(key, tbs, key.public_key()))
     authority = Authority(
         key=key,
-        certificate=made.issuing,
-        chain=[made.root],
+        certificate=certificate,
+        chain=[certificate],
         profiles=profiles,
         clock=clock,
         audit=Audit(clock),

@@ -11,8 +11,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Flask
 
 from signer.app import create_app
-from signer.ca.hierarchy import build_hierarchy
-from signer.ca.profiles import load_profiles
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import db
@@ -20,6 +18,7 @@ from signer.pkcs11 import Hsm, Vault
 from signer.pkcs11.keys import generate_ca_key
 from signer.role_signers import ensure_role_signers
 from signer.services import Services
+from tests.ca.hierarchies import build_hierarchy
 from tests.factories import City
 
 pytest_plugins = ["tests.softhsm", "tests.databases", "tests.chromium"]
@@ -50,13 +49,11 @@ def clock() -> StandingClock:
 def pki(tmp_path_factory: pytest.TempPathFactory, hsm: Hsm, root_hsm: Hsm, vault: Vault) -> Path:
     """root.pem and issuing.pem of a hierarchy whose keys are in the session's tokens."""
     folder = tmp_path_factory.mktemp("pki")
-    profiles = load_profiles()
     made = build_hierarchy(
-        root_key=generate_ca_key(root_hsm, "root-ca", profiles.root.key),
-        issuing_key=generate_ca_key(hsm, "issuing-ca", profiles.issuing.key),
+        root_key=generate_ca_key(root_hsm, "root-ca", "p384"),
+        issuing_key=generate_ca_key(hsm, "issuing-ca", "p256"),
         organisation="Thành phố thử nghiệm",
         base_url="http://127.0.0.1:8080",
-        profiles=profiles,
         at=datetime(2026, 1, 1, tzinfo=UTC),
     )
     (folder / "root.pem").write_bytes(made.root.public_bytes(Encoding.PEM))

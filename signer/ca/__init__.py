@@ -2,7 +2,6 @@
 
 from signer.ca.authority import Authority, CertificateStatus
 from signer.ca.crl import RevocationReason
-from signer.ca.hierarchy import Hierarchy, build_hierarchy
 from signer.ca.issuing import IssueOrder
 from signer.ca.ledger import IssuedCertificate
 from signer.ca.models import Certificate, CertificateState
@@ -15,7 +14,6 @@ __all__ = [
     "Certificate",
     "CertificateState",
     "CertificateStatus",
-    "Hierarchy",
     "IssueOrder",
     "IssuedCertificate",
     "Profile",
@@ -23,6 +21,5 @@ __all__ = [
     "RevocationOrder",
     "RevocationReason",
     "SubjectFacts",
-    "build_hierarchy",
     "load_profiles",
 ]

@@ -6,7 +6,7 @@ them, and where the files lie, is the ceremony's business.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from cryptography import x509
@@ -14,20 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from signer.ca import der, extensions
 from signer.ca.certificate import (
-    Addresses,
-    CaKey,
     key_identifier,
-    last_second,
-    new_serial,
     raw_subject,
-    sign_tbs,
     tbs_certificate,
-    whole_second,
 )
 from signer.ca.crl import crl_tbs
-from signer.ca.names import ca_name
-from signer.ca.profiles import ProfileSet
-from signer.ca.schemes import SignatureScheme, scheme_for
+from signer.ca.schemes import SignatureScheme
 from signer.errors import N_, Invalid
 
 CA_KEY_USAGE = ("key_cert_sign", "crl_sign")  # RFC 5280 section 4.2.1.3
@@ -72,102 +64,6 @@ class RevokedCa:
     serial: int
     reason: str
     at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hierarchy:
-    """A root, the issuing CA below it and the root's first list."""
-
-    root: x509.Certificate
-    issuing: x509.Certificate
-    root_crl_der: bytes
-
-
-def build_hierarchy(
-    *,
-    root_key: CaKey,
-    issuing_key: CaKey,
-    organisation: str,
-    base_url: str,
-    profiles: ProfileSet,
-    at: datetime,
-) -> Hierarchy:
-    """All that the smallest ceremony makes, without its files."""
-    root = build_root(root_key, organisation=organisation, profiles=profiles, at=at)
-    issuing = build_issuing(
-        root_key,
-        root,
-        issuing_key.public_key(),
-        organisation=organisation,
-        base_url=base_url,
-        profiles=profiles,
-        at=at,
-    )
-    this_update = whole_second(at)
-    scheme = scheme_for(root.public_key(), profiles.root.signature or None)
-    tbs = root_crl_tbs(
-        root,
-        scheme,
-        number=1,
-        this_update=this_update,
-        next_update=this_update + timedelta(seconds=profiles.root.crl_seconds),
-    )
-    return Hierarchy(
-        root=root,
-        issuing=issuing,
-        root_crl_der=sign_tbs(root_key, tbs, root.public_key(), scheme),
-    )
-
-
-def build_root(
-    key: CaKey, *, organisation: str, profiles: ProfileSet, at: datetime
-) -> x509.Certificate:
-    """The trust anchor, signed by its own key."""
-    public_key, not_before = key.public_key(), whole_second(at)
-    facts = CaFacts(
-        subject_der=_name(organisation, profiles.root.common_name),
-        public_key_der=spki(public_key),
-        not_before=not_before,
-        not_after=last_second(not_before, profiles.root.validity_days),
-        path_length=None,
-        scheme=scheme_for(public_key, profiles.root.signature or None),
-    )
-    tbs = ca_tbs(facts, new_serial())
-    return x509.load_der_x509_certificate(sign_tbs(key, tbs, public_key, facts.scheme))
-
-
-def build_issuing(
-    root_key: CaKey,
-    root: x509.Certificate,
-    public_key: Any,
-    *,
-    organisation: str,
-    base_url: str,
-    profiles: ProfileSet,
-    at: datetime,
-) -> x509.Certificate:
-    """The issuing CA's certificate, signed by the root."""
-    addresses, not_before = Addresses(base_url=base_url), whole_second(at)
-    facts = CaFacts(
-        subject_der=_name(organisation, profiles.issuing.common_name),
-        public_key_der=spki(public_key),
-        not_before=not_before,
-        not_after=last_second(not_before, profiles.issuing.validity_days),
-        path_length=0,
-        scheme=scheme_for(root.public_key(), profiles.root.signature or None),
-        above=Above(
-            certificate=root,
-            certificate_address=addresses.certificate("root"),
-            crl_address=addresses.crl("root"),
-        ),
-    )
-    tbs = ca_tbs(facts, new_serial())
-    return x509.load_der_x509_certificate(sign_tbs(root_key, tbs, root.public_key(), facts.scheme))
-
-
-def _name(organisation: str, common_name: str) -> bytes:
-    name = ca_name(country="VN", organisation=organisation, common_name=common_name)
-    return name.public_bytes()
 
 
 def spki(public_key: Any) -> bytes:

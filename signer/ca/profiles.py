@@ -15,7 +15,6 @@ Kind = Literal["person", "organisation", "system", "ocsp", "tsa"]
 
 MAX_PERSONAL_VALIDITY_DAYS = 1825  # Decree 68/2024/NĐ-CP article 9: five years
 _EXTENSION_DAYS = 1095  # Decree 68/2024/NĐ-CP article 9: an extension is three years at most
-_CA_DAYS = 7300  # Decree 68/2024/NĐ-CP article 9: a CA lives twenty years
 _LONGEST_DAYS: dict[str, int] = {
     "person": MAX_PERSONAL_VALIDITY_DAYS,
     "organisation": MAX_PERSONAL_VALIDITY_DAYS,
@@ -54,16 +53,13 @@ class Profile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaProfile:
-    """The root or the issuing CA itself."""
+class IssuingPolicy:
+    """How the issuing CA works, day by day; what it is, its ceremony decided."""
 
-    common_name: str
-    key: str
-    validity_days: int
     crl_seconds: int
     """How long its CRL is good for."""
     signature: str
-    """The scheme it signs with; empty for the usual one of its key."""
+    """The scheme it signs with, which must fit its key; empty for the usual one."""
     crl_shards: int
     """Into how many lists its certificates are spread; 0 for one complete list alone."""
 
@@ -92,8 +88,7 @@ class TsaPolicy:
 class ProfileSet:
     """All of the file."""
 
-    root: CaProfile
-    issuing: CaProfile
+    issuing: IssuingPolicy
     profiles: Mapping[str, Profile]
     ocsp: OcspPolicy
     tsa: TsaPolicy
@@ -114,18 +109,13 @@ def load_profiles(file: Path = PROFILES) -> ProfileSet:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
         profiles = {name: _profile(name, entry) for name, entry in table.pop("profiles").items()}
         loaded = ProfileSet(
-            root=_ca(table.pop("root")),
-            issuing=_ca(table.pop("issuing")),
+            issuing=_issuing(table.pop("issuing")),
             profiles=profiles,
             ocsp=_ocsp(table.pop("ocsp")),
             tsa=_tsa(table.pop("tsa")),
         )
         if table:
             raise ValueError(f"unknown entry {next(iter(table))}")
-        if loaded.issuing.validity_days > loaded.root.validity_days:
-            raise ValueError("the issuing CA outlives its root")
-        if loaded.root.crl_shards:
-            raise ValueError("the root has one CRL, without shards")
     except KeyError as error:
         raise ConfigError(_BAD_FILE, file=file.name, why=f"no entry {error}") from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -136,22 +126,11 @@ def load_profiles(file: Path = PROFILES) -> ProfileSet:
 _BAD_FILE = N_("Tệp mẫu chứng thư %(file)s không hợp lệ: %(why)s.")
 
 
-def _ca(entry: dict[str, Any]) -> CaProfile:
-    known = {"crl_days", "crl_hours"} | set(CaProfile.__dataclass_fields__) - {"crl_seconds"}
-    _refuse_unknown(entry, known)
-    key = _one_of(entry["key"], KEY_ALGORITHMS)
-    signature = str(entry.get("signature", ""))
-    if signature and SCHEMES[_one_of(signature, tuple(SCHEMES))].key not in (key, key[:3]):
-        raise ValueError(f"a key {key} does not sign with {signature}")
-    hours = _number(entry, "crl_days", 0, 366, 0) * 24 + _number(entry, "crl_hours", 0, 744, 0)
-    if hours == 0:
-        raise ValueError("a CRL must be good for some time: crl_days or crl_hours")
-    return CaProfile(
-        common_name=_text(entry["common_name"]),
-        key=key,
-        validity_days=_number(entry, "validity_days", 1, _CA_DAYS),
-        crl_seconds=hours * 3600,
-        signature=signature,
+def _issuing(entry: dict[str, Any]) -> IssuingPolicy:
+    _refuse_unknown(entry, {"crl_hours", "crl_shards", "signature"})
+    return IssuingPolicy(
+        crl_seconds=_number(entry, "crl_hours", 1, 744) * 3600,
+        signature=_one_of(entry["signature"], tuple(SCHEMES)) if "signature" in entry else "",
         crl_shards=_number(entry, "crl_shards", 0, MAX_SHARDS, 0),
     )
 
@@ -244,12 +223,6 @@ def _flag(entry: dict[str, Any], name: str, default: bool) -> bool:
     value = entry.get(name, default)
     if type(value) is not bool:
         raise ValueError(f"{name} is neither true nor false")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not 1 <= len(value.strip()) <= 64:
-        raise ValueError(f"{value!r} is no name of 1 to 64 characters")
     return value
 
 

@@ -22,7 +22,7 @@ from signer.ca.certificate import (
 from signer.ca.crl import crl_tbs
 from signer.ca.crl_ledger import DrawnList, FinishedList, Shard, SignedList
 from signer.ca.issuing import HoldableKey
-from signer.ca.profiles import CaProfile
+from signer.ca.profiles import IssuingPolicy
 from signer.ca.published import PublishedFiles
 from signer.ca.schemes import scheme_for
 from signer.clock import Clock
@@ -46,7 +46,7 @@ class Publishing:
         key: CaKey,
         certificate: x509.Certificate,
         chain: Sequence[x509.Certificate],
-        profile: CaProfile,
+        profile: IssuingPolicy,
         clock: Clock,
         audit: Audit,
         addresses: Addresses,

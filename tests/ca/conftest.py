@@ -8,10 +8,11 @@ import pytest
 from flask import Flask
 
 from signer.audit import Audit
-from signer.ca import Authority, Hierarchy, ProfileSet, build_hierarchy, load_profiles
+from signer.ca import Authority, ProfileSet, load_profiles
 from signer.db import Base, db
 from signer.pkcs11 import Hsm, ensure_ca_key
 from tests.ca.factory import BASE_URL, START, MovableClock, ledger_app
+from tests.ca.hierarchies import Hierarchy, build_hierarchy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +34,8 @@ def profiles() -> ProfileSet:
 @pytest.fixture(scope="session")
 def ca_keys(root_hsm: Hsm, hsm: Hsm, profiles: ProfileSet) -> Keys:
     return Keys(
-        root=ensure_ca_key(root_hsm, "ca-tests-root", profiles.root.key),
-        issuing=ensure_ca_key(hsm, "ca-tests-issuing", profiles.issuing.key),
+        root=ensure_ca_key(root_hsm, "ca-tests-root", "p384"),
+        issuing=ensure_ca_key(hsm, "ca-tests-issuing", "p256"),
     )
 
 
@@ -45,7 +46,6 @@ def hierarchy(ca_keys: Keys, profiles: ProfileSet) -> Hierarchy:
         issuing_key=ca_keys.issuing,
         organisation="ỦY BAN NHÂN DÂN THÀNH PHỐ HÀ NỘI",
         base_url=BASE_URL,
-        profiles=profiles,
         at=START - timedelta(days=1),
     )
 

@@ -1,6 +1,5 @@
 """Drafts for tests of certificates and lints: a good one, made for any issuer and profile."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,10 +17,10 @@ from signer.ca.certificate import (
     last_second,
     new_serial,
 )
-from signer.ca.hierarchy import build_issuing, build_root
 from signer.ca.names import SubjectFacts
 from signer.ca.schemes import SignatureScheme, scheme_for
 from tests.ca.factory import BASE_URL, START, facts, public_key_der
+from tests.ca.hierarchies import build_issuing, build_root
 
 NOW = START.replace(microsecond=0)
 ADDRESSES = Addresses(base_url=BASE_URL)
@@ -79,15 +78,14 @@ def software_hierarchy(
     key: CaKey, scheme: SignatureScheme, profiles: ProfileSet, at: datetime = NOW
 ) -> tuple[x509.Certificate, x509.Certificate]:
     """A root and an issuing CA below it of one key, both signing by that scheme."""
-    policy = replace(profiles, root=replace(profiles.root, signature=scheme.name))
-    root = build_root(key, organisation=BODY, profiles=policy, at=at)
+    root = build_root(key, organisation=BODY, at=at, signature=scheme.name)
     issuing = build_issuing(
         key,
         root,
         key.public_key(),
         organisation=BODY,
         base_url=BASE_URL,
-        profiles=policy,
         at=at,
+        signature=scheme.name,
     )
     return root, issuing

@@ -9,7 +9,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-from signer.ca import Hierarchy
 from signer.ca.certificate import key_identifier, new_serial, whole_second
 from signer.ca.profiles import load_profiles
 from signer.ca.roles import RoleSigner
@@ -19,6 +18,7 @@ from signer.ca.timestamp_request import Failure
 from signer.clock import Clock
 from signer.pkcs11 import Hsm, ensure_ca_key
 from tests.ca.factory import START
+from tests.ca.hierarchies import Hierarchy
 
 DATA = "Quyết định số 12/QĐ-UBND".encode()
 POLICY = load_profiles().tsa

@@ -18,13 +18,11 @@ from signer.ca import (
     Certificate,
     CertificateState,
     CertificateStatus,
-    Hierarchy,
     ProfileSet,
     RevocationReason,
 )
-from signer.ca.hierarchy import build_issuing
 from signer.ca.issuing import Issuing
-from signer.ca.lint import pkilint_findings
+from signer.ca.pkilinter import pkilint_findings
 from signer.db import db, transaction
 from signer.errors import ConfigError, Conflict, Invalid, NotFound, SignerError, Unavailable
 from signer.pkcs11 import Hsm
@@ -39,6 +37,7 @@ from tests.ca.factory import (
     order,
     public_key_der,
 )
+from tests.ca.hierarchies import Hierarchy, build_issuing
 from tests.databases import both_databases
 from tests.softhsm import token_away
 
@@ -272,7 +271,6 @@ def test_bytes_of_an_earlier_ca_are_abandoned_and_listed(
         ca_keys.issuing.public_key(),
         organisation="Cơ quan khác",
         base_url=BASE_URL,
-        profiles=profiles,
         at=START - timedelta(days=1),
     )
     earlier = Authority(

@@ -26,7 +26,8 @@ from signer.ca.certificate import (
     shard_of,
     sign_tbs,
 )
-from signer.ca.lint import findings, pkilint_findings
+from signer.ca.lint import findings
+from signer.ca.pkilinter import pkilint_findings
 from signer.ca.profiles import Profile
 from signer.ca.schemes import SCHEMES, USUAL, SignatureScheme
 from signer.errors import Invalid, SignerError

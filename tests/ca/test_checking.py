@@ -19,7 +19,6 @@ from signer.audit import Audit
 from signer.audit.models import AuditEvent
 from signer.ca import (
     Authority,
-    Hierarchy,
     IssuedCertificate,
     ProfileSet,
     RevocationReason,
@@ -32,6 +31,7 @@ from signer.db import db, transaction
 from tests.ca.checked import findings
 from tests.ca.conftest import Keys
 from tests.ca.factory import BASE_URL, MovableClock, facts, issued, ledger_app, order
+from tests.ca.hierarchies import Hierarchy
 from tests.databases import both_databases
 from tests.tampering import do, flip, tampering, without_constraints
 

@@ -10,13 +10,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signer.ca import Authority, Hierarchy, RevocationReason
+from signer.ca import Authority, RevocationReason
 from signer.ca.certificate import raw_subject, sign_tbs
 from signer.ca.crl import REASON_NUMBERS, CrlEntries, crl_tbs
 from signer.ca.schemes import scheme_for
 from signer.errors import Unavailable
 from signer.pkcs11 import Hsm
 from tests.ca.factory import START, MovableClock, issued, openssl, order
+from tests.ca.hierarchies import Hierarchy
 from tests.databases import both_databases
 from tests.softhsm import token_away
 

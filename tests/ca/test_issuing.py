@@ -14,11 +14,9 @@ from signer.audit import Audit
 from signer.ca import (
     Authority,
     Certificate,
-    Hierarchy,
     IssuedCertificate,
     IssueOrder,
     ProfileSet,
-    build_hierarchy,
 )
 from signer.db import db
 from signer.errors import Invalid, NotFound, SignerError
@@ -34,6 +32,7 @@ from tests.ca.factory import (
     order,
     public_key_der,
 )
+from tests.ca.hierarchies import Hierarchy, build_hierarchy
 from tests.databases import both_databases
 
 NOW = START.replace(microsecond=0)
@@ -214,15 +213,14 @@ def other_authority(
     key = ensure_ca_key(hsm, f"ca-tests-{kind}", kind)
     policy = replace(
         profiles,
-        root=replace(profiles.root, key=kind, signature=request.param),
-        issuing=replace(profiles.issuing, key=kind, signature=request.param),
+        issuing=replace(profiles.issuing, signature=request.param),
     )
     made = build_hierarchy(
         root_key=key,
         issuing_key=key,
         organisation=BODY,
         base_url=BASE_URL,
-        profiles=policy,
+        signature=request.param,
         at=START - timedelta(days=1),
     )
     return Authority(

@@ -12,12 +12,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
-from signer.ca import Hierarchy, ProfileSet
+from signer.ca import ProfileSet
 from signer.ca.certificate import Addresses, Issuer, new_serial
-from signer.ca.lint import SAMPLE_OF, findings, pkilint_findings, require_clean
+from signer.ca.lint import SAMPLE_OF, findings, require_clean
+from signer.ca.pkilinter import pkilint_findings
 from signer.errors import Invalid
 from tests.ca.drafting import ADDRESSES, NOW, drafted, issuer_of, software_key, spki
 from tests.ca.factory import facts
+from tests.ca.hierarchies import Hierarchy
 
 Builder = x509.CertificateBuilder
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -124,7 +126,10 @@ SPOILED: list[tuple[str, Callable[[x509.Certificate], dict[str, object]]]] = [
             "extension": x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]),
         },
     ),
-    ("it_is_no_ca", lambda _: {"extension": x509.BasicConstraints(ca=True, path_length=None)}),
+    (
+        "no_other_extension",
+        lambda _: {"extension": x509.BasicConstraints(ca=True, path_length=None)},
+    ),
     (
         "subject_key_identifier_is_the_keys",
         lambda _: {

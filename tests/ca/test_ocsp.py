@@ -11,7 +11,6 @@ from cryptography.x509 import ocsp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signer.ca import Hierarchy
 from signer.ca.crl import RevocationReason
 from signer.ca.ocsp import (
     UNKNOWN,
@@ -25,6 +24,7 @@ from signer.ca.ocsp import (
     single_response,
 )
 from tests.ca.asking import asked
+from tests.ca.hierarchies import Hierarchy
 
 SERIAL = (1 << 158) | 12345
 AT = datetime(2026, 11, 23, 2, 0, 0, tzinfo=UTC)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from signer.ca import Authority, Hierarchy, SubjectFacts
+from signer.ca import Authority, SubjectFacts
 from signer.ca.roles import RoleSigner
 from signer.ca.timestamp import TimestampAuthority
 from signer.ca.timestamp_request import Failure
@@ -23,6 +23,7 @@ from signer.errors import ConfigError, SignerError, Unavailable
 from signer.pkcs11 import Hsm, ensure_ca_key
 from tests.ca.conftest import Keys
 from tests.ca.factory import START, MovableClock, openssl
+from tests.ca.hierarchies import Hierarchy
 from tests.ca.stamping import (
     DATA,
     KINDS,

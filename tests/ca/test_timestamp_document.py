@@ -22,12 +22,12 @@ from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from signer.ca import Hierarchy
 from signer.ca.roles import RoleSigner
 from signer.ca.timestamp import TimestampAuthority
 from signer.pkcs11 import Hsm
 from tests.ca.conftest import Keys
 from tests.ca.factory import START, MovableClock
+from tests.ca.hierarchies import Hierarchy
 from tests.ca.stamping import KINDS, tsa_of, tsa_signers
 
 DOCUMENT = Path(__file__).parents[1] / "data" / "pdf" / "quyet_dinh.pdf"

@@ -9,7 +9,7 @@ from asn1crypto import tsp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from signer.ca import Hierarchy, der
+from signer.ca import der
 from signer.ca.timestamp import TimestampAuthority
 from signer.ca.timestamp_request import (
     REQUEST_LIMIT_BYTES,
@@ -21,6 +21,7 @@ from signer.ca.timestamp_request import (
 from signer.pkcs11 import Hsm, ensure_ca_key
 from tests.ca.conftest import Keys
 from tests.ca.factory import MovableClock, openssl
+from tests.ca.hierarchies import Hierarchy
 from tests.ca.stamping import (
     DATA,
     POLICY,
