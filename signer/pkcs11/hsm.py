@@ -22,7 +22,9 @@ from signer.pkcs11.library import (
     CKR_OK,
     CKR_PIN_REFUSED,
     CKR_USER_ALREADY_LOGGED_IN,
+    LEAST_SECONDS,
     Library,
+    left,
     library_of,
 )
 
@@ -33,8 +35,6 @@ _PROBE_SECONDS = 1.0
 """How stale the last proof that the token is there may be when a session is handed out."""
 _PAUSE_AFTER_FAILURE_SECONDS = 0.2
 """After a token could not be opened, callers are turned away this long instead of queueing."""
-_LEAST_SECONDS = 0.5
-"""What a call gets when waiting has eaten up its limit, and what closing a session may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +160,7 @@ class Hsm:
         if anchor is not None:
             closing.append(library.guard(anchor))
         for guard in closing:
-            guard.end(is_alive, _LEAST_SECONDS)
+            guard.end(is_alive, LEAST_SECONDS)
         with library.condition:
             library.leases -= 1
             library.condition.notify_all()
@@ -178,7 +178,7 @@ class Hsm:
         for number in range(1, tries + 1):
             lease = self._take(deadline)
             try:
-                return lease, lease.attempt(self._proven(operation), seconds or _left(deadline))
+                return lease, lease.attempt(self._proven(operation), seconds or left(deadline))
             except pkcs11.PKCS11Error as error:
                 cure = cure_of(error)
                 if cure is not None and number > 1:
@@ -187,7 +187,8 @@ class Hsm:
                 self._give_back(lease)
                 if isinstance(error, pkcs11.NoSuchKey) and ill not in (None, lease.generation):
                     raise NotFound(N_("Không tìm thấy khóa cần dùng trong HSM.")) from error
-                if cure is None or ill is not None or number == tries:
+                is_late = time.monotonic() > deadline
+                if cure is None or ill is not None or number == tries or is_late:
                     raise translated(error) from error
                 if cure is Cure.LIBRARY:
                     ill = lease.generation
@@ -220,7 +221,7 @@ class Hsm:
                     if pool.idle or pool.out < self._sessions:
                         return self._lend(library, pool)
                     library.wait(patience)
-                _require_pause(pool)
+                _refuse_after_failure(pool)
             with library.opening(patience) as guard:
                 self._open(library, pool, guard, deadline)
 
@@ -252,7 +253,7 @@ class Hsm:
                 pool.idle.append(guard)
                 library.stalls.answered()
         if not keeps:
-            guard.end(is_alive, _LEAST_SECONDS)
+            guard.end(is_alive, LEAST_SECONDS)
         with library.condition:
             pool.out -= 1
             library.leases -= 1
@@ -287,21 +288,23 @@ class Hsm:
         with library.condition:
             if self._is_open(library, pool):
                 return
-            _require_pause(pool)  # somebody may have failed while we waited for our turn
+            _refuse_after_failure(pool)  # somebody may have failed while we waited for our turn
             only_login = library.is_trusted and self._is_alive(library, pool) and pool.needs_login
         try:
             library.make_ready(guard, deadline)
             if only_login and self._is_alive(library, pool):
                 with suppress(pkcs11.PKCS11Error):
-                    guard.call(lambda: self._log_in(library, pool, pool.anchor), _left(deadline))
+                    guard.call(lambda: self._log_in(library, pool, pool.anchor), left(deadline))
                     pool.needs_login = False
                     return
                 library.distrust(library.generation)  # the next round restarts it
             else:
-                token = guard.call(lambda: self._opened(library, pool, guard), _left(deadline))
+                token = guard.call(lambda: self._opened(library, pool, guard), left(deadline))
                 self._install(library, pool, token, guard.session)
         except (pkcs11.PKCS11Error, Stalled, Unavailable) as error:
             pool.failed_at = time.monotonic()
+            if isinstance(error, Unavailable):
+                raise
             if isinstance(error, pkcs11.PKCS11Error):
                 library.distrust(library.generation)
             raise Unavailable(AWAY) from error
@@ -351,18 +354,13 @@ class Hsm:
         return self._pools.get(os.getpid()) or self._pools.setdefault(os.getpid(), _Pool())
 
 
-def _require_pause(pool: _Pool) -> None:
+def _refuse_after_failure(pool: _Pool) -> None:
     if time.monotonic() - pool.failed_at < _PAUSE_AFTER_FAILURE_SECONDS:
         raise Unavailable(AWAY)
 
 
 def _open_session(token: Any) -> Session:
     return token.open(rw=True, attribute_mapper=TemplateMapper())
-
-
-def _left(deadline: float) -> float:
-    """Seconds until the deadline, and never so few that a healthy token could not answer."""
-    return max(deadline - time.monotonic(), _LEAST_SECONDS)
 
 
 _WRONG_PIN = N_(

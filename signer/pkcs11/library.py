@@ -33,6 +33,9 @@ CKU_USER = 1
 AWAY = N_("Thiết bị bảo mật (HSM) tạm thời không liên lạc được; hãy thử lại sau ít phút.")
 BUSY = N_("Thiết bị bảo mật (HSM) đang bận; hãy thử lại sau ít giây.")
 
+LEAST_SECONDS = 0.4
+"""What a call gets when waiting has eaten up its limit, and what closing a session may take."""
+
 
 class _InitializeArgs(ctypes.Structure):  # CK_C_INITIALIZE_ARGS, PKCS#11 v2.40 section 3.7
     _fields_ = (
@@ -86,8 +89,8 @@ class Library:
 
     def wait(self, deadline: float) -> None:
         """Waits for a change; `Unavailable` when none came before the deadline (monotonic)."""
-        left = deadline - time.monotonic()
-        if left <= 0 or not self.condition.wait(left):
+        seconds = deadline - time.monotonic()
+        if seconds <= 0 or not self.condition.wait(seconds):
             raise Unavailable(BUSY)
 
     def distrust(self, generation: int) -> None:
@@ -119,8 +122,11 @@ class Library:
         )
 
     def guard(self, session: Session = None) -> Guard:
-        """A new thread for calls of this library."""
-        return Guard(session, self._note_stall, self._note_return)
+        """A new thread for calls of this library; `Unavailable` when there can be no more."""
+        try:
+            return Guard(session, self._note_stall, self._note_return)
+        except RuntimeError as error:
+            raise Unavailable(BUSY) from error
 
     @contextmanager
     def opening(self, deadline: float) -> Iterator[Guard]:
@@ -165,7 +171,7 @@ class Library:
                 return
             self.generation += 1
             self._is_initialising = True
-        if guard.call(self._initialize, deadline - time.monotonic()) != CKR_OK:
+        if guard.call(self._initialize, left(deadline)) != CKR_OK:
             raise Unavailable(AWAY)
         with self.condition:
             self.is_trusted = True
@@ -268,3 +274,8 @@ def library_of(module: Path) -> Library:
     """The library of this process; a forked child gets a new one with locks nobody holds."""
     key = (os.getpid(), module)
     return _libraries.get(key) or _libraries.setdefault(key, Library(module))
+
+
+def left(deadline: float) -> float:
+    """Seconds until the deadline, and never so few that a healthy token could not answer."""
+    return max(deadline - time.monotonic(), LEAST_SECONDS)

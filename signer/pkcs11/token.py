@@ -14,7 +14,7 @@ from signer.errors import N_, ConfigError
 from signer.pkcs11.guard import Guard, Stalled
 from signer.pkcs11.hsm import read_pin
 from signer.pkcs11.lease import translated
-from signer.pkcs11.library import CKR_OK, Library, library_of
+from signer.pkcs11.library import CKR_OK, Library, left, library_of
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ def has_token(module: Path, label: str) -> bool:
     def look(guard: Guard, deadline: float) -> bool:
         library.make_ready(guard, deadline)
         try:
-            guard.call(lambda: library.token(label), deadline - time.monotonic())
+            guard.call(lambda: library.token(label), left(deadline))
         except pkcs11.NoSuchToken:
             return False
         return True
@@ -126,9 +126,7 @@ def create_token(module: Path, label: str, so_pin: str, user_pin: str) -> None:
 
     def create(guard: Guard, deadline: float) -> None:
         library.make_ready(guard, deadline, afresh=True)  # a fresh library shows the free slot
-        guard.call(
-            lambda: _initialise(library, label, so_pin, user_pin), deadline - time.monotonic()
-        )
+        guard.call(lambda: _initialise(library, label, so_pin, user_pin), left(deadline))
         library.distrust(library.generation)  # SoftHSM renumbers its slots at the next start
 
     _administered(library, create)
