@@ -22,7 +22,9 @@ _CHUNK = 500  # bound variables per statement stay far below SQLite's 32,766
 NO_SUCH = N_("Không có chứng thư nào mang số hiệu %(serial)s.")
 _REVOKED_ALREADY = N_("Chứng thư %(serial)s đã bị thu hồi từ trước.")
 _SUSPENDED_ALREADY = N_("Chứng thư %(serial)s đang tạm dừng rồi.")
-_NOT_SUSPENDED = N_("Chứng thư %(serial)s không ở trạng thái tạm dừng nên không khôi phục được.")
+_NOT_SUSPENDED = N_(
+    "Chứng thư %(serial)s không ở trạng thái tạm dừng nên không có gì để cho dùng lại."
+)
 _NAMED_TWICE = N_("Chứng thư %(serial)s được nêu hai lần trong cùng một lệnh.")
 _IN_THE_FUTURE = N_("Thời điểm khóa bị lộ không được muộn hơn hiện tại.")
 
