@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from signer.accounts import Permission
+from signer.issuance.kinds import IN_ANOTHER_REQUEST, NO_EMAIL, NO_LONGER_AT_WORK, SUSPENDED
 from signer.services import services
 from signer.web.access import actor, permission
 from signer.web.labels import unit_options
@@ -13,6 +14,8 @@ from signer.web.people import find_unit
 blueprint = Blueprint("expiring", __name__)
 
 PAGE_SIZE = 50
+_NO_REQUEST_HELPS = frozenset({NO_LONGER_AT_WORK, NO_EMAIL, SUSPENDED, IN_ANOTHER_REQUEST})
+"""Reasons against a renewal that are reasons against a new key and a change as well."""
 
 
 @blueprint.get("/expiring")
@@ -40,4 +43,5 @@ def index() -> ResponseReturnValue:
             _("Tất cả đơn vị của tôi"),
         ),
         page=page,
+        askable={line.person_id for line in page.items if line.why_not not in _NO_REQUEST_HELPS},
     )

@@ -95,7 +95,7 @@ def test_a_pasted_list_says_who_is_refused_and_why(
     pasted = f"1\t{people[0].code}\tAi đó\n{people[1].email}\n{lacking.code}\nAI-DO\n{foreign.code}"
     fields = {"person_codes": pasted, "act": "suspend", "ground_suspend": "suspended_from_duty"}
     seen = huong.post(PREVIEW, fields | PAPER, form_at=CHOOSE).text
-    assert "2 người được thực hiện" in seen
+    assert "Tạm dừng chứng thư của 2 người" in seen
     assert "3 người được để lại" in seen
     assert "không có chứng thư chữ ký số nào còn hiệu lực" in seen
     assert foreign.full_name not in seen
