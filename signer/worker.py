@@ -7,13 +7,16 @@ from collections.abc import Callable
 import structlog
 from flask import Flask
 
+from signer.accounts import SYSTEM
 from signer.db import db
 from signer.errors import Unavailable
-from signer.services import services
+from signer.services import Services, services
 
 IDLE_SECONDS = 1.0
 CRL_SECONDS = 10.0
 """How soon at the latest a revocation is looked for and the list published anew."""
+SWEEP_SECONDS = 3600.0
+"""How often the roster is compared with the certificates (R27: drafts the same day)."""
 AWAY_SECONDS = 3.0
 
 _log = structlog.get_logger(__name__)
@@ -26,7 +29,8 @@ def work(app: Flask, stop: threading.Event, *, is_only_one: bool = False) -> Non
     of an installation takes up what its killed predecessor held without waiting for the lease.
     """
     resumed = False
-    crl_due = 0.0
+    crl_due = sweep_due = 0.0
+    roster: object = None
     while not stop.is_set():
         pause = IDLE_SECONDS
         try:
@@ -39,7 +43,12 @@ def work(app: Flask, stop: threading.Event, *, is_only_one: bool = False) -> Non
                     resumed = True
                 if time.monotonic() >= crl_due:
                     rooms.authority.refresh_crl()
+                    if (newest := _newest_roster(rooms)) != roster:
+                        roster, sweep_due = newest, 0.0
                     crl_due = time.monotonic() + CRL_SECONDS
+                if time.monotonic() >= sweep_due:
+                    sweep_due = time.monotonic() + SWEEP_SECONDS  # its fault must not stop jobs
+                    rooms.issuance.revoking.sweep()
                 rooms.jobs.run(rooms.job_handlers, stop=stop.is_set)
         except Unavailable as error:
             _log.warning("jobs wait", reason=error.sentence)
@@ -48,6 +57,11 @@ def work(app: Flask, stop: threading.Event, *, is_only_one: bool = False) -> Non
             _log.exception("a round of work failed")
             pause = AWAY_SECONDS
         stop.wait(pause)
+
+
+def _newest_roster(rooms: Services) -> object:
+    """Changes when a roster was applied: leavers get their drafts within seconds (R27)."""
+    return [(found.id, found.applied_at) for found in rooms.inventory.imports(SYSTEM, limit=1)]
 
 
 def start_thread(app: Flask) -> Callable[[], None]:

@@ -196,10 +196,13 @@ class Certifying:
             ],
         )
 
-    def settle(self) -> None:
-        """No certificate of the CA waits for its key, even if the job was cancelled meanwhile."""
+    def settle(self, item_ids: Collection[int] | None = None) -> dict[int, SignerError]:
+        """No certificate of these items (of any) waits for its key; those who came too late.
+
+        Also when the job was cancelled meanwhile.
+        """
         intent = literal(INTENT) + cast(SigningKey.id, String)
-        rows = db.session.execute(
+        statement = (
             select(SigningKey.id, Certificate.id, Certificate.serial_hex)
             .join(Certificate, Certificate.intent == intent)
             .where(
@@ -207,8 +210,12 @@ class Certifying:
                 SigningKey.certificate_id.is_(None),
                 Certificate.state == CertificateState.ISSUED,
             )
-        ).all()
-        self._settle({key_id: (number, serial_hex) for key_id, number, serial_hex in rows})
+        )
+        if item_ids is not None:
+            statement = statement.where(SigningKey.request_item_id.in_(item_ids))
+        rows = db.session.execute(statement).all()
+        late = self._settle({key_id: (number, serial) for key_id, number, serial in rows})
+        return dict.fromkeys(late, Conflict(ENDED_MEANWHILE))
 
 
 def _ended_before(certificate_ids: Sequence[int]) -> dict[int, str | None]:

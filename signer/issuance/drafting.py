@@ -285,7 +285,9 @@ def finding_of(
     if moved_to is not None:
         return Finding(act=Act.CHANGE, cause="unit", ground=Ground.CHANGED_BODY, found=moved_to)
     if row.email and row.email.lower() != row.subject_email.lower():
-        return Finding(act=Act.CHANGE, cause="email", ground=Ground.CHANGED_EMAIL, found=row.email)
+        return Finding(
+            act=Act.CHANGE, cause="email", ground=Ground.CHANGED_EMAIL, found=row.email.lower()
+        )
     return None
 
 

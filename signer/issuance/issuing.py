@@ -23,6 +23,7 @@ from signer.issuance.expiring import Expiring
 from signer.issuance.holdings import COUNTING, Holding, holding_rows, newest
 from signer.issuance.kinds import (
     COVERED,
+    FINAL,
     NO_LONGER_AT_WORK,
     NOTHING_COUNTS,
     SUSPENDED,
@@ -215,7 +216,7 @@ class Issuing:
         What an earlier try left is finished first: nobody is refused for what it did.
         """
         people = {item.applicant.id for item in items.values()}
-        self._reissuing.settle(items.keys())
+        failures = self._certifying.settle(items.keys()) | self._reissuing.settle(items.keys())
         self._superseding.end("system", people)
         wanted = {
             item_id: item for item_id, item in self._items(list(items)).items() if item.is_open
@@ -226,7 +227,6 @@ class Issuing:
             for fact in self._expiring.facts_of(list(holdings.values()))
         }
         begun = set(wanted) - set(self._certifying.without_key(wanted))
-        failures: dict[int, SignerError] = {}
         for item_id, item in wanted.items():
             sentence = why_not_reissue(item.kind, facts[item.applicant.id], self._settings)
             if sentence is not None and not (item_id in begun and sentence == NOTHING_COUNTS):
@@ -268,16 +268,18 @@ class Issuing:
             )
         )
 
-    def _note_failures(self, failures: dict[int, SignerError]) -> None:
+    def _note_failures(self, failures: Mapping[int, SignerError]) -> None:
+        """Items keep the reason; those that no retry can help make room for another request."""
         if not failures:
             return
         with transaction():
             for item_id, error in failures.items():
                 note = canonical_json({"sentence": error.sentence, "values": error.values})
+                is_over = error.sentence in FINAL
                 db.session.execute(
                     update(RequestItem)
                     .where(RequestItem.id == item_id, RequestItem.state == "open")
-                    .values(error=note)
+                    .values(error=note, state="closed" if is_over else "open")
                 )
 
 

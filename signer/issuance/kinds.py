@@ -50,6 +50,26 @@ COVERED = N_("Đã có chứng thư chữ ký số còn hiệu lực.")
 NOTHING_COUNTS = N_("Không có chứng thư nào còn hiệu lực; hãy lập đề nghị cấp mới.")
 ENDED_MEANWHILE = N_("Chứng thư của người này đã bị thu hồi hoặc tạm dừng trong khi cấp.")
 SUSPENDED = N_("Chứng thư chữ ký số đang tạm dừng; hãy cho dùng lại hoặc thu hồi trước.")
+_KEY_LOCKED = N_("Khóa ký đang bị khóa; hãy lập đề nghị cấp lại khóa.")
+_NOTHING_CHANGED = N_("Thông tin trên chứng thư vẫn đúng.")
+_CHANGED = N_("Thông tin trên chứng thư không còn đúng; hãy lập đề nghị thay đổi thông tin.")
+_TOO_EARLY = N_("Chưa đến kỳ gia hạn.")
+_TOO_LATE = N_("Đã quá hạn đề nghị gia hạn; hãy lập đề nghị cấp lại khóa.")
+_TOO_OFTEN = N_("Khóa này đã được gia hạn đủ số lần cho phép; hãy lập đề nghị cấp lại khóa.")
+
+FINAL = frozenset(
+    {
+        COVERED,
+        NOTHING_COUNTS,
+        _KEY_LOCKED,
+        _NOTHING_CHANGED,
+        _CHANGED,
+        _TOO_EARLY,
+        _TOO_LATE,
+        _TOO_OFTEN,
+    }
+)
+"""Refusals that a retry of the same request cannot help; another request can."""
 
 
 def why_not_reissue(kind: RequestKind, facts: Reissue, settings: Settings) -> str | None:
@@ -66,15 +86,15 @@ def why_not_reissue(kind: RequestKind, facts: Reissue, settings: Settings) -> st
     if kind is RequestKind.REKEY:
         return None
     if holding.key_state in ("locked", "retired"):
-        return N_("Khóa ký đang bị khóa; hãy lập đề nghị cấp lại khóa.")
+        return _KEY_LOCKED
     if kind is RequestKind.CHANGE:
-        return None if facts.has_changed else N_("Thông tin trên chứng thư vẫn đúng.")
+        return None if facts.has_changed else _NOTHING_CHANGED
     if facts.has_changed:
-        return N_("Thông tin trên chứng thư không còn đúng; hãy lập đề nghị thay đổi thông tin.")
+        return _CHANGED
     if facts.days_left > max(settings.expiry_alert_days):
-        return N_("Chưa đến kỳ gia hạn.")
+        return _TOO_EARLY
     if facts.days_left < settings.renewal_min_days_left:
-        return N_("Đã quá hạn đề nghị gia hạn; hãy lập đề nghị cấp lại khóa.")
+        return _TOO_LATE
     if facts.renewals >= settings.renewals_allowed:
-        return N_("Khóa này đã được gia hạn đủ số lần cho phép; hãy lập đề nghị cấp lại khóa.")
+        return _TOO_OFTEN
     return None

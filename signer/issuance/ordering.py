@@ -201,11 +201,14 @@ def is_at_once(rule: GroundRule | None, people: int) -> bool:
 
 
 def rule_of(act: Act, ground: Ground | None) -> GroundRule | None:
-    """The rule of the ground; `Invalid` when the act does not go on it (R25)."""
+    """The rule of the ground; `Invalid` when the act does not go on it (R25).
+
+    A change is no order: it is asked for with a request.
+    """
     if act is Act.RELEASE:
         return None
     rule = GROUNDS[ground] if ground is not None else None
-    if rule is None or rule not in grounds_for(act):
+    if act is Act.CHANGE or rule is None or rule not in grounds_for(act):
         raise Invalid(N_("Hãy chọn một căn cứ pháp lý áp dụng được cho việc này."), field="ground")
     return rule
 

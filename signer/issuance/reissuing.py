@@ -7,7 +7,7 @@ compare-and-set. A person whose certificate was ended meanwhile gets none: it is
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, String, bindparam, cast, literal, select, update
+from sqlalchemy import Row, Select, String, bindparam, cast, literal, select, update
 from sqlalchemy.orm import aliased
 
 from signer.audit import Audit, Happening
@@ -28,6 +28,8 @@ EXTENSION_PROFILE = "personal-extension"
 """At most three years (Decree 68/2024, article 9)."""
 _INTENT = "request-item-"
 _KEYS = Base.metadata.tables[SigningKey.__tablename__]
+
+_MADE, _BEFORE = aliased(Certificate), aliased(Certificate)
 
 _DONE = {RequestKind.RENEW: "person.renewed", RequestKind.CHANGE: "person.changed"}
 
@@ -67,8 +69,12 @@ class Reissuing:
 
     def settle(self, item_ids: Collection[int] | None = None) -> dict[int, SignerError]:
         """No certificate of these items (of any item) waits for its key; who came too late."""
+        if not db.session.execute(_unsettled(item_ids)).first():
+            return {}
         with transaction():
-            rows = self._unsettled(item_ids)
+            # The one before must not be ended between this look and the commit.
+            locked = _unsettled(item_ids).with_for_update(of=(SigningKey, _BEFORE))
+            rows = db.session.execute(locked).all()
             fit = [row for row in rows if _is_fit(row)]
             late = [row for row in rows if not _is_fit(row)]
             if fit:
@@ -83,36 +89,6 @@ class Reissuing:
                 )
         self._superseding.end_orphans([(row.serial_hex, row.reason) for row in late], "system")
         return {row.item_id: Conflict(ENDED_MEANWHILE) for row in late}
-
-    def _unsettled(self, item_ids: Collection[int] | None) -> Sequence[Row[*tuple[Any, ...]]]:
-        """Issued certificates whose key still has the one before, all of them under lock."""
-        made, before = aliased(Certificate), aliased(Certificate)
-        statement = (
-            select(
-                RequestItem.id.label("item_id"),
-                CertificateRequest.kind,
-                Person.code,
-                SigningKey.id.label("key_id"),
-                SigningKey.state.label("key_state"),
-                made.id.label("certificate_id"),
-                made.serial_hex,
-                before.id.label("before_id"),
-                before.state.label("before_state"),
-                before.revocation_reason.label("reason"),
-            )
-            .join(made, made.intent == literal(_INTENT) + cast(RequestItem.id, String))
-            .join(before, before.id == made.predecessor_id)
-            .join(SigningKey, SigningKey.certificate_id == before.id)
-            .join(CertificateRequest, CertificateRequest.id == RequestItem.request_id)
-            .join(Person, Person.id == RequestItem.person_id)
-            .where(made.state == CertificateState.ISSUED)
-            .order_by(SigningKey.id)
-            # The one before must not be ended between this look and the commit.
-            .with_for_update(of=(SigningKey, before))
-        )
-        if item_ids is not None:
-            statement = statement.where(RequestItem.id.in_(item_ids))
-        return db.session.execute(statement).all()
 
     def _move(self, rows: Sequence[Row[*tuple[Any, ...]]]) -> None:
         """Keys go to their new certificates, items are issued, in the open transaction."""
@@ -142,6 +118,32 @@ class Reissuing:
                 for row in rows
             ],
         )
+
+
+def _unsettled(item_ids: Collection[int] | None) -> Select[*tuple[Any, ...]]:
+    """Issued certificates whose key still has the one before."""
+    statement = (
+        select(
+            RequestItem.id.label("item_id"),
+            CertificateRequest.kind,
+            Person.code,
+            SigningKey.id.label("key_id"),
+            SigningKey.state.label("key_state"),
+            _MADE.id.label("certificate_id"),
+            _MADE.serial_hex,
+            _BEFORE.id.label("before_id"),
+            _BEFORE.state.label("before_state"),
+            _BEFORE.revocation_reason.label("reason"),
+        )
+        .join(_MADE, _MADE.intent == literal(_INTENT) + cast(RequestItem.id, String))
+        .join(_BEFORE, _BEFORE.id == _MADE.predecessor_id)
+        .join(SigningKey, SigningKey.certificate_id == _BEFORE.id)
+        .join(CertificateRequest, CertificateRequest.id == RequestItem.request_id)
+        .join(Person, Person.id == RequestItem.person_id)
+        .where(_MADE.state == CertificateState.ISSUED)
+        .order_by(SigningKey.id)
+    )
+    return statement if item_ids is None else statement.where(RequestItem.id.in_(item_ids))
 
 
 def _order(item_id: int, kind: RequestKind, holding: Holding, subjects: Subjects) -> IssueOrder:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import Subquery, and_, case, exists, func, or_, select
+from sqlalchemy.orm import aliased
 
 from signer.accounts import Actor, Permission, in_subtree
 from signer.ca.models import Certificate
@@ -107,9 +108,12 @@ class Reports:
 
 def _covered(at: datetime) -> Subquery:
     """SQL: each person who held a valid certificate at the instant, once (requirement R15)."""
+    newest = aliased(Certificate)
     return (
         select(SigningKey.person_id)
-        .join(Certificate, Certificate.id == SigningKey.certificate_id)
+        .join(newest, newest.id == SigningKey.certificate_id)
+        # A renewed or changed key had earlier certificates, and past days were theirs.
+        .join(Certificate, Certificate.spki_sha256 == newest.spki_sha256)
         .where(
             Certificate.issued_at <= at,
             Certificate.not_after >= at,
@@ -126,9 +130,11 @@ def _pending(at: datetime) -> Subquery:
     A rejection ends the wait when it is decided, an issue when the certificate is there. A
     request that was taken back is left out of past days too: it keeps no date of its own.
     """
+    newest = aliased(Certificate)
     issued = (
         select(SigningKey.id)
-        .join(Certificate, Certificate.id == SigningKey.certificate_id)
+        .join(newest, newest.id == SigningKey.certificate_id)
+        .join(Certificate, Certificate.spki_sha256 == newest.spki_sha256)
         .where(SigningKey.request_item_id == RequestItem.id, Certificate.issued_at <= at)
     )
     return (
@@ -139,7 +145,12 @@ def _pending(at: datetime) -> Subquery:
             CertificateRequest.requested_at <= at,
             or_(
                 RequestItem.state == "open",
-                and_(RequestItem.state == "issued", ~exists(issued)),
+                and_(
+                    RequestItem.state == "issued",
+                    # A renewal or a change is for a key that an earlier item is named by.
+                    CertificateRequest.kind.in_(("issue", "rekey")),
+                    ~exists(issued),
+                ),
                 and_(
                     RequestItem.state == "closed",
                     Decision.outcome == "rejected",

@@ -17,6 +17,7 @@ from signer.issuance.states import SigningState
 from signer.services import Services
 from tests.databases import both_databases
 from tests.factories import City
+from tests.issuance.cutting import is_cut_off
 
 PIN = "2468-lotus"
 
@@ -37,56 +38,40 @@ def _state(services: Services, person: Person) -> SigningState:
     return services.issuance.states_of([person.id])[person.id].state
 
 
-def _cut_off_before_the_revocation(services: Services, person: Person) -> str:
-    """What a replacement leaves that was killed just before its last commit; the old serial."""
-    services.issuance.allow_reactivation(SYSTEM, person.code)
-    serial = db.session.scalar(select(Certificate.serial_hex).where(Certificate.state == "revoked"))
-    assert serial is not None
-    with transaction():
-        db.session.execute(
-            update(Certificate)
-            .where(Certificate.serial_hex == serial)
-            .values(state="issued", revoked_at=None, revocation_reason=None)
-        )
-    return serial
-
-
-def _cut_off_before_the_certificate(services: Services, person: Person) -> None:
-    """What is left when the new key is stored and the HSM goes away."""
-    _cut_off_before_the_revocation(services, person)
-    with transaction():
-        db.session.execute(
-            update(SigningKey)
-            .where(SigningKey.state == "ready")
-            .values(state="new", certificate_id=None)
-        )
-
-
 def _states_of_certificates() -> list[str]:
     db.session.rollback()
     return sorted(db.session.scalars(select(Certificate.state)))
 
 
-def test_the_next_start_revokes_what_a_killed_replacement_left(
-    services: Services, locked: Person
+_COMMITS = range(1, 5)
+"""After the key, the bytes to be signed, the certificate, the settling; then the revocation."""
+
+
+@pytest.mark.parametrize("commits", _COMMITS)
+def test_the_next_start_finishes_what_was_cut_off(
+    services: Services, locked: Person, commits: int
 ) -> None:
     """The person can be looked at meanwhile, and the old certificate does not stay valid."""
-    _cut_off_before_the_revocation(services, locked)
+    assert is_cut_off(lambda: services.issuance.allow_reactivation(SYSTEM, locked.code), commits)
+    assert _state(services, locked) in (SigningState.LOCKED, SigningState.READY)
+    assert services.issuance.issuing.resume() > 0
     assert _state(services, locked) is SigningState.READY
-    assert services.issuance.issuing.resume() == 1
     assert _states_of_certificates() == ["issued", "revoked"]
     assert services.issuance.issuing.resume() == 0
 
 
-def test_the_clerk_may_ask_again_after_a_fault(services: Services, locked: Person) -> None:
+@pytest.mark.parametrize("commits", _COMMITS)
+def test_the_clerk_may_ask_again_after_a_fault(
+    services: Services, locked: Person, commits: int
+) -> None:
     """No restart is needed: the same act goes on where it stopped, and then is over."""
-    _cut_off_before_the_certificate(services, locked)
-    assert _state(services, locked) is SigningState.LOCKED
+    assert is_cut_off(lambda: services.issuance.allow_reactivation(SYSTEM, locked.code), commits)
     services.issuance.allow_reactivation(SYSTEM, locked.code)
     assert _state(services, locked) is SigningState.READY
     assert _states_of_certificates() == ["issued", "revoked"]
     with pytest.raises(Conflict):
         services.issuance.allow_reactivation(SYSTEM, locked.code)
+    assert services.issuance.issuing.resume() == 0
 
 
 @both_databases
