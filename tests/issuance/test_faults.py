@@ -11,16 +11,21 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from flask import Flask
 from sqlalchemy import func, select
 
 from signer.accounts import Role
+from signer.ca.invariants import one_instant
 from signer.ca.models import Certificate, CertificateBytes
+from signer.cli.ledger import check_ledger
 from signer.config import Settings
 from signer.db import db
-from signer.errors import Unavailable
+from signer.errors import Conflict, Unavailable
 from signer.issuance.models import SigningKey
 from signer.services import Services
 from signer.worker import start_thread
+from tests.at_once import all_at_once
+from tests.databases import both_databases
 from tests.factories import WARD, City
 
 _WORKER = """
@@ -137,6 +142,36 @@ def _end_leases(job_id: int) -> None:
             .where(JobItem.job_id == job_id, JobItem.state == "leased")
             .values(leased_until=datetime(2000, 1, 1, tzinfo=UTC))
         )
+
+
+@pytest.mark.slow
+@both_databases
+def test_fifty_parallel_requests_for_one_person(app: Flask, services: Services, city: City) -> None:
+    """All file, decide and issue at once: one request is made, one certificate, one key."""
+    (person,) = city.people(1)
+    code, person_id = person.code, person.id
+    clerk, head = city.actor("hr", Role.HR), city.actor("head", Role.APPROVER)
+
+    def ask(_place: int) -> object:
+        made = services.issuance.create(clerk, person_codes=[code], reason="Lần đầu")
+        if made.id is not None:
+            services.issuance.approve(head, made.id)
+        services.jobs.run(services.job_handlers)
+        return made.persons
+
+    outcomes = all_at_once(app, ask)
+    assert {o for o in outcomes if isinstance(o, int)} <= {0, 1}
+    assert outcomes.count(1) == 1, outcomes
+    refused = [o for o in outcomes if not isinstance(o, int)]
+    assert all(isinstance(o, Conflict | Unavailable) for o in refused), refused
+    services.jobs.release_leases()
+    services.jobs.run(services.job_handlers)
+    db.session.rollback()
+    assert db.session.scalars(select(Certificate.state)).all() == ["issued"]
+    assert db.session.scalars(select(SigningKey.state)).all() == ["ready"]
+    assert services.issuance.states_of([person_id])[person_id].state == "ready"
+    with one_instant():
+        assert list(check_ledger(services)) == []
 
 
 def test_the_queue_waits_while_the_token_is_gone(

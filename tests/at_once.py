@@ -1,0 +1,34 @@
+"""Fifty threads that ask for the same thing in the same moment."""
+
+import threading
+from collections.abc import Callable
+
+from flask import Flask
+
+from signer.db import db
+from signer.errors import SignerError
+
+ASKERS = 50
+
+
+def all_at_once(app: Flask, ask: Callable[[int], object]) -> list[object]:
+    """What each of fifty threads got, an error included."""
+    outcomes: list[object] = [None] * ASKERS
+    start = threading.Barrier(ASKERS, timeout=30)
+
+    def run(place: int) -> None:
+        with app.app_context():
+            start.wait()
+            try:
+                outcomes[place] = ask(place)
+            except SignerError as error:
+                outcomes[place] = error
+            finally:
+                db.session.remove()
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(ASKERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
