@@ -231,8 +231,27 @@ def generate_ca_key(hsm: Hsm, label: str, algorithm: str = "p256") -> CaPrivateK
         raise Conflict(N_("HSM đã có khóa tên “%(label)s”."), label=label)
     seconds = _RSA_GENERATION_SECONDS if algorithm.startswith("rsa") else None
     make = _maker(algorithm)
-    hsm.run_once(lambda session: make(session, label), seconds)
+    hsm.run_once(lambda session: make_whole(session, label, make), seconds)
     return private_key_of(hsm, label)
+
+
+def make_whole(session: Session, label: str, make: Callable[[Session, str], Any]) -> None:
+    """What `make` generates has its label on the token only once it is finished.
+
+    SoftHSM writes a key attribute by attribute, so a process killed meanwhile leaves halves. They
+    bear another name, and are cleared away the next time. `Conflict` when the label is taken.
+    """
+    for kind in (ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY):
+        if list(session.get_objects({Attribute.CLASS: kind, Attribute.LABEL: label})):
+            raise Conflict(N_("HSM đã có khóa tên “%(label)s”."), label=label)
+    unfinished = f"{label}.unfinished"
+    public_half = {Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.LABEL: label}
+    for template in ({Attribute.LABEL: unfinished}, public_half):
+        for left in list(session.get_objects(template)):
+            left.destroy()  # never used: whoever signs or wraps looks for the label
+    made = make(session, unfinished)
+    for key in made if isinstance(made, tuple) else (made,):
+        key[Attribute.LABEL] = label  # a pair's private half last: from then on it is there
 
 
 def ensure_ca_key(hsm: Hsm, label: str, algorithm: str = "p256") -> CaPrivateKey:

@@ -18,7 +18,7 @@ from signer.errors import N_, Invalid, NotFound, SignerError
 from signer.pkcs11.dialect import Dialect, dialect_of
 from signer.pkcs11.guard import Session
 from signer.pkcs11.hsm import Hsm
-from signer.pkcs11.keys import SessionEcKey, ec_point, ecdsa_digest, sign_ecdsa
+from signer.pkcs11.keys import SessionEcKey, ec_point, ecdsa_digest, make_whole, sign_ecdsa
 
 KEK_LABEL = "signer-kek"
 HMAC_LABEL = "signer-pin-hmac"
@@ -50,22 +50,22 @@ class Vault:
     def prepare(self) -> None:
         """The token holds the key-encryption key and the PIN-hardening key; safe to repeat."""
 
-        def make_kek(session: Session) -> Any:
+        def make_kek(session: Session, label: str) -> Any:
             return session.generate_key(
                 KeyType.AES,
                 256,
-                label=KEK_LABEL,
+                label=label,
                 store=True,
                 capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP,
                 template=dialect_of(session.token).kek,
             )
 
-        def make_hmac_key(session: Session) -> Any:
+        def make_hmac_key(session: Session, label: str) -> Any:
             dialect = dialect_of(session.token)
             return session.generate_key(
                 KeyType.GENERIC_SECRET,
                 256,
-                label=HMAC_LABEL,
+                label=label,
                 store=True,
                 capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
                 mechanism=dialect.hmac_key,
@@ -74,7 +74,7 @@ class Vault:
 
         for label, make in ((KEK_LABEL, make_kek), (HMAC_LABEL, make_hmac_key)):
             if not self._has(label):
-                self._hsm.run_once(make)
+                self._hsm.run_once(partial(make_whole, label=label, make=make))
 
     def generate(self) -> WrappedKey:
         """One new personal key, which exists nowhere but in what is returned."""

@@ -23,7 +23,7 @@ from pkcs11 import Attribute
 
 from signer.cli.ceremony import EMBEDDED, hold_ceremony, read_ceremony
 from signer.config import Settings
-from signer.pkcs11 import Hsm, keys
+from signer.pkcs11 import Hsm, keys, vault
 
 AT = datetime(2026, 3, 2, 3, 4, 5, tzinfo=UTC)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -152,8 +152,8 @@ def _watched(home: Path, number: int) -> Countdown:
 
     sys.addaudithook(watch)
     for owner, name in (
-        (keys, "_parts"),  # between a key that is finished and its name
-        (keys, "make_once"),
+        (keys, "make_whole"),
+        (vault, "make_whole"),
         (keys.HsmEcPrivateKey, "sign"),
     ):
         setattr(owner, name, _from_both_sides(getattr(owner, name), point))
