@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -18,9 +19,11 @@ from signer.ca.authority import CertificateStatus
 from signer.ca.certificate import key_identifier
 from signer.ca.hierarchy import is_running_out, issuer_key_identifier, spki
 from signer.ca.outputs import Output, alone, sha256
-from signer.errors import N_, Conflict
+from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.pkcs11.keys import ensure_ca_key, private_key_of
 from signer.services import Services
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +62,19 @@ def renew_role_signers(rooms: Services) -> list[Path]:
     """No role's certificate runs out; returns the files written. Meant to be called every round.
 
     Costs two small files and two rows while nothing is due, and touches no HSM then. A role that
-    has no certificate yet is left to set-up or a ceremony.
+    has no certificate yet is left to set-up or a ceremony, one that must not have another is
+    logged. `Unavailable` when the HSM is away.
     """
-    due = [w for w in USUAL if _file(rooms, w.role).exists() and not _is_fresh(rooms, w.role)]
-    if not due:
-        return []
-    with alone(rooms.settings.pki):
-        return _certified(rooms, due)
+    written = []
+    for wish in USUAL:
+        if not _file(rooms, wish.role).exists() or _is_fresh(rooms, wish.role):
+            continue
+        try:
+            with alone(rooms.settings.pki):
+                written += _certified(rooms, [wish])
+        except (Conflict, Invalid, NotFound) as error:
+            _log.error("a role's certificate is not renewed", role=wish.role, reason=str(error))
+    return written
 
 
 def _certified(rooms: Services, wishes: Sequence[RoleWish]) -> list[Path]:

@@ -165,6 +165,15 @@ def test_a_successor_is_cross_certified(place: Installation) -> None:
     require_accepted(pki, "root-g2.pem", "issuing-g2.pem", "root-g1-by-g2.pem")
     require_accepted(pki, "root.pem", "issuing-g2.pem", untrusted="root-g2-by-g1.pem")
     require_accepted(pki, "root-g2.pem", "issuing.pem", untrusted="root-g1-by-g2.pem")
+    published = place.settings.published / "pki"
+    (access,) = (
+        place.certificate("issuing-g2.pem")
+        .extensions.get_extension_for_class(x509.AuthorityInformationAccess)
+        .value
+    )
+    issuer = published / Path(access.access_location.value).name
+    assert x509.load_der_x509_certificate(issuer.read_bytes()) == place.certificate("root-g2.pem")
+    assert (published / "root-g2.crl").read_bytes() == place.files()["root-g2.crl"]
     cross = place.certificate("root-g1-by-g2.pem")
     assert cross.subject == place.certificate("root.pem").subject
     assert cross.public_key() == place.certificate("root.pem").public_key()

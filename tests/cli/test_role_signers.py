@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import func, select
 
 from signer.ca import Certificate, RevocationReason
-from signer.ca.lint import pkilint_findings
 from signer.ca.outputs import Output
+from signer.ca.pkilinter import pkilint_findings
 from signer.cli.ceremony import EMBEDDED, Outcome, hold_ceremony, read_ceremony
 from signer.db import db
 from signer.errors import ConfigError, Conflict
@@ -109,8 +109,7 @@ def test_a_key_whose_certificate_was_revoked_gets_no_other(
     services.authority.revoke(serial, RevocationReason.KEY_COMPROMISE, "system")
     with pytest.raises(Conflict, match="thu hồi"):
         ensure_role_signers(services)
-    with pytest.raises(Conflict, match="thu hồi"):
-        renew_role_signers(services)
+    assert renew_role_signers(services) == []  # a worker's round goes on
 
 
 def test_a_new_label_is_a_new_key_and_certificate(

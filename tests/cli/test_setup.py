@@ -89,6 +89,36 @@ def test_openssl_accepts_the_ca(empty_home: tuple[Path, str]) -> None:
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def test_ocsp_signer_and_tsa_are_certified(empty_home: tuple[Path, str]) -> None:
+    """One command makes them too: their certificates come from the ledger, after the database."""
+    pki = empty_home[0] / "pki"
+    for role, purpose in (("ocsp", "ocsphelper"), ("tsa", "timestampsign")):
+        command = ["openssl", "verify", "-x509_strict", "-purpose", purpose]
+        command += ["-CAfile", pki / "root.pem", "-untrusted", pki / "issuing.pem"]
+        verified = subprocess.run(
+            [*command, pki / f"{role}.pem"], capture_output=True, text=True, check=False
+        )
+        assert verified.returncode == 0, verified.stderr
+    assert "tsa.pem" in (pki / "ceremony.transcript.txt").read_text(encoding="utf-8")
+
+
+def test_a_ceremony_of_ones_own_is_held_instead(tmp_path: Path) -> None:
+    """SIGNER_HOME/ceremony.yaml takes the place of the embedded file, here with RSA keys."""
+    home = tmp_path / "home"
+    home.mkdir()
+    own = (PROJECT / "certs" / "ceremony-rsa.yaml").read_text(encoding="utf-8")
+    own = own.replace("algorithm: rsa4096", "algorithm: rsa3072")  # seconds less to make
+    (home / "ceremony.yaml").write_text(own, encoding="utf-8")
+    set_up(home, "--empty")
+    looked = signer(home, "doctor", "--json")
+    assert looked.returncode == 0, looked.stdout
+    command = ["openssl", "x509", "-noout", "-text", "-nameopt", "utf8"]
+    command += ["-in", home / "pki" / "tsa.pem"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "CN=Máy cấp dấu thời gian nội bộ R1" in text.replace(" = ", "=")
+    assert "Public-Key: (3072 bit)" in text
+
+
 def test_reset_moves_the_old_state_aside(tmp_path: Path) -> None:
     """--reset begins anew and loses nothing: the old folder lies beside the new one."""
     home = tmp_path / "home"

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from signer.ca.outputs import Output, alone
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from signer.ca.outputs import Output, alone, sha256
+from signer.ca.published import PublishedFiles
 from signer.cli.ceremony import transcript
 from signer.cli.ceremony.holding import Done, Holding, Outcome, crl_is_due
 from signer.cli.ceremony.plan import Ceremony, CrlStep, RoleStep, Step
@@ -87,10 +91,28 @@ def hold_ceremony(
                 tell(step, None)
                 done.append(holding.take(step))
                 tell(step, done[-1])
+            _publish(settings, ceremony)
             entered = transcript.enter(settings.pki, ceremony, done, tokens, at)
         finally:
             tokens.close()
     return Held(done=tuple(done), transcript=entered)
+
+
+def _publish(settings: Settings, ceremony: Ceremony) -> None:
+    """Certificates and lists of CAs lie where the addresses in certificates below them lead."""
+    contents: dict[str, bytes] = {}
+    for step in ceremony.steps:
+        there = Output(settings.pki / step.output).content()
+        if there is None or isinstance(step, RoleStep):
+            continue
+        if isinstance(step, CrlStep):
+            contents[step.output] = there
+        else:  # RFC 5280 section 4.2.2.1: DER
+            certificate = x509.load_pem_x509_certificate(there)
+            name = f"{Path(step.output).stem}.cer"
+            contents[name] = certificate.public_bytes(Encoding.DER)
+    hashes = {name: sha256(content) for name, content in contents.items()}
+    PublishedFiles(settings.published / "pki").update(lambda: hashes, contents.__getitem__)
 
 
 def look_at_ceremony(settings: Settings, at: datetime, ceremony: Ceremony) -> list[Done]:
