@@ -9,6 +9,7 @@ from signer.accounts import Role
 from signer.inventory.models import Person
 from signer.issuance.kinds import RequestKind
 from tests.conftest import StandingClock
+from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
 from tests.web.visitor import Visitor
 
@@ -34,6 +35,7 @@ def huong(app: Flask, city: City, people: list[Person]) -> Visitor:
     return Visitor(app).log_in(city.account("huong", Role.HR))
 
 
+@both_databases
 def test_the_tabs_count_and_list_what_runs_out(people: list[Person], huong: Visitor) -> None:
     """The widest list first, the soonest at the top; a narrower one leaves the others out."""
     wide = huong.get("/expiring").text

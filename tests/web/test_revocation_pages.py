@@ -1,20 +1,22 @@
 """What an HR officer does with certificates that must end, rest or come back."""
 
 import json
-from collections.abc import Sequence
 
 import pytest
 from flask import Flask
 
 from signer.accounts import Role
-from signer.db import db, release, transaction
+from signer.ca.crl import RevocationReason
+from signer.db import release
 from signer.inventory.models import Person
 from signer.inventory.states import PersonState
 from signer.issuance.grounds import Act, grounds_for
 from signer.issuance.states import SigningState
+from signer.services import services
 from signer.web.pasted import names_in
+from tests.databases import both_databases
 from tests.factories import OTHER_WARD, City
-from tests.web.visitor import Visitor
+from tests.web.visitor import Visitor, set_person
 
 CHOOSE = "/revocations"
 PREVIEW = "/revocations/preview"
@@ -86,6 +88,7 @@ def test_one_person_is_revoked_after_a_preview_and_a_tick(
     assert person.full_name in huong.get("/revocations/history").text
 
 
+@both_databases
 def test_a_pasted_list_says_who_is_refused_and_why(
     city: City, people: list[Person], huong: Visitor
 ) -> None:
@@ -221,6 +224,26 @@ def test_many_people_are_a_job_that_the_officer_steers(
     assert {_state(person) for person in many} == {SigningState.REVOKED}
 
 
+def test_a_job_names_whom_it_could_not_do(city: City, huong: Visitor) -> None:
+    """Somebody whose certificate was revoked before the worker came: the person and the reason."""
+    many = city.people(21)
+    city.issue(many)
+    codes = "\n".join(person.code for person in many)
+    for person in many:
+        huong.post(f"/people/{person.code}/block", {}, form_at=CHOOSE)
+    job = huong.post(CHOOSE, {"person_codes": codes, "act": "release"}, form_at=CHOOSE).location
+    first = services().issuance.states_of([many[0].id])[many[0].id]
+    services().authority.revoke(
+        int(first.serial_hex or "", 16), RevocationReason.KEY_COMPROMISE, "system"
+    )
+    services().jobs.run(services().job_handlers)
+    shown = huong.get(job).text
+    assert "Chưa thành công: 1." in shown
+    assert many[0].full_name in shown
+    assert "đã bị thu hồi trước khi" in shown
+    assert many[1].code not in shown
+
+
 def test_the_people_list_leads_to_the_form(people: list[Person], huong: Visitor) -> None:
     """Ticked people are listed by name on the form."""
     listed = huong.get("/people").text
@@ -231,11 +254,12 @@ def test_the_people_list_leads_to_the_form(people: list[Person], huong: Visitor)
     assert all(person.full_name in form for person in people)
 
 
+@both_databases
 def test_what_the_roster_asks_is_carried_out(
     city: City, people: list[Person], huong: Visitor
 ) -> None:
     """The badge counts, the cause is told in words, the form is filled in, the draft is over."""
-    _set(people[0], state=PersonState.RETIRED)
+    set_person(people[0], state=PersonState.RETIRED)
     city.services.issuance.revoking.sweep()
     assert _badge(huong) == "1"
     listed = huong.get("/drafts").text
@@ -258,7 +282,7 @@ def test_a_changed_address_leads_to_a_request_for_a_change(
     city: City, people: list[Person], huong: Visitor
 ) -> None:
     """The request says what it is for; the certificate stays until the new one is there."""
-    _set(people[1], email="moi@hanoi.gov.vn")
+    set_person(people[1], email="moi@hanoi.gov.vn")
     city.services.issuance.revoking.sweep()
     listed = huong.get("/drafts").text
     assert "moi@hanoi.gov.vn" in listed
@@ -278,7 +302,7 @@ def test_a_draft_is_passed_over_with_a_reason(
     city: City, people: list[Person], huong: Visitor
 ) -> None:
     """Without a reason the form comes back; with one the draft is gone and stays gone."""
-    _set(people[0], state=PersonState.RETIRED)
+    set_person(people[0], state=PersonState.RETIRED)
     revoking = city.services.issuance.revoking
     revoking.sweep()
     draft = huong.get("/drafts").text.split('name="draft" value="')[1].split('"')[0]
@@ -304,7 +328,7 @@ def test_pressing_without_a_choice_says_so(huong: Visitor, way: str) -> None:
 
 def test_another_ward_sees_and_does_nothing(app: Flask, city: City, people: list[Person]) -> None:
     """Neither the drafts nor the acts, and an order for foreign people is refused."""
-    _set(people[0], state=PersonState.RETIRED)
+    set_person(people[0], state=PersonState.RETIRED)
     city.services.issuance.revoking.sweep()
     xa = Visitor(app).log_in(city.account("xa", Role.HR, OTHER_WARD))
     assert people[0].full_name not in xa.get("/drafts").text
@@ -346,35 +370,18 @@ def test_the_order_is_in_the_persons_record(people: list[Person], huong: Visitor
     order = {"person_codes": people[0].code, "act": "suspend", "ground": "device_lost"} | PAPER
     huong.post(CHOOSE, order, form_at=CHOOSE)
     release()
-    (event,) = _events(huong, people[0])
-    assert json.loads(event)["ground"] == "device_lost"
-    assert json.loads(event)["document"] == "125/QĐ-UBND"
-
-
-def _events(visitor: Visitor, person: Person) -> Sequence[str]:
-    audit = visitor.client.application.extensions["signer"].audit
-    events = audit.events(subject=f"person:{person.code}", limit=20)
-    return [event.details for event in events if event.action == "revocation.ordered"]
+    events = services().audit.events(subject=f"person:{people[0].code}", limit=20)
+    (details,) = (json.loads(e.details) for e in events if e.action == "revocation.ordered")
+    assert details["ground"] == "device_lost"
+    assert details["document"] == "125/QĐ-UBND"
 
 
 def _state(person: Person) -> SigningState:
     release()
-    house = db.session.get_one(Person, person.id)
-    from signer.services import services
-
-    return services().issuance.states_of([house.id])[house.id].state
+    return services().issuance.states_of([person.id])[person.id].state
 
 
 def _badge(visitor: Visitor) -> str | None:
     page = visitor.get("/help").text
     entry = page.split('href="/drafts"')[1].split("</li>")[0]
     return entry.split('count-badge">')[1].split("<")[0] if "count-badge" in entry else None
-
-
-def _set(person: Person, **values: object) -> None:
-    """What a roster import would write."""
-    release()
-    with transaction():
-        row = db.session.get_one(Person, person.id)
-        for name, value in values.items():
-            setattr(row, name, value)

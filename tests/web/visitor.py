@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from signer.accounts import SYSTEM, Role
+from signer.db import db, release, transaction
 from signer.inventory.models import Person
 from tests.factories import WARD, City
 
@@ -75,3 +76,12 @@ def account_of(city: City, person: Person, role: Role = Role.SIGNER) -> tuple[st
     assert made.account_id is not None
     city.services.inventory.link_account(SYSTEM, person.id, made.account_id)
     return account
+
+
+def set_person(person: Person, **values: object) -> None:
+    """The person is as a roster import would have written it."""
+    release()
+    with transaction():
+        row = db.session.get_one(Person, person.id)
+        for name, value in values.items():
+            setattr(row, name, value)
