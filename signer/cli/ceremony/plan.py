@@ -10,7 +10,6 @@ from pathlib import Path
 
 from signer.ca.hierarchy import RevokedCa
 from signer.ca.hierarchy_lint import strength_of
-from signer.ca.profiles import KEY_ALGORITHMS
 from signer.ca.schemes import SCHEMES, USUAL
 from signer.errors import N_, SignerError
 
@@ -178,7 +177,7 @@ def require_sense(ceremony: Ceremony) -> None:
     _require_tokens(ceremony)
     names: dict[str, Step | KnownCa] = dict(ceremony.known)
     outputs = {known.certificate for known in ceremony.known.values()} | {ceremony.transcript}
-    keys: dict[tuple[str, str], str] = {}
+    keys: set[tuple[str, str]] = set()
     for index, step in enumerate(ceremony.steps):
         here: Place = ("steps", index)
         if step.output in outputs:
@@ -278,21 +277,15 @@ def _require_nested(step: CaStep | CrossStep, maker: CaStep, here: Place) -> Non
 
 
 def _require_key(
-    ceremony: Ceremony, key: KeyPlace, keys: dict[tuple[str, str], str], here: Place
+    ceremony: Ceremony, key: KeyPlace, keys: set[tuple[str, str]], here: Place
 ) -> None:
     if key.token not in ceremony.tokens:
         raise Nonsense((*here, "token"), _NO_TOKEN, name=key.token)
-    if key.algorithm not in KEY_ALGORITHMS:
-        raise Nonsense(
-            (*here, "key", "algorithm"),
-            N_("Khóa phải là một trong: %(allowed)s; loại khác yếu hoặc không dùng được."),
-            allowed=", ".join(KEY_ALGORITHMS),
-        )
     place = (key.token, key.label)
     taken = {(known.key.token, known.key.label) for known in ceremony.known.values()}
     if place in keys or place in taken:
         raise Nonsense((*here, "key", "label"), N_("Nhãn khóa này đã dùng trên cùng token."))
-    keys[place] = key.algorithm
+    keys.add(place)
 
 
 def _require_apart(ceremony: Ceremony, step: CaStep, here: Place) -> None:

@@ -20,7 +20,7 @@ REQUIRED, _WRONG = N_("Mục này còn thiếu."), N_("Giá trị không hợp l
 _TEXT, _NUMBER, _LIST = N_("Phải là chữ."), N_("Phải là số nguyên."), N_("Phải là danh sách.")
 _DAY, _INSTANT = N_("Phải là ngày, như 2026-11-23."), N_("Phải là thời điểm, như 2026-11-23T09:00.")
 _TABLE, _UNKNOWN = N_("Phải là các mục “tên: giá trị”."), N_("Không có mục nào tên như vậy.")
-_EMPTY = N_("Mục này không được để trống.")
+_EMPTY = N_("Mục này không được để trống hoặc quá dài.")
 _OUT_OF_RANGE = N_("Số này nằm ngoài khoảng cho phép.")
 _FILE_NAME = N_(
     "Phải là một tên tệp trong thư mục chứng thư: chữ thường, số và gạch nối, đuôi .pem hoặc .crl."
