@@ -10,13 +10,15 @@ from flask import Flask
 from signer.accounts import SYSTEM
 from signer.db import db
 from signer.errors import Unavailable
+from signer.role_signers import renew_role_signers
 from signer.services import Services, services
 
 IDLE_SECONDS = 1.0
 CRL_SECONDS = 10.0
 """How soon at the latest a revocation is looked for and the list published anew."""
 SWEEP_SECONDS = 3600.0
-"""How often the roster is compared with the certificates (R27: drafts the same day)."""
+"""How often the roster is compared with the certificates (R27: drafts the same day), and the
+certificates of OCSP signer and TSA are looked at."""
 AWAY_SECONDS = 3.0
 
 _log = structlog.get_logger(__name__)
@@ -49,6 +51,7 @@ def work(app: Flask, stop: threading.Event, *, is_only_one: bool = False) -> Non
                 if time.monotonic() >= sweep_due:
                     sweep_due = time.monotonic() + SWEEP_SECONDS  # its fault must not stop jobs
                     rooms.issuance.revoking.sweep()
+                    renew_role_signers(rooms)
                 rooms.jobs.run(rooms.job_handlers, stop=stop.is_set)
         except Unavailable as error:
             _log.warning("jobs wait", reason=error.sentence)

@@ -1,5 +1,6 @@
 """OCSP signer and TSA: the ledger's certificates, made once, renewed before they run out."""
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from flask import Flask
 from sqlalchemy import func, select
 
 from signer.ca import Certificate, RevocationReason
@@ -18,6 +20,7 @@ from signer.errors import ConfigError, Conflict
 from signer.pkcs11 import private_key_of
 from signer.role_signers import ensure_role_signers, renew_role_signers
 from signer.services import Services
+from signer.worker import start_thread
 from tests.ca.factory import openssl
 from tests.conftest import StandingClock
 from tests.databases import both_databases
@@ -77,6 +80,20 @@ def test_they_are_renewed_with_a_third_of_their_life_left(
     assert new.not_valid_after_utc > old.not_valid_after_utc
     assert renew_role_signers(services) == []
     assert in_ledger() == 3
+
+
+def test_a_worker_renews_them(
+    app: Flask, services: Services, clock: StandingClock, role_signers: list[Path]
+) -> None:
+    """Nobody has to think of it."""
+    old = certificate(services, "ocsp").serial_number
+    clock.move(timedelta(days=250))
+    end = start_thread(app)
+    deadline = time.monotonic() + 60
+    while certificate(services, "ocsp").serial_number == old:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    end()
 
 
 def test_a_renewal_that_was_cut_is_finished_not_repeated(
