@@ -11,11 +11,12 @@ from typing import Any
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DDL, DateTime, Engine, FromClause, MetaData, String, event, text, update
 from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
-from signer.errors import N_, Conflict
+from signer.errors import N_, Conflict, Unavailable
 
 
 class Base(DeclarativeBase):
@@ -37,6 +38,9 @@ db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 
 LOST_RACE = N_("Việc này vừa được người khác xử lý; hãy tải lại trang để xem kết quả.")
 
+_NOT_STORED = N_(
+    "Cơ sở dữ liệu lúc này không ghi được (hết chỗ trên đĩa hoặc mất kết nối); hãy thử lại sau."
+)
 _depth: ContextVar[bool] = ContextVar("in_transaction", default=False)
 
 
@@ -81,7 +85,8 @@ def transaction() -> Iterator[None]:
 
     The only commit of the code base. It does not nest, and no HSM, time-stamp, file or network
     call may happen inside it. On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so
-    that two writers wait for each other instead of failing half-way.
+    that two writers wait for each other instead of failing half-way. `Unavailable` when the
+    database takes nothing now: a full disk, a lost connection, another writer for too long.
     """
     if _depth.get():
         raise RuntimeError("transaction() does not nest")
@@ -92,6 +97,9 @@ def transaction() -> Iterator[None]:
         session.connection(execution_options={"immediate": True})
         yield
         session.commit()
+    except OperationalError as error:
+        session.rollback()
+        raise Unavailable(_NOT_STORED) from error
     except BaseException:
         session.rollback()
         raise

@@ -6,7 +6,7 @@ of every TBS that the HSM signed is on the disk before anything else happens.
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -81,17 +81,17 @@ ACTS: dict[str, Callable[[Services, dict[str, Any]], None]] = {
 
 def log_signatures(log: Path) -> None:
     """Whatever the CA signs from now on is in the log first."""
-    really_sign = issuing.sign_tbs
+    really_sign = issuing.sign_many_tbs
 
-    def sign_tbs(key: Any, tbs_der: bytes, *others: Any) -> bytes:
-        signed = really_sign(key, tbs_der, *others)
+    def sign_many_tbs(key: Any, tbs_ders: Sequence[bytes], *others: Any) -> list[bytes]:
+        signed = really_sign(key, tbs_ders, *others)
         with log.open("a") as stream:
-            stream.write(hashlib.sha256(tbs_der).hexdigest() + "\n")
+            stream.writelines(hashlib.sha256(tbs_der).hexdigest() + "\n" for tbs_der in tbs_ders)
             stream.flush()
             os.fsync(stream.fileno())
         return signed
 
-    issuing.sign_tbs = sign_tbs
+    issuing.sign_many_tbs = sign_many_tbs
 
 
 def live(plan: dict[str, Any], point: KillPoint) -> None:

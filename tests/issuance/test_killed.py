@@ -354,7 +354,7 @@ def test_a_long_order(house: House, services: Services, city: City) -> None:
         clerk,
         act=Act.REVOKE,
         person_codes=[person.code for person in people],
-        ground=Ground.BODY_DISSOLVED,
+        ground=Ground.RETIRED,
         document_ref="12/QĐ-UBND",
     )
     assert ordered.job_id is not None, ordered
