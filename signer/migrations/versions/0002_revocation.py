@@ -141,6 +141,16 @@ def upgrade() -> None:
             batch_op.f("ix_certificate_predecessor_id"), ["predecessor_id"], unique=False
         )
         batch_op.create_index("ix_certificate_shard_state", ["shard", "state"], unique=False)
+        batch_op.create_index(
+            "ix_certificate_listed",
+            [
+                *("state", "shard", "serial_hex", "revoked_at", "reserved_at"),
+                *("revocation_reason", "invalid_since"),
+            ],
+            unique=False,
+            sqlite_where=sa.text("state IN ('suspended', 'revoked', 'abandoned')"),
+            postgresql_where=sa.text("state IN ('suspended', 'revoked', 'abandoned')"),
+        )
         batch_op.create_foreign_key(
             batch_op.f("fk_certificate_predecessor_id"), "certificate", ["predecessor_id"], ["id"]
         )
@@ -181,6 +191,7 @@ def downgrade() -> None:
     with op.batch_alter_table("certificate", schema=None) as batch_op:
         _set_checks(batch_op, "certificate", _STATES_BEFORE)
         batch_op.drop_constraint(batch_op.f("fk_certificate_predecessor_id"), type_="foreignkey")
+        batch_op.drop_index("ix_certificate_listed")
         batch_op.drop_index("ix_certificate_shard_state")
         batch_op.drop_index(batch_op.f("ix_certificate_predecessor_id"))
         batch_op.drop_column("invalid_since")
