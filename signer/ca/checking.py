@@ -7,7 +7,7 @@ issuance/checking.py; what must hold stands in invariants.py.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,13 @@ _STATES = {  # event -> (states it may happen in, the state it leads to); None: 
     "certificate.suspend": (("issued",), "suspended"),
     "certificate.release": (("suspended",), "issued"),
     "certificate.revoke": (("issued", "suspended"), "revoked"),
+}
+_STATE_NAMES: Mapping[str, str] = {
+    CertificateState.RESERVED: N_("chờ ký"),
+    CertificateState.ISSUED: N_("đã cấp"),
+    CertificateState.SUSPENDED: N_("tạm dừng"),
+    CertificateState.REVOKED: N_("đã thu hồi"),
+    CertificateState.ABANDONED: N_("đã bỏ dở"),
 }
 _CERTIFICATES = select(
     Certificate.id,
@@ -213,7 +220,7 @@ def _check_bytes(row: AnyRow, authorities: Sequence[x509.Certificate]) -> Iterat
             Rule.ONE_TBS,
             row.serial_hex,
             N_("Chứng thư %(serial)s có trạng thái “%(state)s” không hợp với nội dung đã lưu."),
-            state=row.state,
+            state=_state(row.state),
         )
         return
     try:
@@ -256,7 +263,7 @@ def _check_facts(row: AnyRow, certificate: x509.Certificate) -> Iterator[Finding
                 Rule.FACTS,
                 row.serial_hex,
                 N_("Sổ ghi sai %(fact)s của chứng thư %(serial)s: %(noted)s thay vì %(inside)s."),
-                fact=SignerError(name),  # worded in the reader's language
+                fact=_in_the_readers_language(name),
                 noted=str(noted),
                 inside=str(inside),
             )
@@ -289,8 +296,8 @@ def _check_history(row: AnyRow, events: Sequence[AnyRow]) -> Iterator[Finding]:
             Rule.FINAL if is_final else Rule.HISTORY,
             row.serial_hex,
             N_("Theo nhật ký, chứng thư %(serial)s ở trạng thái “%(told)s”; sổ ghi “%(state)s”."),
-            told=told or CertificateState.RESERVED.value,
-            state=row.state,
+            told=_state(told or CertificateState.RESERVED),
+            state=_state(row.state),
         )
     elif told in ("revoked", "suspended") and not _is_revoked_as(events[-1], row):
         yield _broken(
@@ -352,6 +359,15 @@ def _shard(certificate: x509.Certificate) -> int | None:
     names = points[0].full_name or ()
     stem = Path(urlsplit(str(names[0].value)).path).stem if names else ""
     return int(stem) if stem.isdigit() else None
+
+
+def _state(state: str) -> SignerError:
+    return _in_the_readers_language(_STATE_NAMES[state])
+
+
+def _in_the_readers_language(words: str) -> SignerError:
+    """The words as a value of a sentence: `worded` translates a value that is an error."""
+    return SignerError(words)
 
 
 def _broken(rule: Rule, serial: str, sentence: str, **values: object) -> Finding:

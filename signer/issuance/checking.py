@@ -65,7 +65,7 @@ def check_keys(
                     yield _key(
                         row,
                         Rule.SEALED,
-                        N_("Khóa ký số %(id)d (%(state)s) vẫn còn một bản ngoài bao niêm phong."),
+                        N_("Khóa ký số %(id)d vẫn còn một bản ngoài bao niêm phong."),
                     )
             elif row.wrapped is None:
                 yield _key(row, Rule.WRAPPED, N_("Khóa ký số %(id)d không còn bản nào."))
@@ -172,6 +172,4 @@ def _unwraps(vault: Vault, row: AnyRow) -> Finding | None:
 
 
 def _key(row: AnyRow, rule: Rule, sentence: str) -> Finding:
-    return Finding(
-        rule=rule, row=f"key:{row.id}", sentence=sentence, values={"id": row.id, "state": row.state}
-    )
+    return Finding(rule=rule, row=f"key:{row.id}", sentence=sentence, values={"id": row.id})

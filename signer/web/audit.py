@@ -43,6 +43,7 @@ ACTION_NAMES = {
     "certificate.suspend": N_("Tạm dừng chứng thư"),
     "certificate.release": N_("Cho dùng lại chứng thư"),
     "certificate.abandon": N_("Bỏ số hiệu chứng thư dở dang"),
+    "ledger.checked": N_("Kiểm tra sổ chứng thư"),
     "revocation.drafted": N_("Nêu việc cần xử lý về chứng thư"),
     "revocation.ordered": N_("Ra lệnh thu hồi, tạm dừng hoặc cho dùng lại"),
     "revocation.dismissed": N_("Bỏ qua việc cần xử lý về chứng thư"),
