@@ -8,11 +8,13 @@ from signer.api.accounts import accounts
 from signer.api.coverage import coverage
 from signer.api.documents import documents
 from signer.api.dossiers import dossiers
+from signer.api.expiring import expiring
 from signer.api.jobs import jobs
 from signer.api.me import me
 from signer.api.operations import make_api
 from signer.api.people import people
 from signer.api.requests import requests
+from signer.api.revocations import revocations
 from signer.api.rosters import rosters
 from signer.api.sessions import sessions
 from signer.api.units import units
@@ -25,6 +27,8 @@ GROUPS = (
     people,
     rosters,
     requests,
+    expiring,
+    revocations,
     jobs,
     dossiers,
     documents,

@@ -8,6 +8,7 @@ from signer.accounts import Permission
 from signer.api.access import actor, needs
 from signer.api.operations import Operations, Schema
 from signer.api.wording import Said
+from signer.issuance.ordering import REVOKE_JOB_KIND
 from signer.jobs import Failure, Progress
 from signer.services import services
 
@@ -57,25 +58,19 @@ def list_failures(job_id: int) -> list[Failure]:
     return services().jobs.failures(job_id)
 
 
-@jobs.post(
-    "/jobs/<id:job_id>/pause", access=needs(Permission.CERTIFICATE_ISSUE), answer=JobAnswer()
-)
+@jobs.post("/jobs/<id:job_id>/pause", access=needs(Permission.JOB_VIEW), answer=JobAnswer())
 def pause_job(job_id: int) -> Progress:
     """Begin no further items; those under way are finished."""
     return _steer(job_id, services().jobs.pause)
 
 
-@jobs.post(
-    "/jobs/<id:job_id>/resume", access=needs(Permission.CERTIFICATE_ISSUE), answer=JobAnswer()
-)
+@jobs.post("/jobs/<id:job_id>/resume", access=needs(Permission.JOB_VIEW), answer=JobAnswer())
 def resume_job(job_id: int) -> Progress:
     """Let a paused job go on."""
     return _steer(job_id, services().jobs.resume)
 
 
-@jobs.post(
-    "/jobs/<id:job_id>/cancel", access=needs(Permission.CERTIFICATE_ISSUE), answer=JobAnswer()
-)
+@jobs.post("/jobs/<id:job_id>/cancel", access=needs(Permission.JOB_VIEW), answer=JobAnswer())
 def cancel_job(job_id: int) -> Progress:
     """End the job; what is done stays done."""
     services().issuance.cancel_job(actor(), job_id)
@@ -84,7 +79,7 @@ def cancel_job(job_id: int) -> Progress:
 
 @jobs.post(
     "/jobs/<id:job_id>/retry-failed",
-    access=needs(Permission.CERTIFICATE_ISSUE),
+    access=needs(Permission.JOB_VIEW),
     answer=JobAnswer(),
 )
 def retry_failed_items(job_id: int) -> Progress:
@@ -93,7 +88,10 @@ def retry_failed_items(job_id: int) -> Progress:
 
 
 def _steer(job_id: int, act: Callable[[int, str], object]) -> Progress:
-    _require(Permission.CERTIFICATE_ISSUE, job_id)
+    """Whoever may do what the job does may steer it."""
+    is_order = services().jobs.job_of(job_id).kind == REVOKE_JOB_KIND
+    permission = Permission.CERTIFICATE_REVOKE if is_order else Permission.CERTIFICATE_ISSUE
+    _require(permission, job_id)
     act(job_id, actor().name)
     return services().jobs.progress(job_id)
 

@@ -62,6 +62,8 @@ _SENTENCES: dict[int, str] = {
 _OTHER_TITLE = N_("Có lỗi xảy ra")
 _OTHER_SENTENCE = N_("Yêu cầu vừa gửi không thực hiện được.")
 
+_FIELD_NAMES = {"person_codes": "persons"}
+"""What the bodies call a field for which the services and the forms have another name."""
 _FIELD_SENTENCES: dict[str, str] = {  # marshmallow's own words, which come in English only
     "Missing data for required field.": N_("Trường này là bắt buộc."),
     "Field may not be null.": N_("Trường này không được để null."),
@@ -140,6 +142,7 @@ def of_signer_error(error: SignerError) -> Response:
         current_app.logger.error("unexpected %s: %s", type(error).__name__, error)
         return _problem(500, _SENTENCES[500], {})
     field = error.field if isinstance(error, Invalid) else None
+    field = _FIELD_NAMES.get(field or "", field)
     answer = _problem(status, error.sentence, error.values, field=field)
     if isinstance(error, Unavailable):
         answer.headers["Retry-After"] = str(error.retry_after_seconds)

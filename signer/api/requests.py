@@ -7,6 +7,7 @@ from signer.accounts import Permission
 from signer.api.access import actor, needs
 from signer.api.operations import LARGEST_ID, Operations, Schema
 from signer.api.wording import Said
+from signer.issuance.kinds import RequestKind
 from signer.issuance.views import CreatedRequest, RequestPerson, RequestView
 from signer.services import services
 
@@ -29,8 +30,20 @@ class RequestQuery(Schema):
 
 
 class RequestBody(Schema):
-    """Everybody who lacks a certificate in a unit's subtree, or named people; never both."""
+    """Everybody who lacks a certificate in a unit's subtree, or named people; never both.
 
+    Everything but a first issue is asked for named people, by code or official e-mail address.
+    """
+
+    kind = fields.Enum(
+        RequestKind,
+        by_value=True,
+        load_default=RequestKind.ISSUE,
+        metadata={
+            "description": "issue: a first certificate; renew: the same key for longer; change: "
+            "other data for the same key and end; rekey: a new key"
+        },
+    )
     reason = fields.String(required=True)
     unit = fields.String(allow_none=True)
     lacking = fields.Boolean(load_default=False)
@@ -71,6 +84,7 @@ class Request(Schema):
     """A request with its decision, if there is one."""
 
     id = fields.Integer(required=True)
+    kind = fields.String(required=True)
     state = fields.String(required=True)
     reason = fields.String(required=True)
     unit_code = fields.String(required=True)
@@ -111,7 +125,11 @@ class Approval(Schema):
     status=201,
 )
 def create_request(
-    reason: str, lacking: bool, persons: list[str], unit: str | None = None
+    reason: str,
+    kind: RequestKind,
+    lacking: bool,
+    persons: list[str],
+    unit: str | None = None,
 ) -> CreatedRequest | tuple[CreatedRequest, int]:
     """File a request.
 
@@ -119,7 +137,12 @@ def create_request(
     left, nothing is stored and the answer is 200 instead of 201.
     """
     made = services().issuance.create(
-        actor(), unit_code=unit, lacking=lacking, person_codes=persons, reason=reason
+        actor(),
+        unit_code=unit,
+        lacking=lacking,
+        person_codes=persons,
+        reason=reason,
+        kind=kind,
     )
     return made if made.id is not None else (made, 200)
 

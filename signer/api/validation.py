@@ -205,8 +205,13 @@ class ValidationApp:
                 self._keeper.start()
 
     def _keep(self) -> None:
-        """Stores signed answers and renews ageing ones, beside those who answer."""
+        """Recalls stored answers, stores new ones, renews ageing ones, beside those who answer."""
         responder = self._services.ocsp
+        try:
+            with self._context():
+                responder.recall()
+        except Exception:  # noqa: BLE001  # without it all is only slower
+            _log.exception("stored OCSP answers were not recalled")
         while True:
             is_last = self._stopping.is_set()
             if responder.wait_for_work(0 if is_last else _KEEP_SECONDS) or is_last:
