@@ -275,7 +275,9 @@ def test_what_the_roster_asks_is_carried_out(
     assert _state(people[0]) is SigningState.REVOKED
     assert _badge(huong) is None
     assert "Không có việc nào cần xử lý" in huong.get("/drafts").text
-    assert "Từ danh sách cán bộ: Nghỉ hưu" in huong.get("/revocations/history").text
+    record = huong.get("/revocations/history").text
+    assert "Từ danh sách cán bộ: Nghỉ hưu" in record
+    assert "Theo đơn" in record
 
 
 def test_a_changed_address_leads_to_a_request_for_a_change(
