@@ -33,19 +33,19 @@ _SERIAL = N_("Số hiệu chứng thư phải viết bằng số hệ mười s�
 
 
 class _Text(fields.String):
-    default_error_messages = {"required": REQUIRED, "null": _EMPTY, "invalid": _TEXT}  # noqa: RUF012  # marshmallow's own way
+    default_error_messages = {"required": REQUIRED, "null": _EMPTY, "invalid": _TEXT}  # noqa: RUF012  # marshmallow's
 
 
 class _Number(fields.Integer):
-    default_error_messages = {"required": REQUIRED, "null": _EMPTY, "invalid": _NUMBER}  # noqa: RUF012
+    default_error_messages = {"required": REQUIRED, "null": _EMPTY, "invalid": _NUMBER}  # noqa: RUF012  # marshmallow's
 
 
 class _Day(fields.Date):
-    default_error_messages = {"required": REQUIRED, "null": _EMPTY, "invalid": _DAY}  # noqa: RUF012
+    default_error_messages = {"required": REQUIRED, "null": _EMPTY, "invalid": _DAY}  # noqa: RUF012  # marshmallow's
 
 
 class _Instant(fields.AwareDateTime):
-    default_error_messages = {  # noqa: RUF012
+    default_error_messages = {  # noqa: RUF012  # marshmallow's
         "required": REQUIRED,
         "null": _EMPTY,
         "invalid": _INSTANT,
@@ -54,15 +54,15 @@ class _Instant(fields.AwareDateTime):
 
 
 class _List(fields.List[Any]):
-    default_error_messages = {"required": REQUIRED, "null": _EMPTY, "invalid": _LIST}  # noqa: RUF012
+    default_error_messages = {"required": REQUIRED, "null": _EMPTY, "invalid": _LIST}  # noqa: RUF012  # marshmallow's
 
 
 class _Part(fields.Nested):
-    default_error_messages = {"required": REQUIRED, "null": _EMPTY, "type": _TABLE}  # noqa: RUF012
+    default_error_messages = {"required": REQUIRED, "null": _EMPTY, "type": _TABLE}  # noqa: RUF012  # marshmallow's
 
 
 class _Shape(Schema):
-    error_messages = {"type": _TABLE, "unknown": _UNKNOWN}  # noqa: RUF012
+    error_messages = {"type": _TABLE, "unknown": _UNKNOWN}  # noqa: RUF012  # marshmallow's
 
     class Meta:
         unknown = RAISE
