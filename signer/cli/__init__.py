@@ -5,7 +5,7 @@ import sys
 import click
 
 from signer import __version__
-from signer.cli import accounts, issuing, ledger, people, server, signing
+from signer.cli import accounts, expiring, issuing, ledger, people, revoking, server, signing
 from signer.cli.console import Machine, _, sentence
 from signer.cli.setup import setup
 from signer.errors import SignerError
@@ -29,6 +29,11 @@ for _command in (
     accounts.account,
     issuing.request,
     issuing.issue,
+    expiring.expiring,
+    revoking.revoke,
+    revoking.suspend,
+    revoking.release,
+    revoking.draft,
     ledger.ledger,
     people.person,
     people.roster,

@@ -5,6 +5,7 @@ import click
 from signer.accounts import SYSTEM, Permission
 from signer.cli.console import _, progress, show_json, with_services
 from signer.errors import N_, Invalid
+from signer.issuance.kinds import KIND_NAMES, RequestKind
 from signer.services import Services
 
 STATES = {
@@ -14,13 +15,32 @@ STATES = {
     "cancelled": N_("Đã rút lại"),
 }
 
+KIND_REASONS = {
+    RequestKind.ISSUE: N_("Cấp chứng thư chữ ký số lần đầu"),
+    RequestKind.RENEW: N_("Chứng thư chữ ký số sắp hết hạn"),
+    RequestKind.CHANGE: N_("Thông tin trên chứng thư chữ ký số đã thay đổi"),
+    RequestKind.REKEY: N_("Cấp lại khóa và chứng thư chữ ký số"),
+}
+
 
 @click.group(help=_("Đề nghị cấp chứng thư chữ ký số."))
 def request() -> None:
     """Commands about requests."""
 
 
-@request.command(help=_("Lập một đề nghị cho những người chưa được cấp."))
+@request.command(
+    help=_(
+        "Lập một đề nghị: cấp mới cho những người chưa được cấp, hoặc gia hạn, thay đổi thông "
+        "tin, cấp lại khóa cho những người được nêu tên."
+    )
+)
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in RequestKind]),
+    default=RequestKind.ISSUE.value,
+    show_default=True,
+    help=_("Loại đề nghị: cấp mới, gia hạn, thay đổi thông tin, cấp lại khóa."),
+)
 @click.option("--unit", help=_("Mã đơn vị, gồm cả các đơn vị trực thuộc."))
 @click.option("--lacking", is_flag=True, help=_("Mọi người chưa được cấp của đơn vị."))
 @click.option("--person", "codes", multiple=True, help=_("Mã cán bộ; dùng được nhiều lần."))
@@ -31,6 +51,7 @@ def request() -> None:
 @with_services
 def create(
     services: Services,
+    kind: str,
     unit: str | None,
     lacking: bool,
     codes: tuple[str, ...],
@@ -49,7 +70,8 @@ def create(
         unit_code=unit,
         lacking=lacking,
         person_codes=(*codes, *more_codes),
-        reason=reason or _("Cấp chứng thư chữ ký số lần đầu"),
+        reason=reason or _(KIND_REASONS[RequestKind(kind)]),
+        kind=RequestKind(kind),
     )
     refused = [{"code": r.code, "name": r.name, "message": _(r.sentence)} for r in made.refused]
     if as_json:
@@ -109,6 +131,7 @@ def list_requests(services: Services, state: str | None, as_json: bool) -> None:
         rows = [
             {
                 "id": row.id,
+                "kind": row.kind,
                 "state": row.state,
                 "unit": row.unit_code,
                 "persons": row.persons,
@@ -121,7 +144,10 @@ def list_requests(services: Services, state: str | None, as_json: bool) -> None:
         show_json(rows)
         return
     for row in found:
-        click.echo(f"{row.id:>6} {row.persons:>6}  {_(STATES[row.state]):<16} {row.unit_name}")
+        kind = _(KIND_NAMES[RequestKind(row.kind)])
+        click.echo(
+            f"{row.id:>6} {row.persons:>6}  {kind:<20} {_(STATES[row.state]):<16} {row.unit_name}"
+        )
 
 
 @click.command(help=_("Cấp chứng thư cho các đề nghị đã duyệt."))
