@@ -61,11 +61,11 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
 
 def create_validation(
     settings: Settings, clock: Clock | None = None
-) -> tuple[ValidationApp, Callable[[], None]]:
+) -> tuple[ValidationApp, Callable[[], None], Callable[[], None]]:
     """The validation role alone: OCSP, time stamps, certificates and lists, and no other address.
 
-    Call what comes with it when no more is asked. Raises `ConfigError` as `create_app` does; needs
-    no secret key, for it knows nobody.
+    Call the second before the first question, in the process that serves, and the third after the
+    last. Raises `ConfigError` as `create_app` does; needs no secret key, for it knows nobody.
     """
     _log_without_values()
     app = _with_database(settings)
@@ -76,7 +76,7 @@ def create_validation(
         validation.stop()
         rooms.hsm.close()
 
-    return validation, end
+    return validation, validation.begin, end
 
 
 def build_services(settings: Settings, clock: Clock) -> Services:

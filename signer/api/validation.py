@@ -106,6 +106,7 @@ class ValidationApp:
         """Answers whatever is not answered here; None: nobody does."""
         self._readers = threading.BoundedSemaphore(READERS)
         self._keeper: threading.Thread | None = None
+        self._is_warm = False
         self._stopping = threading.Event()
         self._starting = threading.Lock()
         self._lists: dict[int | None, _Content] = {}
@@ -151,6 +152,13 @@ class ValidationApp:
             Route(rule=rule, methods=methods, access=access, view=view)
             for rule, methods, access, view in views
         )
+
+    def begin(self) -> None:
+        """What is stored is remembered before the first question comes; reads the database."""
+        with self._context():
+            self._services.ocsp.recall()
+        self._is_warm = True
+        self._start_keeper()
 
     def stop(self) -> None:
         """What waits to be stored is stored, and the thread that does so has ended."""
@@ -207,11 +215,12 @@ class ValidationApp:
     def _keep(self) -> None:
         """Recalls stored answers, stores new ones, renews ageing ones, beside those who answer."""
         responder = self._services.ocsp
-        try:
-            with self._context():
-                responder.recall()
-        except Exception:  # noqa: BLE001  # without it all is only slower
-            _log.exception("stored OCSP answers were not recalled")
+        if not self._is_warm:
+            try:
+                with self._context():
+                    responder.recall()
+            except Exception:  # noqa: BLE001  # without it all is only slower
+                _log.exception("stored OCSP answers were not recalled")
         while True:
             is_last = self._stopping.is_set()
             if responder.wait_for_work(0 if is_last else _KEEP_SECONDS) or is_last:

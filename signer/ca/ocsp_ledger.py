@@ -101,22 +101,32 @@ def known(serials: Collection[int]) -> dict[int, Known]:
     }
 
 
-def kept(certificate_id: int, cert_id: CertId) -> KeptAnswer | None:
-    """The answer that was stored for this certificate, asked for in this way."""
+def found(cert_id: CertId) -> tuple[Known, KeptAnswer | None] | None:
+    """The certificate's status and the answer stored for this CertID; None without a status."""
     row = db.session.execute(
-        select(OcspAnswer.der, OcspAnswer.this_update, OcspAnswer.next_update).where(
-            OcspAnswer.certificate_id == certificate_id, OcspAnswer.cert_id == cert_id.der
-        )
+        _ANSWERS.outerjoin(
+            OcspAnswer,
+            and_(OcspAnswer.certificate_id == Certificate.id, OcspAnswer.cert_id == cert_id.der),
+        ).where(Certificate.serial_hex == serial_hex(cert_id.serial))
     ).first()
-    if row is None:
+    if row is None or not (status := _status(row)).is_known:
         return None
-    return KeptAnswer(
-        certificate_id=certificate_id,
-        cert_id=cert_id.der,
-        der=row.der,
-        this_update=row.this_update,
-        next_update=row.next_update,
+    known = Known(certificate_id=row.id, status=status)
+    return known, None if row.der is None else _kept(row)
+
+
+def kept_before(certificate_id: int, limit: int) -> list[tuple[int, CertStatus, KeptAnswer]]:
+    """Stored answers, those about the newest certificates below this one first.
+
+    Each with its serial and what the ledger says of it now.
+    """
+    rows = db.session.execute(
+        _ANSWERS.join(OcspAnswer, OcspAnswer.certificate_id == Certificate.id)
+        .where(OcspAnswer.certificate_id < certificate_id)
+        .order_by(OcspAnswer.certificate_id.desc())
+        .limit(limit)
     )
+    return [(int(row.serial_hex, 16), _status(row), _kept(row)) for row in rows]
 
 
 def keep(answers: Sequence[tuple[KeptAnswer, CertStatus]]) -> int:
@@ -158,6 +168,21 @@ _STATES = select(
     Certificate.revocation_reason,
     Certificate.invalid_since,
 )
+
+
+_ANSWERS = _STATES.add_columns(
+    OcspAnswer.cert_id, OcspAnswer.der, OcspAnswer.this_update, OcspAnswer.next_update
+)
+
+
+def _kept(row: Any) -> KeptAnswer:  # a row of _ANSWERS
+    return KeptAnswer(
+        certificate_id=row.id,
+        cert_id=row.cert_id,
+        der=row.der,
+        this_update=row.this_update,
+        next_update=row.next_update,
+    )
 
 
 def _status(row: Any) -> CertStatus:  # a row of _STATES; SQLAlchemy's Row is invariant

@@ -35,6 +35,8 @@ _QUEUED = 20_000
 """Answers that wait to be stored; beyond it they are only remembered."""
 _STORED_TOGETHER = 500
 _RENEWED_TOGETHER = 100
+_RECALLED_TOGETHER = 1000
+_NEWER_THAN_ALL = 2**31 - 1  # the largest INTEGER of PostgreSQL
 _COLLECT_SECONDS = 0.2
 """How long answers are collected before they are stored in one commit."""
 _SIGNING_AT_ONCE = 4
@@ -167,16 +169,15 @@ class OcspResponder:
     def _single(self, cert_id: CertId) -> Answer:
         """The answer about one certificate, from the ledger's table or newly signed."""
         before = ocsp_ledger.newest_event()  # first this, then the state: see there
-        found = self._known([cert_id]).get(cert_id.serial)
-        if found is None:
-            release()
-            return self._for_this_caller(OcspRequest(cert_ids=(cert_id,), nonce=None))
-        kept = ocsp_ledger.kept(found.certificate_id, cert_id)
+        found = ocsp_ledger.found(cert_id) if self._is_ours(cert_id) else None
         release()
-        if kept is not None and self._still_says(kept, found.status):
+        if found is None:
+            return self._for_this_caller(OcspRequest(cert_ids=(cert_id,), nonce=None))
+        known, kept = found
+        if kept is not None and self._still_says(kept, known.status):
             answer = self._cacheable(kept)
             if (in_time := self._in_time(cert_id, answer)) is not None:
-                self._remember(cert_id, answer, before, self._signer)
+                self._remember(cert_id.serial, kept.cert_id, answer, before, self._signer)
                 return in_time
         return self._newly_signed(cert_id)
 
@@ -194,7 +195,7 @@ class OcspResponder:
             next_update=signed.next_update,
         )
         answer = self._cacheable(kept)
-        self._remember(cert_id, answer, signed.before, signed.signer)
+        self._remember(cert_id.serial, cert_id.der, answer, signed.before, signed.signer)
         self._unstored.append((kept, known.status))
         self._has_work.set()
         return answer
@@ -221,7 +222,10 @@ class OcspResponder:
                 return signed
 
     def _known(self, cert_ids: Sequence[CertId]) -> dict[int, Known]:
-        return ocsp_ledger.known({c.serial for c in cert_ids if c.issuer in self._issuer_ids})
+        return ocsp_ledger.known({c.serial for c in cert_ids if self._is_ours(c)})
+
+    def _is_ours(self, cert_id: CertId) -> bool:
+        return cert_id.issuer in self._issuer_ids and cert_id.serial > 0
 
     # Signing -----------------------------------------------------------------------------------
 
@@ -236,7 +240,7 @@ class OcspResponder:
             ocsp.single_response(
                 cert_id.der,
                 found[cert_id.serial].status
-                if cert_id.serial in found and cert_id.issuer in self._issuer_ids
+                if cert_id.serial in found and self._is_ours(cert_id)
                 else ocsp.UNKNOWN,
                 now,
                 next_update,
@@ -306,13 +310,13 @@ class OcspResponder:
         self.watch.look()
 
     def _remember(
-        self, cert_id: CertId, answer: Answer, before: int, signer: RoleSigner | None
+        self, serial: int, cert_id: bytes, answer: Answer, before: int, signer: RoleSigner | None
     ) -> None:
         """The answer, true when `before` was the newest event, unless more has been seen since."""
         with self._lock:
             if self.watch.seen > before or signer is not self._signer:
                 return
-            self._memory.setdefault(cert_id.serial, {})[cert_id.der] = answer
+            self._memory.setdefault(serial, {})[cert_id] = answer
             while len(self._memory) > self._limit:
                 self._memory.popitem(last=False)
 
@@ -332,6 +336,26 @@ class OcspResponder:
             return False
         time.sleep(_COLLECT_SECONDS)
         return True
+
+    def recall(self) -> int:
+        """What is stored is remembered, as far as there is room for it; how many answers.
+
+        A process that begins need not look up one by one what others signed before it.
+        """
+        self.look()
+        now, last, recalled = self._clock.now(), _NEWER_THAN_ALL, 0
+        while len(self._memory) < self._limit:
+            signer, before = self._signer, ocsp_ledger.newest_event()
+            page = ocsp_ledger.kept_before(last, min(_RECALLED_TOGETHER, self._limit))
+            release()
+            if not page:
+                break
+            for serial, status, kept in page:
+                if kept.this_update <= now < kept.next_update and self._still_says(kept, status):
+                    self._remember(serial, kept.cert_id, self._cacheable(kept), before, signer)
+                    recalled += 1
+            last = page[-1][2].certificate_id
+        return recalled
 
     def keep(self) -> int:
         """New answers are stored, ageing ones signed anew; how many were stored.

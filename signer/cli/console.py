@@ -85,8 +85,10 @@ class Machine:
     """What the composition root hands to the commands, which may not import it."""
 
     create_app: Callable[[Settings], Flask]
-    create_validation: Callable[[Settings], "tuple[WSGIApplication, Callable[[], None]]"]
-    """The validation role alone, and what to call when no more is asked of it."""
+    create_validation: Callable[
+        [Settings], "tuple[WSGIApplication, Callable[[], None], Callable[[], None]]"
+    ]
+    """The validation role alone; what to call before the first question and after the last."""
     work: Callable[[Flask, Event], None]
     """Works off jobs until the event is set."""
     start_worker: Callable[[Flask], Callable[[], None]]

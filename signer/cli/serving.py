@@ -64,8 +64,9 @@ def _embedded(machine: Machine, places: int) -> "WSGIApplication":
 
 
 def _validation(machine: Machine) -> "WSGIApplication":
-    app, end = machine.create_validation(settings_of_this_machine())
+    app, begin, end = machine.create_validation(settings_of_this_machine())
     _at_the_end(end)
+    begin()
     return app
 
 

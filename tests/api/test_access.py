@@ -16,12 +16,6 @@ PUBLIC = {
     "/api/docs/<path:name>",
     "/api/v1/sessions",
     "/api/v1/verify",
-    "/pki/root.pem",
-    "/pki/issuing.pem",
-    "/pki/root.cer",
-    "/pki/issuing.cer",
-    "/pki/root.crl",
-    "/pki/issuing.crl",
 }
 
 
@@ -30,7 +24,7 @@ def operations(app: Flask) -> list[tuple[str, str, Access | None]]:
     return [
         (method, rule.rule, access_of(app.view_functions[rule.endpoint]))
         for rule in app.url_map.iter_rules()
-        if rule.rule.startswith(("/api", "/pki"))
+        if rule.rule.startswith("/api")
         for method in rule.methods - {"OPTIONS", "HEAD"}
     ]
 

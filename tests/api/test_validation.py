@@ -77,7 +77,8 @@ def test_every_bare_route_names_its_access(app: Flask) -> None:
 
 def test_the_role_alone_has_no_other_address(settings: Settings, app: Flask) -> None:
     """No page, no API: everything else is a problem document, 404."""
-    alone, end = create_validation(settings)
+    alone, begin, end = create_validation(settings)
+    begin()
     client = Client(alone)
     for path in ("/", "/login", "/api/v1/people", "/pki", "/pki/", "/ocspx", "/tsa/", "/pki/x.pem"):
         problem_of(client.get(path), 404)
