@@ -100,7 +100,7 @@ def _relative_der(oid: x509.ObjectIdentifier, text: str) -> bytes:
     return der.tlv(der.SET, pair)
 
 
-def ca_name(*, country: str, organisation: str, common_name: str) -> x509.Name:
+def ca_name(*, country: str = "VN", organisation: str, common_name: str) -> x509.Name:
     """The name of a CA: C, O, CN."""
     return x509.Name(
         [

@@ -105,29 +105,27 @@ def test_no_secret_leaves_its_file(place: Installation) -> None:
 
 
 KEYS = [
-    ("p384", "p256", "", ""),
-    ("p256", "p256", "", ""),
-    ("rsa3072", "p256", "rsa-pss-sha256", "rsa-pss-sha256"),
-    ("rsa3072", "rsa3072", "rsa-pkcs1v15-sha256", ""),
+    ("p256", "p256", "ecdsa-sha256"),
+    ("rsa3072", "p256", "rsa-pss-sha256"),
     pytest.param(
-        *("rsa4096", "rsa4096", "rsa-pss-sha384", "rsa-pss-sha384"),
+        *("rsa3072", "rsa3072", ""),
+        marks=[pytest.mark.slow, pytest.mark.timeout(300)],
+    ),
+    pytest.param(
+        *("rsa4096", "rsa4096", "rsa-pss-sha384"),
         marks=[pytest.mark.slow, pytest.mark.timeout(300)],
     ),
 ]
 
 
-@pytest.mark.parametrize(("root", "issuing", "own", "below"), KEYS)
+@pytest.mark.parametrize(("root", "issuing", "signature"), KEYS)
 def test_every_kind_of_key_works(
-    place: Installation, root: str, issuing: str, own: str, below: str
+    place: Installation, root: str, issuing: str, signature: str
 ) -> None:
     """By file: the key of each CA, and how the root signs itself, the CA below it and its list."""
-    text = without_roles(embedded())
-    text = text.replace("algorithm: p256", f"algorithm: {issuing}")
-    text = text.replace("algorithm: p384", f"algorithm: {root}")
-    if own:
-        text = text.replace("common_name: CA gốc", f"signature: {own}\n    common_name: CA gốc")
-    if below:
-        text = text.replace("issuer: root", f"issuer: root\n    signature: {below}")
+    text = without_roles(embedded()).replace("algorithm: p256", f"algorithm: {issuing}")
+    how = f", signature: {signature}" if signature else ""
+    text = text.replace("algorithm: p384", f"algorithm: {root}{how}")
     place.hold(text)
     made = place.certificate("root.pem"), place.certificate("issuing.pem")
     for certificate, algorithm in zip(made, (root, issuing), strict=True):
@@ -138,12 +136,9 @@ def test_every_kind_of_key_works(
         else:
             assert isinstance(key, ec.EllipticCurvePublicKey)
             assert key.key_size == int(algorithm[1:])
-    if own:
-        assert scheme_of_tbs(made[0].tbs_certificate_bytes).name == own
-    if below:
-        crl = x509.load_der_x509_crl((place.settings.pki / "root.crl").read_bytes())
-        for tbs in (made[1].tbs_certificate_bytes, crl.tbs_certlist_bytes):
-            assert scheme_of_tbs(tbs).name == below
+    crl = x509.load_der_x509_crl((place.settings.pki / "root.crl").read_bytes())
+    for tbs in (*(one.tbs_certificate_bytes for one in made), crl.tbs_certlist_bytes):
+        assert scheme_of_tbs(tbs).name == (signature or "rsa-pkcs1v15-sha256")
     require_accepted(place.settings.pki, "root.pem", "issuing.pem")
     before = place.files()
     assert place.hold(text).made == []
@@ -251,9 +246,7 @@ OTHER_FACTS = [
     ("CA cấp chứng thư nội bộ G1", "CA cấp chứng thư nội bộ G9", "tên chủ thể"),
     ("validity_days: 3650", "validity_days: 3000", "thời hạn"),
     ("validity_days: 7300", "validity_days: 7000", "thời hạn"),
-    ("output: issuing.pem", "path_length: 1\n    output: issuing.pem", "độ dài đường dẫn"),
     ("algorithm: p384", "algorithm: p256", "khóa"),
-    ("title:", "organisation: Cơ quan khác\ntitle:", "tên chủ thể"),
 ]
 
 
@@ -364,8 +357,13 @@ NONSENSE = [
     ("    common_name: CA gốc nội bộ G1\n", "", "steps.1.common_name", "còn thiếu"),
     ("common_name: CA gốc nội bộ G1", f"common_name: {'x' * 65}", "steps.1.common_name", ""),
     ("common_name: CA gốc nội bộ G1", "common_name: CA 012345678912", "steps.1.common_name", ""),
-    (ROOT_KEY, f"{ROOT_KEY}\n    signature: rsa-pss-sha256", "steps.1.signature", "không ký"),
-    (ROOT_KEY, f"{ROOT_KEY}\n    signature: md5", "steps.1.signature", "cách ký"),
+    (
+        ROOT_KEY,
+        f"{ROOT_KEY[:-1]}, signature: rsa-pss-sha256}}",
+        "steps.1.key.signature",
+        "không ký",
+    ),
+    (ROOT_KEY, f"{ROOT_KEY[:-1]}, signature: md5}}", "steps.1.key.signature", "cách ký"),
     (ROOT_KEY, f"{ROOT_KEY}\n    pin: 1234", "steps.1.pin", "Không có mục"),
     ("{label: root-ca, algorithm: p384}", "{algorithm: p384}", "steps.1.key.label", "còn thiếu"),
     ("title:", "title: một\ntitle:", "title", "hai lần"),
@@ -438,6 +436,7 @@ def program(home: Path, *words: object) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_program_checks_makes_and_says_so(tmp_path: Path) -> None:
     """--check makes nothing; the first run a line for each step; the second changes nothing."""
     home = tmp_path / "its-own"

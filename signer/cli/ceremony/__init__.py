@@ -137,8 +137,10 @@ def ceremony_is_due(settings: Settings, at: datetime, ceremony: Ceremony) -> boo
             continue
         if there is None or output.intent() is not None:
             return True
-        if isinstance(step, CrlStep) and crl_is_due(there, at):
-            maker = ceremony.maker_of(step.issuer)
-            if ceremony.tokens[maker.key.token].pin_file.exists():
-                return True
+        if (
+            isinstance(step, CrlStep)
+            and crl_is_due(there, at)
+            and ceremony.token_of(ceremony.ca_of(step.issuer).key).pin_file.exists()
+        ):
+            return True
     return not transcript.is_entered(settings.pki, ceremony)

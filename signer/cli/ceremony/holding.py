@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -36,9 +36,16 @@ from signer.ca.hierarchy_lint import algorithm_of, require_clean_ca
 from signer.ca.names import ca_name
 from signer.ca.outputs import Output
 from signer.ca.schemes import SignatureScheme, scheme_for
-from signer.cli.ceremony.plan import CaStep, Ceremony, CrlStep, CrossStep, RoleStep, Step
+from signer.cli.ceremony.plan import (
+    CaStep,
+    Ceremony,
+    CrlStep,
+    CrossStep,
+    KnownCa,
+    RoleStep,
+    Step,
+)
 from signer.cli.ceremony.tokens import Tokens
-from signer.clock import HANOI
 from signer.config import Settings
 from signer.errors import N_, ConfigError, SignerError
 from signer.role_signers import RoleWish, make_role_signers
@@ -99,6 +106,7 @@ class Holding:
         elif isinstance(step, CrlStep):
             outcome = self._list(step)
         else:
+            assert isinstance(step, CaStep | CrossStep)
             outcome = self._certify(step)
         return Done(step=step, file=self._settings.pki / step.output, outcome=outcome)
 
@@ -141,15 +149,15 @@ class Holding:
 
     def _facts(self, step: CaStep | CrossStep, found: x509.Certificate | None) -> CaFacts:
         """What the file wants said; what it leaves open is as `found` has it, or decided now."""
-        not_before, not_after = self._validity(step, found)
+        not_before = self._at if found is None else found.not_valid_before_utc
         above = None if step.issuer is None else self._above(step.issuer)
         if isinstance(step, CrossStep):
             subject = self._certificate_of(step.subject)
             subject_der, public_key = raw_subject(subject), subject.public_key()
-            limits = [n for n in (step.path_length, path_length_of(subject)) if n is not None]
-            path_length = min(limits, default=None)
+            path_length = path_length_of(subject)
         else:
-            subject_der, path_length = self._name(step.common_name, found), step.path_length
+            subject_der = self._name(step.common_name, found)
+            path_length = None if step.issuer is None else 0
             key = self._tokens.find_key(step.key)
             if key is None and found is None:
                 raise ConfigError(N_("Thiếu khóa “%(label)s”."), label=step.key.label)
@@ -159,50 +167,35 @@ class Holding:
             subject_der=subject_der,
             public_key_der=spki(public_key),
             not_before=not_before,
-            not_after=not_after,
+            not_after=last_second(not_before, step.validity_days),
             path_length=path_length,
-            scheme=scheme_for(issuer_key, step.signature or None),
+            scheme=scheme_for(issuer_key, self._signing_ca(step).key.signature or None),
             above=above,
         )
 
     def _above(self, issuer: str) -> Above:
-        addresses = Addresses(
-            base_url=self._ceremony.addresses or self._settings.validation_address
-        )
-        stem = Path(self._ceremony.certificate_of(issuer)).stem
+        addresses = Addresses(base_url=self._settings.validation_address)
+        stem = Path(self._ceremony.ca_of(issuer).output).stem
         return Above(
             certificate=self._certificate_of(issuer),
             certificate_address=addresses.certificate(stem),
             crl_address=addresses.crl(stem),
         )
 
-    def _validity(
-        self, step: CaStep | CrossStep, found: x509.Certificate | None
-    ) -> tuple[datetime, datetime]:
-        if step.not_before is not None:
-            midnight = datetime.combine(step.not_before, time(), HANOI)
-            not_before = whole_second(midnight)
-        else:
-            not_before = self._at if found is None else found.not_valid_before_utc
-        return not_before, last_second(not_before, step.validity_days)
-
     def _name(self, common_name: str, found: x509.Certificate | None) -> bytes:
-        """A name that the file leaves open stays as it was made: the installation's may change."""
-        organisation = self._ceremony.organisation or self._settings.organisation
-        if self._ceremony.organisation is None and found is not None:
+        """The organisation of a name that was made stays: the installation's may change."""
+        organisation = self._settings.organisation
+        if found is not None:
             (attribute,) = found.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
             organisation = str(attribute.value)
-        return ca_name(
-            country=self._ceremony.country, organisation=organisation, common_name=common_name
-        ).public_bytes()
+        return ca_name(organisation=organisation, common_name=common_name).public_bytes()
 
     def _require_possible(self, step: CaStep | CrossStep) -> None:
         """Before anything is made: it fits below its issuer, if that exists already."""
-        output = Output(
-            self._settings.pki / self._ceremony.certificate_of(step.issuer or step.name)
-        )
-        if step.issuer is not None and output.content() is not None:
-            require_within(self._certificate_of(step.issuer), *self._validity(step, None))
+        issuer = self._settings.pki / self._signing_ca(step).output
+        if step.issuer is not None and issuer.exists():
+            end = last_second(self._at, step.validity_days)
+            require_within(self._certificate_of(step.issuer), self._at, end)
         if isinstance(step, CaStep):
             self._tokens.find_key(step.key)  # a key of another kind is told here
 
@@ -219,7 +212,7 @@ class Holding:
         if there is not None and len(listed) == len(step.revoked):
             if not crl_is_due(there, self._at):
                 return Outcome.MADE if was_cut else Outcome.KEPT
-            if not self._tokens.has(self._ceremony.maker_of(step.issuer).key.token):
+            if not self._tokens.has(self._signing_ca(step).key):
                 return Outcome.WAITING  # locked away, as a root should be
         if self._only_look:
             return Outcome.MISSING
@@ -290,21 +283,24 @@ class Holding:
         `ConfigError` when its token is not here or holds another key than its certificate.
         """
         issuer = None if step.issuer is None else self._certificate_of(step.issuer)
-        maker = self._ceremony.maker_of(step.name if step.issuer is None else step.issuer)
-        key = self._tokens.find_key(maker.key)
+        wanted = self._signing_ca(step).key
+        key = self._tokens.find_key(wanted)
         if key is None:
             raise ConfigError(
                 N_("Token “%(token)s” với khóa “%(label)s” không có ở máy này."),
-                token=self._ceremony.tokens[maker.key.token].label,
-                label=maker.key.label,
+                token=self._ceremony.token_of(wanted).label,
+                label=wanted.label,
             )
         if issuer is not None and issuer.public_key() != key.public_key():
             raise _differs(issuer, N_("khóa"))
-        return issuer, key, scheme_for(key.public_key(), step.signature or None)
+        return issuer, key, scheme_for(key.public_key(), wanted.signature or None)
+
+    def _signing_ca(self, step: CaStep | CrossStep | CrlStep) -> CaStep | KnownCa:
+        return self._ceremony.ca_of(step.issuer or step.name)
 
     def _certificate_of(self, name: str) -> x509.Certificate:
         """The certificate of a CA made above or known before; `ConfigError` if it is not there."""
-        file = self._ceremony.certificate_of(name)
+        file = self._ceremony.ca_of(name).output
         pem = Output(self._settings.pki / file).content()
         if pem is None:
             raise ConfigError(N_("Thiếu chứng thư CA %(file)s."), file=file)

@@ -3,23 +3,16 @@
 Pure: neither the HSM nor the folder of the certificates is looked at here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from signer.ca.hierarchy import RevokedCa
 from signer.ca.hierarchy_lint import strength_of
-from signer.ca.schemes import SCHEMES, USUAL
 from signer.errors import N_, SignerError
 
-CHAIR, PIN_HOLDER, WITNESS, HAND = (
-    "người chủ trì",
-    "người giữ mã PIN",
-    "người chứng kiến",
-    "người thao tác",
-)
-ROLES = (CHAIR, PIN_HOLDER, WITNESS, HAND)
+CHAIR, WITNESS = "người chủ trì", "người chứng kiến"
+ROLES = (CHAIR, "người giữ mã PIN", WITNESS, "người thao tác")
 LONGEST_CA_DAYS = 7300  # Decree 68/2024/NĐ-CP article 9: twenty years
 ISSUING_FILE = "issuing.pem"
 ROLE_FILES = {"ocsp": "ocsp.pem", "tsa": "tsa.pem"}
@@ -58,11 +51,13 @@ class TokenPlace:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyPlace:
-    """A key pair: on which token, under which label, of which kind."""
+    """A key pair: on which token, under which label, of which kind, and how it signs here."""
 
     token: str
     label: str
     algorithm: str
+    signature: str
+    """The scheme; empty for the usual one of such a key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,67 +65,59 @@ class KnownCa:
     """A CA that an earlier ceremony made: its certificate, and where its key is."""
 
     name: str
-    certificate: str
     key: KeyPlace
+    output: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaStep:
+class Step:
+    """One output, called by its name in later steps."""
+
+    make: str
+    name: str
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaStep(Step):
     """A CA with a key of its own: a root when nobody issues it."""
 
-    name: str
     key: KeyPlace
-    issuer: str | None
-    signature: str
-    """The scheme its issuer signs it with; empty for the usual one of the issuer's key."""
+    issuer: str | None = None
     common_name: str
-    not_before: date | None
-    """None: from the moment it is made."""
     validity_days: int
-    path_length: int | None
-    output: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class CrossStep:
+class CrossStep(Step):
     """A CA that is there already, certified once more, by another one."""
 
-    name: str
     subject: str
     issuer: str
-    signature: str
-    not_before: date | None
     validity_days: int
-    path_length: int | None
-    output: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class CrlStep:
+class CrlStep(Step):
     """The list of what a CA of this ceremony has revoked."""
 
-    name: str
     issuer: str
-    signature: str
     validity_days: int
-    revoked: tuple[RevokedCa, ...]
-    output: str
+    revoked: Sequence[RevokedCa]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoleStep:
+class RoleStep(Step):
     """A signer of OCSP answers or time stamps, certified by the issuing CA of the service."""
 
-    name: str
-    role: str
-    """`ocsp` or `tsa`."""
     issuer: str
     key: KeyPlace
     common_name: str
-    output: str
 
-
-Step = CaStep | CrossStep | CrlStep | RoleStep
+    @property
+    def role(self) -> str:
+        """`ocsp` or `tsa`."""
+        return self.make.removesuffix("-signer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,63 +128,50 @@ class Ceremony:
     sha256: str
     title: str
     place: str
-    held_on: date | None
-    """The day it is to be held; None for whenever it is."""
-    operators: tuple[Operator, ...]
-    organisation: str | None
-    """The O of every CA's name; None for the installation's."""
-    country: str
-    addresses: str | None
-    """Where relying parties fetch certificates and lists; None for the installation's."""
-    tokens: Mapping[str, TokenPlace]
-    known: Mapping[str, KnownCa]
-    steps: tuple[Step, ...]
+    operators: Sequence[Operator]
+    tokens: Sequence[TokenPlace]
+    known: Sequence[KnownCa]
+    steps: Sequence[Step]
 
     @property
     def transcript(self) -> str:
         """The name of its transcript, beside the outputs."""
         return f"{Path(self.file).stem}.transcript.txt"
 
-    def maker_of(self, name: str) -> CaStep | KnownCa:
-        """The CA of this name, made here or known before."""
-        for step in self.steps:
-            if isinstance(step, CaStep) and step.name == name:
-                return step
-        return self.known[name]
+    def token_of(self, key: KeyPlace) -> TokenPlace:
+        """Where the key is."""
+        return next(token for token in self.tokens if token.name == key.token)
 
-    def certificate_of(self, name: str) -> str:
-        """The file of that CA's certificate."""
-        maker = self.maker_of(name)
-        return maker.output if isinstance(maker, CaStep) else maker.certificate
+    def ca_of(self, name: str) -> CaStep | KnownCa:
+        """The CA of this name, made here or known before."""
+        made = [step for step in self.steps if isinstance(step, CaStep)]
+        cas: list[CaStep | KnownCa] = [*made, *self.known]
+        return next(ca for ca in cas if ca.name == name)
 
 
 def require_sense(ceremony: Ceremony) -> None:
     """The file asks for nothing that must not be made; `Nonsense` says what, and where."""
     _require_people(ceremony.operators)
-    _require_tokens(ceremony)
-    names: dict[str, Step | KnownCa] = dict(ceremony.known)
-    outputs = {known.certificate for known in ceremony.known.values()} | {ceremony.transcript}
-    keys: set[tuple[str, str]] = set()
+    _require_distinct("tokens", ceremony.tokens, "name", "label", "pin_file")
+    _require_distinct("known", ceremony.known, "name")
+    _require_distinct("steps", ceremony.steps, "output", "name")
+    cas = {known.name: known for known in ceremony.known}
+    _require_keys(ceremony)
+    above: dict[str, CaStep | KnownCa] = dict(cas)
     for index, step in enumerate(ceremony.steps):
         here: Place = ("steps", index)
-        if step.output in outputs:
-            raise Nonsense((*here, "output"), N_("Tệp này đã dùng ở trên."))
-        if step.name in names:
-            raise Nonsense((*here, "name"), N_("Tên này đã dùng ở trên."))
-        if not isinstance(step, RoleStep):
-            _require_issuer(ceremony, step, names, here)
-        if isinstance(step, CaStep | RoleStep):
-            _require_key(ceremony, step.key, keys, here)
-        if isinstance(step, CaStep) and step.issuer is not None:
-            _require_apart(ceremony, step, here)
-        if isinstance(step, CrossStep):
-            _require_subject(step, names, here)
-        if isinstance(step, CrlStep):
-            _require_list(ceremony, step, here)
-        if isinstance(step, RoleStep):
-            _require_issuing(ceremony, step, names, here)
-        names[step.name] = step
-        outputs.add(step.output)
+        if step.output in {known.output for known in ceremony.known}:
+            raise Nonsense((*here, "output"), _TAKEN["output"])
+        if step.name in cas:
+            raise Nonsense((*here, "name"), _TAKEN["name"])
+        if isinstance(step, CaStep | CrossStep):
+            _require_certifiable(step, above, here)
+        elif isinstance(step, CrlStep):
+            _require_list(step, _ca(step.issuer, above, (*here, "issuer")), here)
+        elif isinstance(step, RoleStep):
+            _require_issuing(step, above, here)
+        if isinstance(step, CaStep):
+            above[step.name] = step
 
 
 def _require_people(operators: Sequence[Operator]) -> None:
@@ -215,120 +189,91 @@ def _require_people(operators: Sequence[Operator]) -> None:
         raise Nonsense(("operators",), N_("Phải có một người chủ trì."))
 
 
-def _require_tokens(ceremony: Ceremony) -> None:
-    labels: set[str] = set()
-    files: set[Path] = set()
-    for index, token in enumerate(ceremony.tokens.values()):
-        if token.label in labels:
-            raise Nonsense(("tokens", index, "label"), N_("Hai token cùng một nhãn."))
-        if token.pin_file in files:
-            raise Nonsense(("tokens", index, "pin_file"), N_("Hai token cùng một tệp mã PIN."))
-        labels.add(token.label)
-        files.add(token.pin_file)
-    for index, known in enumerate(ceremony.known.values()):
-        if known.key.token not in ceremony.tokens:
-            raise Nonsense(("known", index, "token"), _NO_TOKEN, name=known.key.token)
+_TAKEN = {
+    "name": N_("Tên này đã dùng ở trên."),
+    "output": N_("Tệp này đã dùng ở trên."),
+    "label": N_("Hai token cùng một nhãn."),
+    "pin_file": N_("Hai token cùng một tệp mã PIN."),
+}
 
 
-def _require_issuer(
-    ceremony: Ceremony,
-    step: CaStep | CrossStep | CrlStep,
-    names: Mapping[str, Step | KnownCa],
-    here: Place,
+def _require_distinct(place: str, things: Iterable[object], *fields: str) -> None:
+    for field in fields:
+        seen = set()
+        for index, thing in enumerate(things):
+            value = getattr(thing, field)
+            if value in seen:
+                raise Nonsense((place, index, field), _TAKEN[field])
+            seen.add(value)
+
+
+def _require_keys(ceremony: Ceremony) -> None:
+    """Every key is on a token of the file, and no two have one label there."""
+    tokens = {token.name for token in ceremony.tokens}
+    taken: set[tuple[str, str]] = set()
+    for place, things in (("known", ceremony.known), ("steps", ceremony.steps)):
+        for index, thing in enumerate(things):
+            if not isinstance(thing, KnownCa | CaStep | RoleStep):
+                continue
+            key = thing.key
+            if key.token not in tokens:
+                raise Nonsense(
+                    (place, index, "token"),
+                    N_("Không có token nào tên là “%(name)s” trong mục tokens."),
+                    name=key.token,
+                )
+            if (key.token, key.label) in taken:
+                raise Nonsense(
+                    (place, index, "key", "label"), N_("Nhãn khóa này đã dùng trên cùng token.")
+                )
+            taken.add((key.token, key.label))
+
+
+def _ca(name: str, above: Mapping[str, CaStep | KnownCa], place: Place) -> CaStep | KnownCa:
+    if name not in above:
+        raise Nonsense(place, N_("Chưa có CA nào tên là “%(name)s” ở các bước trên."), name=name)
+    return above[name]
+
+
+def _require_certifiable(
+    step: CaStep | CrossStep, above: Mapping[str, CaStep | KnownCa], here: Place
 ) -> None:
-    """Its issuer is a CA made above, fit to certify it, that signs as the step says."""
-    name = step.name if step.issuer is None else step.issuer
-    maker = step if isinstance(step, CaStep) and step.issuer is None else names.get(name)
-    if not isinstance(maker, CaStep | KnownCa):
-        raise Nonsense(
-            (*here, "issuer"), N_("Chưa có CA nào tên là “%(name)s” ở các bước trên."), name=name
-        )
-    _require_scheme(step.signature, maker.key.algorithm, here)
-    if isinstance(step, CrlStep) or maker is step:
+    """Its issuer is a CA made above that may and can certify it, for so long."""
+    if step.issuer is None:
         return
-    if isinstance(maker, CaStep):
-        _require_nested(step, maker, here)
-    if isinstance(step, CaStep) and strength_of(maker.key.algorithm) < strength_of(
-        step.key.algorithm
-    ):
-        raise Nonsense((*here, "key"), N_("Khóa của CA cấp yếu hơn khóa mà nó chứng nhận."))
-
-
-def _require_scheme(signature: str, algorithm: str, here: Place) -> None:
-    kind = algorithm if algorithm in USUAL else algorithm[:3]
-    if signature and SCHEMES[signature].key != kind:
-        raise Nonsense(
-            (*here, "signature"),
-            N_("Khóa %(key)s của CA cấp không ký theo cách này."),
-            key=algorithm,
-        )
-
-
-def _require_nested(step: CaStep | CrossStep, maker: CaStep, here: Place) -> None:
-    """What is made with its issuer in one ceremony does not outlive it."""
-    starts = (step.not_before, maker.not_before)
-    lag = (starts[0] - starts[1]).days if starts[0] and starts[1] else 0
-    if lag < 0 or step.validity_days + lag > maker.validity_days:
-        raise Nonsense((*here, "validity_days"), N_("Thời hạn vượt ra ngoài thời hạn của CA cấp."))
-    if maker.path_length is not None and (
-        step.path_length is None or step.path_length >= maker.path_length
-    ):
-        raise Nonsense((*here, "issuer"), N_("CA cấp không được phép có CA này ở dưới."))
-
-
-def _require_key(
-    ceremony: Ceremony, key: KeyPlace, keys: set[tuple[str, str]], here: Place
-) -> None:
-    if key.token not in ceremony.tokens:
-        raise Nonsense((*here, "token"), _NO_TOKEN, name=key.token)
-    place = (key.token, key.label)
-    taken = {(known.key.token, known.key.label) for known in ceremony.known.values()}
-    if place in keys or place in taken:
-        raise Nonsense((*here, "key", "label"), N_("Nhãn khóa này đã dùng trên cùng token."))
-    keys.add(place)
-
-
-def _require_apart(ceremony: Ceremony, step: CaStep, here: Place) -> None:
-    """No CA's key lies beside that of the CA above it: who opens one token opens only one."""
-    issuer = ceremony.maker_of(step.issuer or "")
-    if issuer.key.token == step.key.token:
+    issuer = _ca(step.issuer, above, (*here, "issuer"))
+    if isinstance(step, CrossStep):
+        _ca(step.subject, above, (*here, "subject"))
+        if step.subject == step.issuer:
+            raise Nonsense((*here, "issuer"), N_("Chứng thực chéo cần hai CA khác nhau."))
+    elif issuer.key.token == step.key.token:  # who opens one token opens only one CA
         raise Nonsense(
             (*here, "token"), N_("Khóa của CA gốc và khóa của CA cấp dưới phải ở hai token.")
         )
+    elif strength_of(issuer.key.algorithm) < strength_of(step.key.algorithm):
+        raise Nonsense((*here, "key"), N_("Khóa của CA cấp yếu hơn khóa mà nó chứng nhận."))
+    if isinstance(issuer, CaStep):
+        if step.validity_days > issuer.validity_days:
+            raise Nonsense(
+                (*here, "validity_days"), N_("Thời hạn vượt ra ngoài thời hạn của CA cấp.")
+            )
+        if issuer.issuer is not None:  # its path length is 0
+            raise Nonsense((*here, "issuer"), N_("CA cấp không được phép có CA này ở dưới."))
 
 
-def _require_subject(step: CrossStep, names: Mapping[str, Step | KnownCa], here: Place) -> None:
-    if not isinstance(names.get(step.subject), CaStep | KnownCa):
+def _require_list(step: CrlStep, issuer: CaStep | KnownCa, here: Place) -> None:
+    name = f"{Path(issuer.output).stem}.crl"
+    if step.output != name:  # the address that the certificates below name
         raise Nonsense(
-            (*here, "subject"),
-            N_("Chưa có CA nào tên là “%(name)s” ở các bước trên."),
-            name=step.subject,
+            (*here, "output"), N_("Danh sách của CA này phải tên là “%(name)s”."), name=name
         )
-    if step.subject == step.issuer:
-        raise Nonsense((*here, "issuer"), N_("Chứng thực chéo cần hai CA khác nhau."))
-
-
-def _require_list(ceremony: Ceremony, step: CrlStep, here: Place) -> None:
-    stem = Path(ceremony.certificate_of(step.issuer)).stem
-    if step.output != f"{stem}.crl":  # the address that the certificates below name
-        raise Nonsense(
-            (*here, "output"),
-            N_("Danh sách của CA này phải tên là “%(name)s”."),
-            name=f"{stem}.crl",
-        )
-    serials = [revoked.serial for revoked in step.revoked]
-    if len(set(serials)) != len(serials):
+    if len({revoked.serial for revoked in step.revoked}) != len(step.revoked):
         raise Nonsense((*here, "revoked"), N_("Một số hiệu bị thu hồi hai lần."))
 
 
-def _require_issuing(
-    ceremony: Ceremony, step: RoleStep, names: Mapping[str, Step | KnownCa], here: Place
-) -> None:
+def _require_issuing(step: RoleStep, above: Mapping[str, CaStep | KnownCa], here: Place) -> None:
     """The ledger of the service issues it, so it can be no other CA, and the service reads it."""
-    maker = names.get(step.issuer)
-    if not isinstance(maker, CaStep | KnownCa) or (
-        ceremony.certificate_of(step.issuer) != ISSUING_FILE
-    ):
+    if step.issuer not in above or above[step.issuer].output != ISSUING_FILE:
         raise Nonsense(
             (*here, "issuer"),
             N_("Chứng thư này chỉ do CA cấp chứng thư của hệ thống (tệp %(file)s) cấp."),
@@ -340,6 +285,3 @@ def _require_issuing(
             N_("Hệ thống đọc chứng thư này từ tệp %(file)s."),
             file=ROLE_FILES[step.role],
         )
-
-
-_NO_TOKEN = N_("Không có token nào tên là “%(name)s” trong mục tokens.")

@@ -11,7 +11,7 @@ from flask import Flask
 from signer import migrations
 from signer.cli.ceremony import hold_ceremony, look_at_ceremony, read_ceremony
 from signer.cli.ceremony.holding import Done, Outcome
-from signer.cli.ceremony.plan import Ceremony, CrlStep, CrossStep, RoleStep, Step
+from signer.cli.ceremony.plan import CaStep, Ceremony, CrlStep, CrossStep, RoleStep, Step
 from signer.cli.console import _, settings_of_this_machine
 from signer.clock import Clock
 from signer.config import Settings
@@ -90,11 +90,12 @@ class _Lines:
         if isinstance(step, CrossStep):
             words = _("CA %(subject)s do CA %(issuer)s chứng thực chéo")
             return words % {"subject": step.subject, "issuer": step.issuer}
+        assert isinstance(step, CaStep | RoleStep)
         return _("“%(name)s”, khóa %(algorithm)s “%(label)s” trên token “%(token)s”") % {
             "name": step.common_name,
             "algorithm": step.key.algorithm,
             "label": step.key.label,
-            "token": self._ceremony.tokens[step.key.token].label,
+            "token": self._ceremony.token_of(step.key).label,
         }
 
 

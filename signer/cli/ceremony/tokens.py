@@ -2,7 +2,7 @@
 
 from signer.ca.certificate import CaKey
 from signer.ca.hierarchy_lint import algorithm_of
-from signer.cli.ceremony.plan import Ceremony, KeyPlace
+from signer.cli.ceremony.plan import Ceremony, KeyPlace, TokenPlace
 from signer.config import Settings
 from signer.errors import N_, ConfigError, NotFound, Unavailable
 from signer.pkcs11 import (
@@ -21,7 +21,7 @@ class Tokens:
     """Where the keys of a ceremony are. A token that is locked away is not an error to look for."""
 
     def __init__(self, ceremony: Ceremony, settings: Settings) -> None:
-        self._places = ceremony.tokens
+        self._ceremony = ceremony
         self._settings = settings
         self._open: dict[str, Hsm] = {}
 
@@ -29,7 +29,7 @@ class Tokens:
         """No token that a killed ceremony left half-made is in the way. Comes before all else."""
         if (self._settings.home / "tokens").is_dir():
             configure_softhsm(self._settings.home)
-        for token in self._places.values():
+        for token in self._ceremony.tokens:
             clear_unfinished_token(token.pin_file)
 
     def find_key(self, place: KeyPlace) -> CaKey | None:
@@ -37,44 +37,45 @@ class Tokens:
 
         `ConfigError` when a key of that label is of another kind.
         """
-        hsm = self._here(place.token)
+        token = self._ceremony.token_of(place)
+        hsm = self._here(token)
         if hsm is None:
             return None
         try:
             key = private_key_of(hsm, place.label)
         except NotFound:
             return None
-        _require_kind(key, place, self._places[place.token].label)
+        _require_kind(key, place, token.label)
         return key
 
     def require_key(self, place: KeyPlace) -> None:
         """The key is on its token, if that is here; `ConfigError` when it is not."""
-        if self.has(place.token) and self.find_key(place) is None:
+        if self.has(place) and self.find_key(place) is None:
             raise ConfigError(
                 N_("Token “%(token)s” không có khóa “%(label)s” của chứng thư đã có."),
-                token=self._places[place.token].label,
+                token=self._ceremony.token_of(place).label,
                 label=place.label,
             )
 
     def make_key(self, place: KeyPlace) -> CaKey:
         """The key is there, on its token, both made now if they were not."""
-        token = self._places[place.token]
+        token = self._ceremony.token_of(place)
         configure_softhsm(self._settings.home)
         ensure_token(self._settings.pkcs11_module, token.label, token.pin_file)
-        hsm = self._opened(place.token)
+        hsm = self._opened(token)
         if token.label == self._settings.token_label:
             Vault(hsm).prepare()
         key = ensure_ca_key(hsm, place.label, place.algorithm)
         _require_kind(key, place, token.label)
         return key
 
-    def has(self, name: str) -> bool:
-        """Whether the token is here."""
-        return self._here(name) is not None
+    def has(self, place: KeyPlace) -> bool:
+        """Whether the key's token is here."""
+        return self._here(self._ceremony.token_of(place)) is not None
 
-    def serial_of(self, name: str) -> str:
+    def serial_of(self, token: TokenPlace) -> str:
         """What the token itself calls itself: serial number and model; empty if it is elsewhere."""
-        hsm = self._here(name)
+        hsm = self._here(token)
         if hsm is None:
             return ""
         status = hsm.status()
@@ -86,24 +87,23 @@ class Tokens:
             hsm.close()
         self._open.clear()
 
-    def _here(self, name: str) -> Hsm | None:
-        if name in self._open:
-            return self._open[name]
-        if not self._places[name].pin_file.exists():
+    def _here(self, token: TokenPlace) -> Hsm | None:
+        if token.name in self._open:
+            return self._open[token.name]
+        if not token.pin_file.exists():
             return None  # locked away, perhaps without its token
         if (self._settings.home / "tokens").is_dir():
             configure_softhsm(self._settings.home)
         try:
-            is_here = has_token(self._settings.pkcs11_module, self._places[name].label)
+            is_here = has_token(self._settings.pkcs11_module, token.label)
         except Unavailable:
             is_here = False
-        return self._opened(name) if is_here else None
+        return self._opened(token) if is_here else None
 
-    def _opened(self, name: str) -> Hsm:
-        token = self._places[name]
-        if name not in self._open:
-            self._open[name] = Hsm(self._settings.pkcs11_module, token.label, token.pin_file)
-        return self._open[name]
+    def _opened(self, token: TokenPlace) -> Hsm:
+        if token.name not in self._open:
+            self._open[token.name] = Hsm(self._settings.pkcs11_module, token.label, token.pin_file)
+        return self._open[token.name]
 
 
 def _require_kind(key: CaKey, place: KeyPlace, token_label: str) -> None:

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from signer.ca.outputs import Output, sha256
 from signer.cli.ceremony.holding import Done, Outcome
-from signer.cli.ceremony.plan import CaStep, Ceremony, CrlStep, CrossStep, RoleStep, Step
+from signer.cli.ceremony.plan import CaStep, Ceremony, CrlStep, RoleStep
 from signer.cli.ceremony.tokens import Tokens
 from signer.clock import HANOI
 
@@ -67,19 +67,15 @@ def _section(
         _RULE,
         f"Tên / Title:            {ceremony.title}",
         f"Địa điểm / Place:       {ceremony.place}",
-    ]
-    if ceremony.held_on is not None:
-        lines.append(f"Ngày dự kiến / Planned: {ceremony.held_on.isoformat()}")
-    lines += [
         f"Thời điểm / Held at:    {at.astimezone(HANOI).isoformat(timespec='seconds')}",
         f"Tệp / File:             {ceremony.file}",
         f"SHA-256:                {ceremony.sha256}",
         "",
         "Token / Tokens",
     ]
-    for name, place in ceremony.tokens.items():
-        serial = tokens.serial_of(name) or "không có ở máy này / not present"
-        lines.append(f"  {place.label}: {serial}")
+    for token in ceremony.tokens:
+        serial = tokens.serial_of(token) or "không có ở máy này / not present"
+        lines.append(f"  {token.label}: {serial}")
     lines += ["", "Đã tạo / Made"]
     for one in news:
         lines += _entry(ceremony, one)
@@ -96,7 +92,7 @@ def _entry(ceremony: Ceremony, one: Done) -> list[str]:
     content = one.file.read_bytes()
     lines = [
         "",
-        f"  {one.file.name} ({_WORDS[_kind(one.step)]})",
+        f"  {one.file.name} ({_WORDS[one.step.make]})",
         f"    SHA-256:  {sha256(content)}",
     ]
     if isinstance(one.step, CrlStep):
@@ -120,7 +116,7 @@ def _entry(ceremony: Ceremony, one: Done) -> list[str]:
     ]
     if isinstance(one.step, CaStep | RoleStep):
         key = one.step.key
-        label = ceremony.tokens[key.token].label
+        label = ceremony.token_of(key).label
         lines.append(f"    Khóa / Key:         {key.algorithm}, “{key.label}”, token {label}")
     return lines
 
@@ -130,14 +126,6 @@ _WORDS = {
     "subordinate": "CA cấp dưới / subordinate CA",
     "cross": "chứng thực chéo / cross certificate",
     "crl": "danh sách thu hồi / revocation list",
-    "ocsp": "máy trả lời OCSP / OCSP signer",
-    "tsa": "máy cấp dấu thời gian / TSA signer",
+    "ocsp-signer": "máy trả lời OCSP / OCSP signer",
+    "tsa-signer": "máy cấp dấu thời gian / TSA signer",
 }
-
-
-def _kind(step: Step) -> str:
-    if isinstance(step, CaStep):
-        return "root" if step.issuer is None else "subordinate"
-    if isinstance(step, CrossStep):
-        return "cross"
-    return "crl" if isinstance(step, CrlStep) else step.role
