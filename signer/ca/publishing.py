@@ -203,8 +203,11 @@ def _last_change(changes: Mapping[Shard, int], shard: Shard) -> int:
 
 def _misses(found: SignedList, last_change: int, now: datetime) -> bool:
     """The list does not know of the last change, and has had its pause."""
+    if found.audit_seq >= last_change:
+        return False
     pause = _PAUSE_PER_ENTRY * found.entries if found.shard is None else timedelta()
-    return found.audit_seq < last_change and now >= found.this_update + pause
+    age = now - found.this_update
+    return age >= pause or age < timedelta()  # made by a clock that was ahead: waits for nothing
 
 
 def _file_name(shard: Shard) -> str:

@@ -131,3 +131,18 @@ def test_a_clock_put_back(authority: Authority, clock: MovableClock) -> None:
         > before.extensions.get_extension_for_class(number).value.crl_number
     )
     assert {line.serial_number for line in after} == {one.serial, two.serial}
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_a_clock_that_was_ahead_keeps_no_revocation_off_a_list(
+    authority: Authority, clock: MovableClock, is_complete: bool
+) -> None:
+    """The newest list was made "tomorrow"; what is revoked after that was put right is listed."""
+    (made,) = issued(authority.issue_many([order("key-1")], "system"))
+    shard = None if is_complete else made.serial % 128
+    clock.move(timedelta(days=1))
+    authority.publish_crl(shard=shard)
+    clock.move(timedelta(days=-1))
+    authority.revoke(made.serial, RevocationReason.KEY_COMPROMISE, "clerk")
+    (line,) = x509.load_der_x509_crl(authority.current_crl_der(shard))
+    assert line.serial_number == made.serial
