@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from sqlalchemy import Row, and_, exists, func, insert, or_, select, update
 
 from signer.accounts import SYSTEM
@@ -26,8 +25,6 @@ CHUNK = 2000
 """Keys looked at, and drafts stored, in one go."""
 
 _ENDED_STATES = tuple(state for state in CertificateState if state not in COUNTING)
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +54,6 @@ class Drafting:
         for after in range(0, last, CHUNK):
             moved += self._draft(self._candidates(after))
             release()
-        if moved:
-            _log.info("the roster asks for certificates to be looked at", drafts=moved)
         return moved
 
     def _candidates(self, after: int) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -4,7 +4,7 @@ import secrets
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -18,6 +18,7 @@ from signer.cli.demo.logins import Login, write_logins
 from signer.cli.demo.papers import paper_pdf
 from signer.cli.demo.people import SEED, Invented, invented_people, roster_csv
 from signer.errors import N_
+from signer.issuance.grounds import Act, Ground
 from signer.services import Services
 
 OFFICES = ("00004", "00577", "SNV", "STC")
@@ -27,6 +28,7 @@ _REJECTED = "Danh sách có người đang làm thủ tục chuyển công tác;
 _COMPLETE_UNITS = (1, 14)
 _PENDING_UNITS, _PENDING_PEOPLE = 6, 7
 _SHORT_NAMES = {"00004": "badinh", "00577": "battrang", "SNV": "snv", "STC": "stc"}
+_STATES = ("Nghỉ hưu", "Nghỉ hưu", "Thôi việc", "Tạm đình chỉ công tác")
 _ACTIVATED_BESIDES = 40
 """So many more people have set their PIN already; the others have a key that waits for it."""
 
@@ -54,27 +56,51 @@ def make_city(rooms: Services) -> None:
     people = invented_people()
     names = {unit.code: unit.name for unit in rooms.inventory.units()}
     _say(N_("Nạp danh sách %(count)d người"), count=len(people))
-    _import(rooms, people, names)
+    _import(rooms, roster_csv(people, names))
     staff, logins = _accounts(rooms)
     _say(N_("Cấp chứng thư chữ ký số qua HSM"))
     covered = _certify(rooms, staff, people, random)
     _say(N_("Lập và ký hồ sơ"))
     offices = [_office(code, names, people) for code in OFFICES]
     signers, more_logins = _signers(rooms, offices, people)
-    _activate_some(rooms, [p for p in covered if p.code not in signers], random)
+    others = [p for p in covered if p.code not in signers]
+    _activate_some(rooms, others, random)
     _dossiers(rooms, staff, offices, signers)
+    _say(N_("Ghi nhận thay đổi về nhân sự"))
+    _changes(rooms, staff, others, names)
     write_logins(rooms.settings.home, [*logins, *more_logins])
 
 
-def _import(rooms: Services, people: Sequence[Invented], names: Mapping[str, str]) -> None:
+def _import(rooms: Services, roster: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "danh_sach_mau.csv"
-        file.write_bytes(roster_csv(people, names))
+        file.write_bytes(roster)
         checked = rooms.inventory.dry_run(SYSTEM, file, file.name)
     if checked.plan.errors:
         raise RuntimeError(f"the demo's own roster has errors: {checked.plan.errors[0]}")
-    with progress(len(people), _("Đang nạp")) as advance:
+    with progress(checked.plan.rows, _("Đang nạp")) as advance:
         rooms.inventory.apply(SYSTEM, checked.import_id, on_progress=advance)
+
+
+def _changes(
+    rooms: Services, staff: _Staff, covered: Sequence[Invented], names: Mapping[str, str]
+) -> None:
+    """Some of the first office left or moved, so that their certificates wait for a word; two
+    other certificates were ended and held by a clerk."""
+    people = [person for person in covered if person.post.unit_code == OFFICES[0]]
+    lost, exposed, moved, *rest = people[-len(_STATES) - 3 :]
+    states = dict(zip((person.code for person in rest), _STATES, strict=True))
+    address = moved.email.replace("@", ".2@")
+    _import(rooms, roster_csv([replace(moved, email=address), *rest], names, states=states))
+    for act, person, ground in (
+        (Act.REVOKE, lost, Ground.DEVICE_LOST),
+        (Act.SUSPEND, exposed, Ground.KEY_EXPOSED),
+    ):
+        rooms.issuance.revoking.order(
+            staff.hr, act=act, person_codes=[person.code], ground=ground, document_ref=""
+        )
+    rooms.issuance.revoking.sweep()
+    rooms.authority.refresh_crl()
 
 
 def _accounts(rooms: Services) -> tuple[_Staff, list[Login]]:

@@ -28,7 +28,7 @@ _WITHOUT_MAIL = 25
 HEADER = (
     *("STT", "Mã CB", "Họ và tên", "Ngày, tháng, năm sinh", "Giới tính"),
     *("Số CCCD/ĐDCN", "Ngày cấp", "Nơi cấp", "Loại", "Cơ quan, tổ chức công tác"),
-    *("Phòng", "Chức vụ", "Thư điện tử công vụ", "Số điện thoại di động"),
+    *("Phòng", "Chức vụ", "Thư điện tử công vụ", "Số điện thoại di động", "Trạng thái công tác"),
 )
 
 
@@ -130,8 +130,17 @@ def invented_people(seed: int = SEED) -> list[Invented]:
     ]
 
 
-def roster_csv(people: Sequence[Invented], unit_names: Mapping[str, str]) -> bytes:
-    """The people as the CSV file an office would send, UTF-8 with a byte-order mark."""
+def roster_csv(
+    people: Sequence[Invented],
+    unit_names: Mapping[str, str],
+    *,
+    states: Mapping[str, str] | None = None,
+) -> bytes:
+    """The people as the CSV file an office would send, UTF-8 with a byte-order mark.
+
+    `states` are the words of those whose state changed, by staff code; the others work.
+    """
+    states = states or {}
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(HEADER)
@@ -142,6 +151,7 @@ def roster_csv(people: Sequence[Invented], unit_names: Mapping[str, str]) -> byt
                 *(person.sex, person.id_number, f"{person.id_issued_on:%d/%m/%Y}"),
                 *("Cục CSQLHC về TTXH", person.post.kind, unit_names[person.post.unit_code]),
                 *(person.post.division, person.post.title, person.email, person.mobile),
+                states.get(person.code, "Đang công tác"),
             )
         )
     return text.getvalue().encode("utf-8-sig")
