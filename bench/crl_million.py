@@ -51,16 +51,13 @@ def measure() -> dict[str, Any]:
             _fill(database, "revoked", MILLION)
             authority.publish_crl()  # warms every cache
             base = _peak_from_now_on()
-            once = _best(authority.publish_crl)
+            once, processor = _best(authority.publish_crl)
             growth = _peak_bytes() - base
-            processor = time.process_time()
-            authority.publish_crl()
-            processor = time.process_time() - processor
             size = len(authority.current_crl_der())
-            floor = _best(lambda: _floor(database, size))
+            floor, _ = _best(lambda: _floor(database, size))
             spread = _spread(authority, database, shards)
             _fill(database, "revoked", MILLION)
-            twice = _best(authority.publish_crl)
+            twice, twice_processor = _best(authority.publish_crl)
             db.session.remove()
             db.engine.dispose()
     return {
@@ -78,6 +75,7 @@ def measure() -> dict[str, Any]:
             "peak_memory_mb": round(growth / 1e6),
             "twice_the_lines_s": round(twice, 2),
             "twice_ratio": round(twice / once, 2),
+            "twice_processor_ratio": round(twice_processor / processor, 2),
             "shards": shards,
             "all_shards_s": round(spread, 2),
             "rounds": ROUNDS,
@@ -121,6 +119,8 @@ def _fill(database: Path, state: str, count: int) -> list[int]:
     Revoked ones each at a second of their own, for every reason in turn.
     """
     connection = sqlite3.connect(database)
+    connection.execute("PRAGMA cache_size = -1000000")  # random serials: all pages stay at hand
+    connection.execute("PRAGMA synchronous = OFF")
     (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM certificate").fetchone()
     revoked_at = "strftime('%Y-%m-%d %H:%M:%S.000000', '2026-01-01', '+' || i || ' seconds')"
     reasons = "'superseded', 'key_compromise', 'affiliation_changed', 'cessation_of_operation'"
@@ -182,13 +182,15 @@ def _floor(database: Path, size: int) -> None:
     ec.generate_private_key(ec.SECP256R1()).sign(b"list", ec.ECDSA(SHA256()))
 
 
-def _best(work: Callable[[], object]) -> float:
-    seconds = []
+def _best(work: Callable[[], object]) -> tuple[float, float]:
+    """The least seconds by the clock, and the least of processor time."""
+    clock, processor = [], []
     for _ in range(ROUNDS):
-        begin = time.perf_counter()
+        begin, begun = time.perf_counter(), time.process_time()
         work()
-        seconds.append(time.perf_counter() - begin)
-    return min(seconds)
+        clock.append(time.perf_counter() - begin)
+        processor.append(time.process_time() - begun)
+    return min(clock), min(processor)
 
 
 def _peak_from_now_on() -> int:
