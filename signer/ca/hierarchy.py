@@ -177,8 +177,7 @@ def path_length_of(certificate: x509.Certificate) -> int | None:
     return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
 
 
-_SIGNATURE = 2  # RFC 5280 section 4.1: version, serial, signature, issuer, validity, subject, key
-_FIELD_WORDS = {  # what the certificate is about first: a root's issuer is itself
+_FIELD_WORDS = {  # by place (RFC 5280 section 4.1), what matters first: a root issues itself
     5: N_("tên chủ thể"),
     6: N_("khóa"),
     4: N_("thời hạn"),
@@ -189,19 +188,10 @@ _FIELD_WORDS = {  # what the certificate is about first: a root's issuer is itse
 
 def _revoked(entry: x509.RevokedCertificate) -> RevokedCa:
     try:
-        flag = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
-        reason = next(r for r, flag_name in _REASON_FLAGS.items() if flag_name is flag)
+        reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.name
     except x509.ExtensionNotFound:
         reason = "unspecified"
     return RevokedCa(serial=entry.serial_number, reason=reason, at=entry.revocation_date_utc)
-
-
-_REASON_FLAGS = {
-    "ca_compromise": x509.ReasonFlags.ca_compromise,
-    "affiliation_changed": x509.ReasonFlags.affiliation_changed,
-    "superseded": x509.ReasonFlags.superseded,
-    "cessation_of_operation": x509.ReasonFlags.cessation_of_operation,
-}
 
 
 def _entry(revoked: RevokedCa) -> bytes:

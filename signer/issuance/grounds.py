@@ -72,203 +72,104 @@ class GroundRule:
     acts: frozenset[Act]
     reason: RevocationReason
     """What the CRL says when the certificate is revoked on it; a suspension is always a hold."""
-    needs_document: bool
-    """The decree asks for a paper. Where a key may be in wrong hands the paper follows (R28)."""
-    is_urgent: bool
-    """Done before the answer is there, whatever the number of people."""
+
+    @property
+    def needs_document(self) -> bool:
+        """The decree asks for a paper; where a key may be in wrong hands it follows (R28)."""
+        return self.reason is not RevocationReason.KEY_COMPROMISE
+
+    @property
+    def is_urgent(self) -> bool:
+        """Done before the answer is there, whatever the number of people: use stops at once."""
+        return Act.SUSPEND in self.acts
 
 
 _ARTICLE_15 = N_("Nghị định 68/2024/NĐ-CP, Điều 15")
 _ARTICLE_17 = N_("Nghị định 68/2024/NĐ-CP, Điều 17")
 _DUTY = N_("Trạng thái công tác trong danh sách cán bộ")
 
-_REVOKE = frozenset({Act.REVOKE})
-_CHANGE = frozenset({Act.CHANGE})
-_HOLD_OR_REVOKE = frozenset({Act.REVOKE, Act.SUSPEND})
-
-
-def _rule(
-    code: Ground,
-    label: str,
-    reason: RevocationReason,
-    *,
-    holder: Holder = Holder.ANYBODY,
-    acts: frozenset[Act] = _REVOKE,
-    source: str = _ARTICLE_17,
-    needs_document: bool = True,
-    is_urgent: bool = False,
-) -> tuple[Ground, GroundRule]:
-    return code, GroundRule(
-        code=code,
-        label=label,
-        source=source,
-        holder=holder,
-        acts=acts,
-        reason=reason,
-        needs_document=needs_document,
-        is_urgent=is_urgent,
-    )
-
+_REVOKE, _CHANGE, _SUSPEND = {Act.REVOKE}, {Act.CHANGE}, {Act.SUSPEND}
+_MOVED, _REPLACED, _HELD = (
+    RevocationReason.AFFILIATION_CHANGED,
+    RevocationReason.SUPERSEDED,
+    RevocationReason.CERTIFICATE_HOLD,
+)
+_EXPOSED, _ENDED, _WITHDRAWN = (
+    RevocationReason.KEY_COMPROMISE,
+    RevocationReason.CESSATION_OF_OPERATION,
+    RevocationReason.PRIVILEGE_WITHDRAWN,
+)
+_TABLE = (
+    # Article 17, all subscribers: the subscriber's request, confirmed by the body.
+    (_ARTICLE_17, Holder.ANYBODY, _REVOKE | _SUSPEND, (
+        (Ground.KEY_EXPOSED, N_("Khóa bí mật bị lộ hoặc nghi bị lộ"), _EXPOSED),
+        (Ground.DEVICE_LOST, N_("Thiết bị lưu khóa bí mật bị thất lạc"), _EXPOSED),
+        (Ground.DEVICE_UNSAFE, N_("Thiết bị lưu khóa bí mật không còn an toàn"), _EXPOSED),
+    )),
+    (_ARTICLE_17, Holder.ANYBODY, _REVOKE, (
+        (Ground.DEVICE_BROKEN, N_("Thiết bị lưu khóa bí mật bị hỏng"), _ENDED),
+        (
+            Ground.PROSECUTION_REQUEST,
+            N_("Văn bản yêu cầu của cơ quan tiến hành tố tụng"),
+            _WITHDRAWN,
+        ),
+        (Ground.POLICE_REQUEST, N_("Văn bản yêu cầu của cơ quan công an"), _WITHDRAWN),
+        (
+            Ground.MANAGING_BODY_REQUEST,
+            N_("Văn bản yêu cầu của cơ quan, tổ chức quản lý trực tiếp"),
+            _WITHDRAWN,
+        ),
+    )),
+    (_ARTICLE_17, Holder.PERSON, _REVOKE, (
+        (
+            Ground.NEW_POSITION,
+            N_("Chuyển sang vị trí công tác mới không phù hợp với chứng thư"),
+            _MOVED,
+        ),
+        (Ground.RETIRED, N_("Nghỉ hưu"), _ENDED),
+        (Ground.RESIGNED, N_("Thôi việc"), _ENDED),
+        (Ground.DECEASED, N_("Từ trần"), _ENDED),
+    )),
+    (_ARTICLE_17, Holder.BODY, _REVOKE, (
+        (Ground.BODY_DISSOLVED, N_("Cơ quan, tổ chức giải thể"), _ENDED),
+        (Ground.BODY_SPLIT, N_("Cơ quan, tổ chức chia, tách"), _ENDED),
+        (Ground.BODY_MERGED, N_("Cơ quan, tổ chức sáp nhập"), _ENDED),
+    )),
+    (_ARTICLE_17, Holder.SYSTEM, _REVOKE, (
+        (Ground.SYSTEM_STOPPED, N_("Thiết bị, dịch vụ, phần mềm ngừng hoạt động"), _ENDED),
+    )),
+    # Article 15: the data of the certificate no longer fit.
+    (_ARTICLE_15, Holder.PERSON, _CHANGE, (
+        (Ground.CHANGED_BODY, N_("Thay đổi cơ quan, tổ chức công tác"), _MOVED),
+        (Ground.CHANGED_EMAIL, N_("Thay đổi địa chỉ thư điện tử công vụ"), _REPLACED),
+    )),
+    (_ARTICLE_15, Holder.BODY, _CHANGE, (
+        (Ground.BODY_RENAMED, N_("Cơ quan, tổ chức đổi tên"), _REPLACED),
+        (Ground.BODY_MOVED, N_("Cơ quan, tổ chức đổi địa chỉ"), _REPLACED),
+    )),
+    (_ARTICLE_15, Holder.SYSTEM, _CHANGE, (
+        (Ground.SYSTEM_RENAMED, N_("Dịch vụ, phần mềm đổi tên"), _REPLACED),
+        (Ground.SYSTEM_UPGRADED, N_("Dịch vụ, phần mềm được nâng cấp"), _REPLACED),
+    )),
+    # The state of the person in the roster: the paper is at hand.
+    (_DUTY, Holder.PERSON, _SUSPEND, (
+        (Ground.SUSPENDED_FROM_DUTY, N_("Tạm đình chỉ công tác"), _HELD),
+    )),
+)  # fmt: skip
 
 GROUNDS: Mapping[Ground, GroundRule] = MappingProxyType(
-    dict(
-        (
-            # Article 17, all subscribers: the subscriber's request, confirmed by the body.
-            _rule(
-                Ground.KEY_EXPOSED,
-                N_("Khóa bí mật bị lộ hoặc nghi bị lộ"),
-                RevocationReason.KEY_COMPROMISE,
-                acts=_HOLD_OR_REVOKE,
-                needs_document=False,
-                is_urgent=True,
-            ),
-            _rule(
-                Ground.DEVICE_LOST,
-                N_("Thiết bị lưu khóa bí mật bị thất lạc"),
-                RevocationReason.KEY_COMPROMISE,
-                acts=_HOLD_OR_REVOKE,
-                needs_document=False,
-                is_urgent=True,
-            ),
-            _rule(
-                Ground.DEVICE_UNSAFE,
-                N_("Thiết bị lưu khóa bí mật không còn an toàn"),
-                RevocationReason.KEY_COMPROMISE,
-                acts=_HOLD_OR_REVOKE,
-                needs_document=False,
-                is_urgent=True,
-            ),
-            _rule(
-                Ground.DEVICE_BROKEN,
-                N_("Thiết bị lưu khóa bí mật bị hỏng"),
-                RevocationReason.CESSATION_OF_OPERATION,
-            ),
-            _rule(
-                Ground.PROSECUTION_REQUEST,
-                N_("Văn bản yêu cầu của cơ quan tiến hành tố tụng"),
-                RevocationReason.PRIVILEGE_WITHDRAWN,
-            ),
-            _rule(
-                Ground.POLICE_REQUEST,
-                N_("Văn bản yêu cầu của cơ quan công an"),
-                RevocationReason.PRIVILEGE_WITHDRAWN,
-            ),
-            _rule(
-                Ground.MANAGING_BODY_REQUEST,
-                N_("Văn bản yêu cầu của cơ quan, tổ chức quản lý trực tiếp"),
-                RevocationReason.PRIVILEGE_WITHDRAWN,
-            ),
-            # Article 17, persons.
-            _rule(
-                Ground.NEW_POSITION,
-                N_("Chuyển sang vị trí công tác mới không phù hợp với chứng thư"),
-                RevocationReason.AFFILIATION_CHANGED,
-                holder=Holder.PERSON,
-            ),
-            _rule(
-                Ground.RETIRED,
-                N_("Nghỉ hưu"),
-                RevocationReason.CESSATION_OF_OPERATION,
-                holder=Holder.PERSON,
-            ),
-            _rule(
-                Ground.RESIGNED,
-                N_("Thôi việc"),
-                RevocationReason.CESSATION_OF_OPERATION,
-                holder=Holder.PERSON,
-            ),
-            _rule(
-                Ground.DECEASED,
-                N_("Từ trần"),
-                RevocationReason.CESSATION_OF_OPERATION,
-                holder=Holder.PERSON,
-            ),
-            # Article 17, bodies, devices and software.
-            _rule(
-                Ground.BODY_DISSOLVED,
-                N_("Cơ quan, tổ chức giải thể"),
-                RevocationReason.CESSATION_OF_OPERATION,
-                holder=Holder.BODY,
-            ),
-            _rule(
-                Ground.BODY_SPLIT,
-                N_("Cơ quan, tổ chức chia, tách"),
-                RevocationReason.CESSATION_OF_OPERATION,
-                holder=Holder.BODY,
-            ),
-            _rule(
-                Ground.BODY_MERGED,
-                N_("Cơ quan, tổ chức sáp nhập"),
-                RevocationReason.CESSATION_OF_OPERATION,
-                holder=Holder.BODY,
-            ),
-            _rule(
-                Ground.SYSTEM_STOPPED,
-                N_("Thiết bị, dịch vụ, phần mềm ngừng hoạt động"),
-                RevocationReason.CESSATION_OF_OPERATION,
-                holder=Holder.SYSTEM,
-            ),
-            # Article 15: the data of the certificate no longer fit.
-            _rule(
-                Ground.CHANGED_BODY,
-                N_("Thay đổi cơ quan, tổ chức công tác"),
-                RevocationReason.AFFILIATION_CHANGED,
-                holder=Holder.PERSON,
-                acts=_CHANGE,
-                source=_ARTICLE_15,
-            ),
-            _rule(
-                Ground.CHANGED_EMAIL,
-                N_("Thay đổi địa chỉ thư điện tử công vụ"),
-                RevocationReason.SUPERSEDED,
-                holder=Holder.PERSON,
-                acts=_CHANGE,
-                source=_ARTICLE_15,
-            ),
-            _rule(
-                Ground.BODY_RENAMED,
-                N_("Cơ quan, tổ chức đổi tên"),
-                RevocationReason.SUPERSEDED,
-                holder=Holder.BODY,
-                acts=_CHANGE,
-                source=_ARTICLE_15,
-            ),
-            _rule(
-                Ground.BODY_MOVED,
-                N_("Cơ quan, tổ chức đổi địa chỉ"),
-                RevocationReason.SUPERSEDED,
-                holder=Holder.BODY,
-                acts=_CHANGE,
-                source=_ARTICLE_15,
-            ),
-            _rule(
-                Ground.SYSTEM_RENAMED,
-                N_("Dịch vụ, phần mềm đổi tên"),
-                RevocationReason.SUPERSEDED,
-                holder=Holder.SYSTEM,
-                acts=_CHANGE,
-                source=_ARTICLE_15,
-            ),
-            _rule(
-                Ground.SYSTEM_UPGRADED,
-                N_("Dịch vụ, phần mềm được nâng cấp"),
-                RevocationReason.SUPERSEDED,
-                holder=Holder.SYSTEM,
-                acts=_CHANGE,
-                source=_ARTICLE_15,
-            ),
-            # The state of the person in the roster: use stops at once, the paper is at hand.
-            _rule(
-                Ground.SUSPENDED_FROM_DUTY,
-                N_("Tạm đình chỉ công tác"),
-                RevocationReason.CERTIFICATE_HOLD,
-                holder=Holder.PERSON,
-                acts=frozenset({Act.SUSPEND}),
-                source=_DUTY,
-                is_urgent=True,
-            ),
+    {
+        code: GroundRule(
+            code=code,
+            label=label,
+            source=source,
+            holder=holder,
+            acts=frozenset(acts),
+            reason=reason,
         )
-    )
+        for source, holder, acts, grounds in _TABLE
+        for code, label, reason in grounds
+    }
 )
 
 GROUND_OF_STATE: Mapping[PersonState, Ground] = MappingProxyType(
