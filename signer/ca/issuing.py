@@ -98,7 +98,8 @@ class Issuing:
         wanted = {order.intent for order in orders} - outcomes.keys()
         # What an earlier call, perhaps one that was killed, left to be signed.
         older = sorted(wanted - {reservation.intent for reservation in fresh})
-        self._finish([*fresh, *(ledger.reservations(older) if older else ())], actor, outcomes)
+        left = self._without_exposed(ledger.reservations(older), actor) if older else ()
+        self._finish([*fresh, *left], actor, outcomes)
         for certificate in ledger.issued(intents=sorted(wanted - outcomes.keys())):
             outcomes[certificate.intent] = certificate
         release()
@@ -116,7 +117,7 @@ class Issuing:
         for reservation in waiting:
             if reservation not in fit:
                 self._abandon(reservation, actor)
-        self._finish(fit, actor, outcomes)
+        self._finish(self._without_exposed(fit, actor), actor, outcomes)
         for outcome in outcomes.values():
             if isinstance(outcome, SignerError):
                 raise outcome
@@ -133,11 +134,14 @@ class Issuing:
             predecessors = ledger.existing_ids(
                 order.predecessor_id for order in orders if order.predecessor_id is not None
             )
+            exposed = ledger.exposed_keys(_spki_sha256(order) for order in orders)
             release()
             new: dict[str, NewSerial] = {}
             for order in orders:
                 if order.intent not in known and order.intent not in outcomes:
                     try:
+                        if _spki_sha256(order) in exposed:
+                            raise Conflict(_EXPOSED)
                         new[order.intent] = self._draft(order, predecessors)
                     except SignerError as error:
                         outcomes[order.intent] = error
@@ -176,7 +180,7 @@ class Issuing:
             profile=profile.name,
             common_name=written(NameOID.COMMON_NAME, order.subject.common_name),
             email="" if order.subject.email is None else mailbox(order.subject.email),
-            spki_sha256=hashlib.sha256(order.public_key_der).hexdigest(),
+            spki_sha256=_spki_sha256(order),
             shard=shard_of(serial, self._issuer.crl_shards) if is_listed else None,
             predecessor_id=order.predecessor_id,
             not_before=not_before,
@@ -240,6 +244,16 @@ class Issuing:
             and self._clock.now() < reservation.not_after
         )
 
+    def _without_exposed(
+        self, reservations: Sequence[Reservation], actor: str
+    ) -> list[Reservation]:
+        """Those that may be signed; the others' keys came into wrong hands since: abandoned."""
+        exposed = ledger.exposed_keys(reservation.spki_sha256 for reservation in reservations)
+        for reservation in reservations:
+            if reservation.spki_sha256 in exposed:
+                self._abandon(reservation, actor)
+        return [one for one in reservations if one.spki_sha256 not in exposed]
+
     def _abandon(self, reservation: Reservation, actor: str) -> None:
         with transaction():
             move_state(
@@ -261,6 +275,8 @@ _SIGNED_AT_ONCE = 100
 """In one call to the key: what was signed before a fault in a later call is still stored."""
 _RACES = 5
 """How often an order is drafted anew because somebody else reserved its intent meanwhile."""
+# CA/Browser Forum Baseline Requirements section 6.1.1.3 (4): once exposed, never certified again.
+_EXPOSED = N_("Khóa này đã bị lộ nên không được cấp chứng thư nào nữa; hãy tạo khóa mới.")
 _OVERTAKEN = N_("Việc cấp chứng thư này đang được xử lý ở nơi khác; hãy thử lại sau ít giây.")
 
 
@@ -272,6 +288,10 @@ def _require_readable(public_key_der: bytes) -> None:
         raise Invalid(
             N_("Khóa công khai gửi tới CA không đọc được."), field="public_key"
         ) from error
+
+
+def _spki_sha256(order: IssueOrder) -> str:
+    return hashlib.sha256(order.public_key_der).hexdigest()
 
 
 def _held(key: CaKey) -> AbstractContextManager[CaKey]:
@@ -297,7 +317,7 @@ def _outcome(
         return Conflict(_OVERTAKEN)
     if isinstance(outcome, SignerError):
         return outcome
-    if outcome.spki_sha256 != hashlib.sha256(order.public_key_der).hexdigest():
+    if outcome.spki_sha256 != _spki_sha256(order):
         return Conflict(
             N_("Việc cấp “%(intent)s” đã có chứng thư cho một khóa khác."), intent=order.intent
         )

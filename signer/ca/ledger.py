@@ -8,6 +8,7 @@ from typing import TypeVar
 from cryptography import x509
 from sqlalchemy import bindparam, insert, select, update
 
+from signer.ca.crl import RevocationReason
 from signer.ca.models import Certificate, CertificateBytes, CertificateState
 from signer.db import Base, db
 
@@ -276,6 +277,21 @@ def existing_ids(ids: Iterable[int]) -> set[int]:
             )
         )
     )
+
+
+def exposed_keys(spki_sha256: Iterable[str]) -> set[str]:
+    """Those of the keys of which a certificate was revoked because the key was in wrong hands."""
+    found: set[str] = set()
+    for part in _chunks(sorted(set(spki_sha256))):
+        found |= set(
+            db.session.scalars(
+                select(_CERTIFICATES.c.spki_sha256).where(
+                    _CERTIFICATES.c.spki_sha256.in_(part),
+                    _CERTIFICATES.c.revocation_reason == RevocationReason.KEY_COMPROMISE.value,
+                )
+            )
+        )
+    return found
 
 
 def _issued(row: Certificate, der: bytes | None) -> IssuedCertificate:
