@@ -154,10 +154,8 @@ class ValidationApp:
         )
 
     def begin(self) -> None:
-        """What is stored is remembered before the first question comes; reads the database."""
-        with self._context():
-            self._services.ocsp.recall()
-        self._is_warm = True
+        """What is stored is remembered before the first question comes, if it can be read."""
+        self._recall()
         self._start_keeper()
 
     def stop(self) -> None:
@@ -212,15 +210,20 @@ class ValidationApp:
                 )
                 self._keeper.start()
 
+    def _recall(self) -> None:
+        try:
+            with self._context():
+                self._services.ocsp.recall()
+        except Exception as error:  # noqa: BLE001  # without it all is only slower
+            _log.warning("stored OCSP answers were not recalled", reason=type(error).__name__)
+        else:
+            self._is_warm = True
+
     def _keep(self) -> None:
         """Recalls stored answers, stores new ones, renews ageing ones, beside those who answer."""
         responder = self._services.ocsp
         if not self._is_warm:
-            try:
-                with self._context():
-                    responder.recall()
-            except Exception:  # noqa: BLE001  # without it all is only slower
-                _log.exception("stored OCSP answers were not recalled")
+            self._recall()
         while True:
             is_last = self._stopping.is_set()
             if responder.wait_for_work(0 if is_last else _KEEP_SECONDS) or is_last:
