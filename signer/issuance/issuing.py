@@ -3,7 +3,7 @@
 Every step asks what is already there. A chunk that was killed anywhere is simply done again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -23,6 +23,7 @@ from signer.issuance.expiring import Expiring
 from signer.issuance.holdings import COUNTING, Holding, holding_rows, newest
 from signer.issuance.kinds import (
     COVERED,
+    ENDED_MEANWHILE,
     FINAL,
     NO_LONGER_AT_WORK,
     NOTHING_COUNTS,
@@ -86,6 +87,7 @@ class Issuing:
         again = {i: item for i, item in items.items() if item.kind is not RequestKind.ISSUE}
         if again:
             failures |= self._issue_again(again)
+        failures |= self._given_up(items.keys() - failures.keys())
         self._note_failures(failures)
         return {str(item_id): error for item_id, error in failures.items()}
 
@@ -93,7 +95,8 @@ class Issuing:
         """The person's locked key is retired and a new one certified in its place.
 
         Asked again after a fault it goes on where it stopped. Raises `Conflict` unless the
-        current key is locked, and its certificate not suspended, or it was being replaced.
+        current key is locked, its certificate not suspended and its person at work, or it was
+        being replaced.
         """
         old = db.session.execute(
             select(SigningKey, Certificate.state)
@@ -108,6 +111,8 @@ class Issuing:
             raise Conflict(SUSPENDED)
         key_id, item_id, generation = old[0].id, old[0].request_item_id, old[0].generation
         person = db.session.get_one(Person, person_id)
+        if not STATE_RULES[person.state].may_sign:
+            raise Conflict(NO_LONGER_AT_WORK)
         code = person.code
         release()
         fresh = self._vault.generate()
@@ -132,6 +137,8 @@ class Issuing:
         )
         if item_id is not None:
             holding = self._holdings([person_id])[person_id]
+            if not STATE_RULES[holding.person_state].may_sign:
+                raise Conflict(NO_LONGER_AT_WORK)
             for error in self._certifying.certify(
                 {item_id: applicant_of(holding)}, {item_id: holding.certificate_id}
             ).values():
@@ -267,6 +274,14 @@ class Issuing:
                 )
             )
         )
+
+    def _given_up(self, item_ids: Collection[int]) -> dict[int, SignerError]:
+        """Those still open although nothing failed: what they were to succeed was ended meanwhile,
+        and their key or certificate with it."""
+        still = select(RequestItem.id).where(
+            RequestItem.id.in_(item_ids), RequestItem.state == "open"
+        )
+        return {number: Conflict(ENDED_MEANWHILE) for number in db.session.scalars(still)}
 
     def _note_failures(self, failures: Mapping[int, SignerError]) -> None:
         """Items keep the reason; those that no retry can help make room for another request."""

@@ -60,6 +60,7 @@ _TOO_OFTEN = N_("Khóa này đã được gia hạn đủ số lần cho phép; 
 FINAL = frozenset(
     {
         COVERED,
+        ENDED_MEANWHILE,
         NOTHING_COUNTS,
         _KEY_LOCKED,
         _NOTHING_CHANGED,

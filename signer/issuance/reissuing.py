@@ -7,7 +7,7 @@ compare-and-set. A person whose certificate was ended meanwhile gets none: it is
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, String, bindparam, cast, literal, select, update
+from sqlalchemy import Row, Select, String, and_, bindparam, cast, literal, or_, select, update
 from sqlalchemy.orm import aliased
 
 from signer.audit import Audit, Happening
@@ -29,6 +29,7 @@ EXTENSION_PROFILE = "personal-extension"
 _INTENT = "request-item-"
 _KEYS = Base.metadata.tables[SigningKey.__tablename__]
 
+_ENDED = (CertificateState.SUSPENDED, CertificateState.REVOKED)
 _MADE, _BEFORE = aliased(Certificate), aliased(Certificate)
 
 _DONE = {RequestKind.RENEW: "person.renewed", RequestKind.CHANGE: "person.changed"}
@@ -121,7 +122,10 @@ class Reissuing:
 
 
 def _unsettled(item_ids: Collection[int] | None) -> Select[*tuple[Any, ...]]:
-    """Issued certificates whose key still has the one before."""
+    """Certificates that were issued and whose key still has the one before.
+
+    One that was ended together with the one before counts until its item is closed.
+    """
     statement = (
         select(
             RequestItem.id.label("item_id"),
@@ -131,6 +135,7 @@ def _unsettled(item_ids: Collection[int] | None) -> Select[*tuple[Any, ...]]:
             SigningKey.state.label("key_state"),
             _MADE.id.label("certificate_id"),
             _MADE.serial_hex,
+            _MADE.state.label("made_state"),
             _BEFORE.id.label("before_id"),
             _BEFORE.state.label("before_state"),
             _BEFORE.revocation_reason.label("reason"),
@@ -140,7 +145,12 @@ def _unsettled(item_ids: Collection[int] | None) -> Select[*tuple[Any, ...]]:
         .join(SigningKey, SigningKey.certificate_id == _BEFORE.id)
         .join(CertificateRequest, CertificateRequest.id == RequestItem.request_id)
         .join(Person, Person.id == RequestItem.person_id)
-        .where(_MADE.state == CertificateState.ISSUED)
+        .where(
+            or_(
+                _MADE.state == CertificateState.ISSUED,
+                and_(_MADE.state.in_(_ENDED), RequestItem.state == "open"),
+            )
+        )
         .order_by(SigningKey.id)
     )
     return statement if item_ids is None else statement.where(RequestItem.id.in_(item_ids))
@@ -159,4 +169,5 @@ def _order(item_id: int, kind: RequestKind, holding: Holding, subjects: Subjects
 
 
 def _is_fit(row: Row[*tuple[Any, ...]]) -> bool:
-    return bool(row.key_state != "retired" and row.before_state == CertificateState.ISSUED)
+    issued = CertificateState.ISSUED
+    return row.key_state != "retired" and (row.made_state, row.before_state) == (issued, issued)
