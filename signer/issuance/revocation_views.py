@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import RowMapping, Select, func, select
 
 from signer.ca.models import Certificate
 from signer.errors import N_
@@ -144,74 +144,68 @@ class RevocationView:
     """Why it was dismissed; a catalogue sentence or the words of the clerk."""
 
 
+_SHARED = (
+    Revocation.id,
+    Revocation.kind.label("act"),
+    Revocation.cause,
+    Revocation.ground,
+    Person.code,
+    Person.full_name,
+    OrgUnit.name.label("unit_name"),
+    Certificate.serial_hex,
+    Revocation.opened_at,
+)
+
+
 def draft_rows() -> Select[*tuple[Any, ...]]:
     """One row per open draft whose certificate still counts, its columns those of `DraftView`."""
-    return (
-        select(
-            Revocation.id,
-            Revocation.kind.label("act"),
-            Revocation.cause,
-            Revocation.note.label("found"),
-            Revocation.ground,
-            Revocation.person_id,
-            Person.code,
-            Person.full_name,
-            OrgUnit.name.label("unit_name"),
-            Person.title,
-            Person.state.label("person_state"),
-            Certificate.serial_hex,
-            Certificate.not_after,
-            Revocation.opened_at,
-        )
-        .join(Person, Person.id == Revocation.person_id)
-        .join(OrgUnit, OrgUnit.id == Person.unit_id)
-        .join(Certificate, Certificate.id == Revocation.certificate_id)
-        .where(Revocation.state == "draft", Certificate.state.in_(("issued", "suspended")))
+    own = (
+        Revocation.note.label("found"),
+        Revocation.person_id,
+        func.coalesce(Person.title, "").label("title"),
+        Person.state.label("person_state"),
+        Certificate.not_after,
+    )
+    return _joined(*_SHARED, *own).where(
+        Revocation.state == "draft", Certificate.state.in_(("issued", "suspended"))
     )
 
 
-def draft_view(row: Any) -> DraftView:  # a RowMapping of draft_rows()
-    """The draft of a row."""
-    values = dict(row)
-    values["act"] = Act(values["act"])
-    values["ground"] = Ground(values["ground"]) if values["ground"] else None
-    values["title"] = values["title"] or ""
-    return DraftView(**values)
+def draft_view(row: RowMapping) -> DraftView:
+    """The draft of a row of `draft_rows`."""
+    return DraftView(**_typed(row))
 
 
 def revocation_rows() -> Select[*tuple[Any, ...]]:
     """One row per act that is no draft, its columns those of `RevocationView`."""
+    own = (
+        Revocation.state,
+        Revocation.document_ref,
+        Revocation.note,
+        Revocation.opened_by,
+        Revocation.decided_at,
+        Revocation.decided_by,
+        Revocation.done_at,
+        Revocation.job_id,
+        Revocation.error,
+    )
+    return _joined(*_SHARED, *own).where(Revocation.state != "draft")
+
+
+def revocation_view(row: RowMapping) -> RevocationView:
+    """The act of a row of `revocation_rows`."""
+    return RevocationView(**_typed(row))
+
+
+def _joined(*columns: Any) -> Select[*tuple[Any, ...]]:
     return (
-        select(
-            Revocation.id,
-            Revocation.kind.label("act"),
-            Revocation.state,
-            Revocation.ground,
-            Revocation.cause,
-            Person.code,
-            Person.full_name,
-            OrgUnit.name.label("unit_name"),
-            Certificate.serial_hex,
-            Revocation.document_ref,
-            Revocation.note,
-            Revocation.opened_at,
-            Revocation.opened_by,
-            Revocation.decided_at,
-            Revocation.decided_by,
-            Revocation.done_at,
-            Revocation.job_id,
-            Revocation.error,
-        )
+        select(*columns)
         .join(Person, Person.id == Revocation.person_id)
         .join(OrgUnit, OrgUnit.id == Person.unit_id)
         .join(Certificate, Certificate.id == Revocation.certificate_id)
-        .where(Revocation.state != "draft")
     )
 
 
-def revocation_view(row: Any) -> RevocationView:  # a RowMapping of revocation_rows()
-    """The act of a row."""
-    values = dict(row)
-    values["act"] = Act(values["act"])
-    values["ground"] = Ground(values["ground"]) if values["ground"] else None
-    return RevocationView(**values)
+def _typed(row: RowMapping) -> dict[str, Any]:
+    ground = Ground(row["ground"]) if row["ground"] else None
+    return {**row, "act": Act(row["act"]), "ground": ground}
