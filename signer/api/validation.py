@@ -5,21 +5,33 @@ embedded server this stands in front of Flask; as a role of its own it answers a
 """
 
 import binascii
-import hashlib
-import json
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from http import HTTPStatus
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from cryptography import x509
 
 from signer.api.access import PUBLIC, Access
+from signer.api.bare import (
+    FAILED,
+    GUARDED,
+    NOWHERE,
+    TOO_LONG,
+    WRONG_METHOD,
+    Answered,
+    Content,
+    TooLong,
+    content_of,
+    file_answer,
+    problem,
+    read_body,
+    refusal,
+)
 from signer.ca.ocsp import MAX_REQUEST_BYTES
 from signer.errors import N_, Invalid, NotFound, SignerError, Unavailable
 from signer.services import Services
@@ -40,17 +52,14 @@ _AN_HOUR = timedelta(hours=1)
 _PEM = "application/x-pem-file"
 _CERTIFICATE = "application/pkix-cert"  # RFC 2585 section 4.1
 _CRL = "application/pkix-crl"  # RFC 2585 section 4.2
-_GUARDED = [
-    ("X-Content-Type-Options", "nosniff"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-]
-
 _SHARD = re.compile("0|[1-9][0-9]{0,3}")
+
+_TOO_LONG_PATH = N_("Địa chỉ quá dài; hãy gửi câu hỏi bằng phương thức POST.")
+_MANY_SLOW = N_("Có quá nhiều yêu cầu đang được gửi lên cùng lúc; hãy thử lại sau ít giây.")
 
 _log = structlog.get_logger(__name__)
 
 AppContext = Callable[[], AbstractContextManager[Any]]  # Flask's; nothing of it is looked at
-Answered = Iterable[bytes]
 View = Callable[["WSGIEnvironment", str, "StartResponse"], Answered]
 
 
@@ -67,18 +76,6 @@ class Route:
     def prefix(self) -> str:
         """What every address of the route begins with."""
         return self.rule.partition("<")[0]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Content:
-    """Bytes that are handed out until they change."""
-
-    der: bytes
-    etag: str
-    ends: datetime | None
-    """When it must be fetched anew at the latest."""
-    mark: object = None
-    """What it was made from; another mark means that there may be a newer one."""
 
 
 def validation_app(
@@ -109,7 +106,7 @@ class ValidationApp:
         self._is_warm = False
         self._stopping = threading.Event()
         self._starting = threading.Lock()
-        self._lists: dict[int | None, _Content] = {}
+        self._lists: dict[int | None, Content] = {}
         self._listing = threading.Lock()  # a long list is read once, not once for each caller
         self._fixed = self._certificates()
         self.routes = self._routes()
@@ -124,17 +121,17 @@ class ValidationApp:
         if route is None:
             if self.otherwise is not None:
                 return self.otherwise(environ, start)
-            return _problem(start, 404, _NOWHERE)
+            return problem(start, 404, NOWHERE)
         if environ["REQUEST_METHOD"] not in route.methods:
             allowed = [("Allow", ", ".join(route.methods))]  # RFC 9110 section 15.5.6
-            return _problem(start, 405, _WRONG_METHOD, allowed)
+            return problem(start, 405, WRONG_METHOD, allowed)
         try:
             return route.view(environ, path[len(route.prefix) :], start)
         except SignerError as error:
-            return _refusal(start, error)
+            return refusal(start, error)
         except Exception:  # noqa: BLE001  # one bad request must not end a bare application
             _log.exception("a request of a relying party failed", path=path[:200])
-            return _problem(start, 500, _FAILED)
+            return problem(start, 500, FAILED)
 
     def _routes(self) -> tuple[Route, ...]:
         """Everything that is answered here; all of it is open to everybody."""
@@ -178,7 +175,7 @@ class ValidationApp:
     ) -> Answered:
         """RFC 6960 appendix A.1: the request is Base64 in the path."""
         if len(rest) > _MAX_PATH:
-            raise _TooLong(_TOO_LONG_PATH)
+            raise TooLong(_TOO_LONG_PATH)
         try:
             request_der = binascii.a2b_base64(rest, strict_mode=True)
         except ValueError:
@@ -250,20 +247,20 @@ class ValidationApp:
                 ("Content-Type", "application/timestamp-reply"),
                 ("Content-Length", str(len(reply))),
                 ("Cache-Control", "no-store"),
-                *_GUARDED,
+                *GUARDED,
             ],
         )
         return [reply]
 
     # Certificates and lists --------------------------------------------------------------------
 
-    def _certificates(self) -> dict[str, _Content]:
+    def _certificates(self) -> dict[str, Content]:
         authority = self._services.authority
         return {
-            "root.pem": _content(authority.root_pem().encode("ascii")),
-            "issuing.pem": _content(authority.issuing_pem().encode("ascii")),
-            "root.cer": _content(authority.root_der()),  # RFC 5280 section 4.2.2.1: DER
-            "issuing.cer": _content(authority.issuing_der()),
+            "root.pem": content_of(authority.root_pem().encode("ascii")),
+            "issuing.pem": content_of(authority.issuing_pem().encode("ascii")),
+            "root.cer": content_of(authority.root_der()),  # RFC 5280 section 4.2.2.1: DER
+            "issuing.cer": content_of(authority.issuing_der()),
         }
 
     def _certificate(
@@ -271,7 +268,7 @@ class ValidationApp:
     ) -> Answered:
         name = environ["PATH_INFO"].removeprefix("/pki/")
         kind = _PEM if name.endswith(".pem") else _CERTIFICATE
-        return _file(environ, start, self._fixed[name], kind, _A_DAY)
+        return file_answer(environ, start, self._fixed[name], kind, _A_DAY)
 
     def _root_list(self, environ: "WSGIEnvironment", rest: str, start: "StartResponse") -> Answered:
         """Made when the root key was last in use."""
@@ -291,10 +288,10 @@ class ValidationApp:
     ) -> Answered:
         number = rest.removesuffix(".crl")
         if rest == number or not _SHARD.fullmatch(number):
-            raise NotFound(_NOWHERE)
+            raise NotFound(NOWHERE)
         return self._list(environ, start, self._newest_list(int(number)))
 
-    def _newest_list(self, shard: int | None) -> _Content:
+    def _newest_list(self, shard: int | None) -> Content:
         """From this process's memory for as long as no list has changed since."""
         watch = self._services.ocsp.watch
         if (found := self._known_list(shard)) is not None:
@@ -309,7 +306,7 @@ class ValidationApp:
             self._lists[shard] = content = _list_content(der, mark)
             return content
 
-    def _known_list(self, shard: int | None) -> _Content | None:
+    def _known_list(self, shard: int | None) -> Content | None:
         watch = self._services.ocsp.watch
         found = self._lists.get(shard)
         if found is None or not watch.is_fresh() or found.mark != watch.newest_list:
@@ -317,117 +314,28 @@ class ValidationApp:
         return found if found.ends and self._services.clock.now() < found.ends else None
 
     def _list(
-        self, environ: "WSGIEnvironment", start: "StartResponse", content: _Content
+        self, environ: "WSGIEnvironment", start: "StartResponse", content: Content
     ) -> Answered:
         """Kept by caches no longer than half the time that is left to it, an hour at most."""
         left = content.ends - self._services.clock.now() if content.ends else timedelta()
-        return _file(environ, start, content, _CRL, max(timedelta(), min(left / 2, _AN_HOUR)))
+        return file_answer(environ, start, content, _CRL, max(timedelta(), min(left / 2, _AN_HOUR)))
 
     # Reading -----------------------------------------------------------------------------------
 
     def _body(self, environ: "WSGIEnvironment", limit: int) -> bytes:
-        """The body, waited for by one of the readers; `_TooLong` beyond the limit."""
+        """The body, waited for by one of the readers; `TooLong` beyond the limit."""
         told = environ.get("CONTENT_LENGTH") or ""
         if told and not told.isdecimal():
             raise Invalid(N_("Tiêu đề Content-Length không hợp lệ."))
         if told and int(told) > limit:
-            raise _TooLong(_TOO_LONG)
+            raise TooLong(TOO_LONG)
         if not self._readers.acquire(blocking=False):
             raise Unavailable(_MANY_SLOW)
         try:
-            return _read(environ["wsgi.input"], int(told) if told else limit + 1, limit)
+            return read_body(environ["wsgi.input"], int(told) if told else limit + 1, limit)
         finally:
             self._readers.release()
 
 
-class _TooLong(SignerError):
-    """More was sent than any honest request has."""
-
-
-_NOWHERE = N_("Không có gì ở địa chỉ này.")
-_WRONG_METHOD = N_("Địa chỉ này chỉ nhận các phương thức ghi ở tiêu đề Allow.")
-_FAILED = N_("Hệ thống gặp lỗi ngoài dự kiến. Không có dữ liệu nào bị mất; hãy thử lại sau.")
-_TOO_LONG = N_("Nội dung gửi lên vượt quá dung lượng cho phép.")
-_TOO_LONG_PATH = N_("Địa chỉ quá dài; hãy gửi câu hỏi bằng phương thức POST.")
-_MANY_SLOW = N_("Có quá nhiều yêu cầu đang được gửi lên cùng lúc; hãy thử lại sau ít giây.")
-
-
-def _read(stream: Any, wanted: int, limit: int) -> bytes:  # the server's own wsgi.input
-    parts = []
-    while wanted > 0 and (part := stream.read(wanted)):
-        parts.append(part)
-        wanted -= len(part)
-    body = b"".join(parts)
-    if len(body) > limit:
-        raise _TooLong(_TOO_LONG)
-    return body
-
-
-def _content(content: bytes, ends: datetime | None = None, mark: object = None) -> _Content:
-    etag = f'"{hashlib.sha256(content).hexdigest()}"'
-    return _Content(der=content, etag=etag, ends=ends, mark=mark)
-
-
-def _list_content(der: bytes, mark: object) -> _Content:
-    return _content(der, x509.load_der_x509_crl(der).next_update_utc, mark)
-
-
-def _file(
-    environ: "WSGIEnvironment",
-    start: "StartResponse",
-    content: _Content,
-    content_type: str,
-    keep: timedelta,
-) -> Answered:
-    headers = [
-        ("Cache-Control", f"public, max-age={int(keep.total_seconds())}"),
-        ("ETag", content.etag),
-        *_GUARDED,
-    ]
-    known = environ.get("HTTP_IF_NONE_MATCH", "")
-    if content.etag in known or known.strip() == "*":
-        start("304 Not Modified", headers)
-        return []
-    size = str(len(content.der))
-    start("200 OK", [("Content-Type", content_type), ("Content-Length", size), *headers])
-    return [] if environ["REQUEST_METHOD"] == "HEAD" else [content.der]
-
-
-def _refusal(start: "StartResponse", error: SignerError) -> Answered:
-    if isinstance(error, _TooLong):
-        # What was sent is not read to its end, so nothing more can come over this connection.
-        return _problem(start, 413, str(error), [("Connection", "close")])
-    if isinstance(error, Unavailable):
-        return _problem(start, 503, str(error), [("Retry-After", str(error.retry_after_seconds))])
-    if isinstance(error, NotFound):
-        return _problem(start, 404, str(error))
-    if isinstance(error, Invalid):
-        return _problem(start, 400, str(error))
-    _log.error("unexpected %s: %s", type(error).__name__, error)
-    return _problem(start, 500, _FAILED)
-
-
-def _problem(
-    start: "StartResponse", status: int, sentence: str, more: list[tuple[str, str]] | None = None
-) -> Answered:
-    """RFC 9457, in Vietnamese: these addresses are asked by programs, which know no language."""
-    meaning = HTTPStatus(status)
-    document = {
-        "type": f"urn:signer:problem:{meaning.name.lower().replace('_', '-')}",
-        "title": meaning.phrase,
-        "status": status,
-        "detail": sentence,
-    }
-    body = json.dumps(document, ensure_ascii=False).encode()
-    start(
-        f"{status} {meaning.phrase}",
-        [
-            ("Content-Type", "application/problem+json"),
-            ("Content-Length", str(len(body))),
-            ("Content-Language", "vi"),
-            ("Cache-Control", "no-store"),
-            *_GUARDED,
-            *(more or []),
-        ],
-    )
-    return [body]
+def _list_content(der: bytes, mark: object) -> Content:
+    return content_of(der, x509.load_der_x509_crl(der).next_update_utc, mark)

@@ -292,7 +292,7 @@ def test_a_fault_of_ours_tells_nothing_of_the_inside(
     def broken(*_: object) -> Iterable[bytes]:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr("signer.api.validation._file", broken)
+    monkeypatch.setattr("signer.api.validation.file_answer", broken)
     answer = nobody.get("/pki/root.pem")
     problem_of(answer, 500)
     assert "secret" not in answer.text
