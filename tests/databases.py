@@ -30,7 +30,8 @@ def postgresql_server() -> Iterator[str]:
         subprocess.run([*as_postgres, *words], check=True, stdout=subprocess.DEVNULL)
 
     run(str(tools / "initdb"), "-D", str(data), "-U", "signer", "-E", "UTF8", "--auth=trust")
-    options = f"-k {folder} -c listen_addresses='' -p {_PORT}"
+    # Nobody pulls this plug: a database that waits for its disk would only make the tests slow.
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off -p {_PORT}"
     log = str(folder / "log")
     run(str(tools / "pg_ctl"), "-D", str(data), "-o", options, "-l", log, "-w", "start")
     yield f"postgresql+psycopg://signer@/{{name}}?host={folder}&port={_PORT}"

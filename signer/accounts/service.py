@@ -5,6 +5,7 @@ import math
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -39,6 +40,12 @@ class NewAccount:
         return f"NewAccount(id={self.id}, name={self.name!r})"
 
 
+@cache  # as slow as a log-in: once for a process is enough
+def _nobodys_hash() -> str:
+    """What the password of an unknown name is compared with, so that it takes as long."""
+    return PasswordHasher().hash(secrets.token_hex(8))
+
+
 class Accounts:
     """Makes accounts, checks passwords, keeps sessions, and says who somebody is."""
 
@@ -47,7 +54,7 @@ class Accounts:
         self._clock = clock
         self._audit = audit
         self._hasher = PasswordHasher()
-        self._dummy = self._hasher.hash(secrets.token_hex(8))  # unknown names take as long
+        self._dummy = _nobodys_hash()
 
     def create(
         self,
