@@ -105,6 +105,25 @@ def parse_request(request_der: bytes) -> OcspRequest:
     return request
 
 
+def bare_cert_id(request_der: bytes) -> bytes | None:
+    """The bytes where the one CertID is, if this is a request with nothing beside it; unread.
+
+    Meant to be looked up among CertIDs that were read: what is among them is one.
+    """
+    size = len(request_der)
+    # Four times a SEQUENCE around the CertID; longer ones are not written in one octet.
+    if 8 < size < 130 and request_der[:8] == bytes(
+        (0x30, size - 2, 0x30, size - 4, 0x30, size - 6, 0x30, size - 8)
+    ):
+        return request_der[8:]
+    return None
+
+
+def cert_id_of(cert_id_der: bytes) -> CertId:
+    """The CertID that these bytes are; `Malformed` when they are none."""
+    return _single_request(der.tlv(der.SEQUENCE, cert_id_der))
+
+
 @lru_cache(maxsize=8)
 def issuer_ids(issuer: x509.Certificate) -> frozenset[bytes]:
     """Every way in which a CertID may name this issuer (RFC 6960 section 4.1.1)."""

@@ -7,7 +7,7 @@ not ours) is signed for its asker and kept nowhere.
 
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +21,7 @@ from signer.ca.authority import Authority
 from signer.ca.certificate import whole_second
 from signer.ca.ocsp import Answer, CertId, CertStatus, Malformed, OcspRequest
 from signer.ca.ocsp_ledger import KeptAnswer, Known
+from signer.ca.ocsp_memory import AnswerMemory, Remembered
 from signer.ca.profiles import ProfileSet
 from signer.ca.roles import RoleSigner
 from signer.ca.schemes import scheme_for
@@ -30,7 +31,7 @@ from signer.db import release
 from signer.errors import N_, SignerError, Unavailable
 
 REMEMBERED = 50_000
-"""Certificates in one process's memory, about 1.5 KB each; the one not asked for longest goes."""
+"""Answers in one process's memory, about 2 KB each."""
 _QUEUED = 20_000
 """Answers that wait to be stored; beyond it they are only remembered."""
 _STORED_TOGETHER = 500
@@ -98,13 +99,12 @@ class OcspResponder:
         self._max_age = min(timedelta(seconds=profiles.ocsp.max_age_seconds), self._life / 2)
         self._clock = clock
         self._limit = remembered
-        self._memory: OrderedDict[int, dict[bytes, Answer]] = OrderedDict()
-        self._lock = threading.Lock()  # over changes of the memory
-        self.watch = LedgerWatch(self._forget)
+        self._memory = AnswerMemory(remembered)
+        self.watch = LedgerWatch(self._memory.forget)
         self._turns = threading.BoundedSemaphore(_SIGNING_AT_ONCE)
         self._resting_until = float("-inf")
         self._unstored: deque[tuple[KeptAnswer, CertStatus]] = deque(maxlen=_QUEUED)
-        self._ageing: dict[bytes, CertId] = {}
+        self._ageing: dict[bytes, None] = {}  # a set that keeps the order
         self._has_work = threading.Event()
 
     # Answering ---------------------------------------------------------------------------------
@@ -113,13 +113,16 @@ class OcspResponder:
         """The answer, if it needs neither database nor HSM; None sends the caller to `answer`."""
         if not self.watch.is_fresh():
             return None
+        cert_id = ocsp.bare_cert_id(request_der)
+        if cert_id is not None and (answer := self._found(cert_id)) is not None:
+            return answer
         try:
             request = ocsp.parse_request(request_der)
         except Malformed:
             return _MALFORMED
         if request.nonce is not None or len(request.cert_ids) != 1:
             return None
-        return self._found(request.cert_ids[0])
+        return self._found(request.cert_ids[0].der)
 
     def answer(self, request_der: bytes) -> Answer:
         """The answer to whatever was sent, a failure of ours included; raises nothing."""
@@ -134,7 +137,7 @@ class OcspResponder:
                 return _UNAUTHORIZED  # RFC 5019 section 2.2.3: it cannot answer for this CA
             if request.nonce is None and len(request.cert_ids) == 1:
                 (cert_id,) = request.cert_ids
-                return self._found(cert_id) or self._single(cert_id)
+                return self._found(cert_id.der) or self._single(cert_id)
             return self._for_this_caller(request)
         except (Unavailable, SQLAlchemyError) as error:
             _log.warning("an OCSP question is put off", reason=type(error).__name__)
@@ -143,28 +146,24 @@ class OcspResponder:
             _log.exception("an OCSP question could not be answered")
             return _INTERNAL_ERROR
 
-    def _found(self, cert_id: CertId) -> Answer | None:
-        """The answer in the memory, unless it has run out; an ageing one will be signed anew."""
-        try:
-            answer = self._memory[cert_id.serial][cert_id.der]
-            self._memory.move_to_end(cert_id.serial)
-        except KeyError:  # not there, or no longer
-            return None
-        return self._in_time(cert_id, answer)
+    def _found(self, cert_id: bytes) -> Answer | None:
+        """The answer in the memory, unless it has run out."""
+        found = self._memory.find(cert_id)
+        return None if found is None else self._in_time(cert_id, found)
 
-    def _in_time(self, cert_id: CertId, answer: Answer) -> Answer | None:
-        if answer.this_update is None or answer.next_update is None:
-            return None
+    def _in_time(self, cert_id: bytes, found: Remembered) -> Answer | None:
+        """The answer while it is good; past half its life, a new one will be signed."""
         now = self._clock.now()
-        left = answer.next_update - now
-        if left <= timedelta() or now < answer.this_update:
+        if found.this_update <= now < found.renew_at:
+            return found.answer
+        left = found.next_update - now
+        if left <= timedelta() or now < found.this_update:
             return None
-        if left * 2 < answer.next_update - answer.this_update:
-            self._ageing[cert_id.der] = cert_id
-            self._has_work.set()
+        self._ageing[cert_id] = None
+        self._has_work.set()
         if left < self._max_age:  # RFC 5019 section 6.2: no cache keeps it beyond nextUpdate
-            return ocsp.cacheable(answer.der, answer.this_update, answer.next_update, left)
-        return answer
+            return ocsp.cacheable(found.answer.der, found.this_update, found.next_update, left)
+        return found.answer
 
     def _single(self, cert_id: CertId) -> Answer:
         """The answer about one certificate, from the ledger's table or newly signed."""
@@ -175,9 +174,9 @@ class OcspResponder:
             return self._for_this_caller(OcspRequest(cert_ids=(cert_id,), nonce=None))
         known, kept = found
         if kept is not None and self._still_says(kept, known.status):
-            answer = self._cacheable(kept)
-            if (in_time := self._in_time(cert_id, answer)) is not None:
-                self._remember(cert_id.serial, kept.cert_id, answer, before, self._signer)
+            remembered = self._rememberable(cert_id.serial, kept)
+            if (in_time := self._in_time(cert_id.der, remembered)) is not None:
+                self._remember(cert_id.der, remembered, before, self._signer)
                 return in_time
         return self._newly_signed(cert_id)
 
@@ -194,11 +193,11 @@ class OcspResponder:
             this_update=signed.this_update,
             next_update=signed.next_update,
         )
-        answer = self._cacheable(kept)
-        self._remember(cert_id.serial, cert_id.der, answer, signed.before, signed.signer)
+        remembered = self._rememberable(cert_id.serial, kept)
+        self._remember(cert_id.der, remembered, signed.before, signed.signer)
         self._unstored.append((kept, known.status))
         self._has_work.set()
-        return answer
+        return remembered.answer
 
     def _for_this_caller(self, request: OcspRequest) -> Answer:
         return self._signed(request).passing()
@@ -293,8 +292,15 @@ class OcspResponder:
         )
         return data in kept.der
 
-    def _cacheable(self, kept: KeptAnswer) -> Answer:
-        return ocsp.cacheable(kept.der, kept.this_update, kept.next_update, self._max_age)
+    def _rememberable(self, serial: int, kept: KeptAnswer) -> Remembered:
+        life = kept.next_update - kept.this_update
+        return Remembered(
+            answer=ocsp.cacheable(kept.der, kept.this_update, kept.next_update, self._max_age),
+            serial=serial,
+            this_update=kept.this_update,
+            next_update=kept.next_update,
+            renew_at=kept.this_update + life / 2,
+        )
 
     # Remembering -------------------------------------------------------------------------------
 
@@ -303,30 +309,20 @@ class OcspResponder:
         if self.watch.is_fresh():
             return
         signer = self._signer_now()
-        with self._lock:
-            if signer is not self._signer:
-                self._signer = signer
-                self._memory.clear()
+        if signer is not self._signer:
+            self._signer = signer
+            self._memory.forget(None)
         self.watch.look()
 
     def _remember(
-        self, serial: int, cert_id: bytes, answer: Answer, before: int, signer: RoleSigner | None
+        self, cert_id: bytes, remembered: Remembered, before: int, signer: RoleSigner | None
     ) -> None:
-        """The answer, true when `before` was the newest event, unless more has been seen since."""
-        with self._lock:
-            if self.watch.seen > before or signer is not self._signer:
-                return
-            self._memory.setdefault(serial, {})[cert_id] = answer
-            while len(self._memory) > self._limit:
-                self._memory.popitem(last=False)
-
-    def _forget(self, serials: frozenset[int] | None) -> None:
-        with self._lock:
-            if serials is None:
-                self._memory.clear()
-                return
-            for serial in serials:
-                self._memory.pop(serial, None)
+        """What was true when `before` was the newest event, unless more has been seen since."""
+        self._memory.put(
+            cert_id,
+            remembered,
+            is_true=lambda: self.watch.seen <= before and signer is self._signer,
+        )
 
     # In the background -------------------------------------------------------------------------
 
@@ -352,7 +348,8 @@ class OcspResponder:
                 break
             for serial, status, kept in page:
                 if kept.this_update <= now < kept.next_update and self._still_says(kept, status):
-                    self._remember(serial, kept.cert_id, self._cacheable(kept), before, signer)
+                    found = self._rememberable(serial, kept)
+                    self._remember(kept.cert_id, found, before, signer)
                     recalled += 1
             last = page[-1][2].certificate_id
         return recalled
@@ -367,9 +364,9 @@ class OcspResponder:
         while self._unstored:
             count = min(len(self._unstored), _STORED_TOGETHER)
             stored += ocsp_ledger.keep([self._unstored.popleft() for _ in range(count)])
-        for key in list(self._ageing)[:_RENEWED_TOGETHER]:
-            self._newly_signed(self._ageing[key])
-            self._ageing.pop(key, None)
+        for cert_id in list(self._ageing)[:_RENEWED_TOGETHER]:
+            self._newly_signed(ocsp.cert_id_of(cert_id))
+            self._ageing.pop(cert_id, None)
         return stored
 
 

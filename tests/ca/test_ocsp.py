@@ -16,6 +16,8 @@ from signer.ca.ocsp import (
     UNKNOWN,
     CertStatus,
     Malformed,
+    bare_cert_id,
+    cert_id_of,
     issuer_ids,
     parse_request,
     responder_id,
@@ -207,3 +209,20 @@ def test_since_when_a_key_is_suspect_is_said_as_on_the_crl(hierarchy: Hierarchy)
     (extension,) = read["single_extensions"]
     assert extension["extn_id"].native == "invalidity_date"
     assert extension["extn_value"].parsed.native == since
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+def test_the_usual_question_is_found_without_being_read(
+    hierarchy: Hierarchy, algorithm: str
+) -> None:
+    """The short way leads to the same CertID, and only where nothing else was asked."""
+    plain = asked(hierarchy.issuing, SERIAL, algorithm=algorithm).dump()
+    (cert_id,) = parse_request(plain).cert_ids
+    assert bare_cert_id(plain) == cert_id.der
+    assert cert_id_of(cert_id.der) == cert_id
+    for more in (
+        asked(hierarchy.issuing, SERIAL, 7, algorithm=algorithm),
+        asked(hierarchy.issuing, SERIAL, algorithm=algorithm, nonce=b"n" * 16),
+    ):
+        assert bare_cert_id(more.dump()) not in [c.der for c in parse_request(more.dump()).cert_ids]
+    assert bare_cert_id(plain[:-1]) is None
