@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 from flask import Flask
@@ -10,12 +11,16 @@ from flask import Flask
 from signer.accounts import SYSTEM
 from signer.db import db
 from signer.errors import Unavailable
+from signer.issuance.revoking import REVOKE_JOB_KIND
 from signer.role_signers import renew_role_signers
 from signer.services import Services, services
 
 IDLE_SECONDS = 1.0
 CRL_SECONDS = 10.0
-"""How soon at the latest a revocation is looked for and the list published anew."""
+"""How soon at the latest a revocation is looked for and the list published anew, also in the
+middle of a long job; and how soon an order is taken up that another process left half-way."""
+LEFT_ALONE = timedelta(seconds=30)
+"""An order as old as this is not being carried out by the process that took it."""
 SWEEP_SECONDS = 3600.0
 """How often the roster is compared with the certificates (R27: drafts the same day), and the
 certificates of OCSP signer and TSA are looked at."""
@@ -27,39 +32,77 @@ _log = structlog.get_logger(__name__)
 def work(app: Flask, stop: threading.Event, *, is_only_one: bool = False) -> None:
     """Runs until `stop`: finishes what a crash left, then whatever waits.
 
-    While the HSM is away the queue waits; no fault of one round ends the worker. The only worker
-    of an installation takes up what its killed predecessor held without waiting for the lease.
+    While the HSM is away the queue waits, but for what needs no HSM; no fault of one duty ends
+    the worker or keeps it from the others. The only worker of an installation takes up what its
+    killed predecessor held without waiting for the lease.
     """
-    resumed = False
-    crl_due = sweep_due = 0.0
-    roster: object = None
+    duties = _Duties(stop, is_only_one=is_only_one)
     while not stop.is_set():
         pause = IDLE_SECONDS
-        try:
-            with app.app_context():
-                rooms = services()
-                if not resumed:
-                    if is_only_one:
-                        rooms.jobs.release_leases()
-                    rooms.issuance.issuing.resume()
-                    resumed = True
-                if time.monotonic() >= crl_due:
-                    rooms.authority.refresh_crl()
-                    if (newest := _newest_roster(rooms)) != roster:
-                        roster, sweep_due = newest, 0.0
-                    crl_due = time.monotonic() + CRL_SECONDS
-                if time.monotonic() >= sweep_due:
-                    sweep_due = time.monotonic() + SWEEP_SECONDS  # its fault must not stop jobs
-                    rooms.issuance.revoking.sweep()
-                    renew_role_signers(rooms)
-                rooms.jobs.run(rooms.job_handlers, stop=stop.is_set)
-        except Unavailable as error:
-            _log.warning("jobs wait", reason=error.sentence)
-            pause = AWAY_SECONDS
-        except Exception:  # noqa: BLE001  # the loop outlives any fault; the rows keep the work
-            _log.exception("a round of work failed")
-            pause = AWAY_SECONDS
-        stop.wait(pause)
+        for duty in (duties.end_certificates, duties.compare_roster, duties.publish, duties.issue):
+            try:
+                with app.app_context():
+                    duty(services())
+            except Unavailable as error:
+                _log.warning("jobs wait", reason=error.sentence)
+                pause = AWAY_SECONDS
+            except Exception:  # noqa: BLE001  # the loop outlives any fault; the rows keep the work
+                _log.exception("a round of work failed")
+                pause = AWAY_SECONDS
+        stop.wait(0.0 if duties.is_interrupted else pause)
+
+
+class _Duties:
+    """What a worker does in each round, and when it is due; the first two need no HSM."""
+
+    def __init__(self, stop: threading.Event, *, is_only_one: bool) -> None:
+        self._stop = stop
+        self._frees_leases = is_only_one
+        self._resumed = False
+        self._orders_due = self._sweep_due = self._lists_due = self._roles_due = 0.0
+        self._roster: object = None
+        self.is_interrupted = False
+        """A job was left in the middle, because lists are due."""
+
+    def end_certificates(self, rooms: Services) -> None:
+        """Orders that another process left half-way are carried out, and those given as jobs."""
+        if self._frees_leases:
+            rooms.jobs.release_leases()
+            self._frees_leases = False
+        if time.monotonic() >= self._orders_due:
+            rooms.issuance.revoking.resume(given_before=LEFT_ALONE)
+            self._orders_due = time.monotonic() + CRL_SECONDS
+        orders = {REVOKE_JOB_KIND: rooms.job_handlers[REVOKE_JOB_KIND]}
+        rooms.jobs.run(orders, stop=self._stop.is_set)
+
+    def compare_roster(self, rooms: Services) -> None:
+        """The roster is compared with the certificates, at once when another one was applied."""
+        if (newest := _newest_roster(rooms)) != self._roster:
+            self._roster, self._sweep_due = newest, 0.0
+        if time.monotonic() >= self._sweep_due:
+            self._sweep_due = time.monotonic() + SWEEP_SECONDS
+            rooms.issuance.revoking.sweep()
+
+    def publish(self, rooms: Services) -> None:
+        """Lists are what they must be."""
+        if time.monotonic() >= self._lists_due:
+            rooms.authority.refresh_crl()
+            self._lists_due = time.monotonic() + CRL_SECONDS
+
+    def issue(self, rooms: Services) -> None:
+        """What a crash left is signed, roles are renewed, jobs go on until lists are due again."""
+        self.is_interrupted = False
+        if not self._resumed:
+            rooms.issuance.issuing.resume()
+            self._resumed = True
+        if time.monotonic() >= self._roles_due:
+            self._roles_due = time.monotonic() + SWEEP_SECONDS  # its fault must not stop jobs
+            renew_role_signers(rooms)
+        until = time.monotonic() + CRL_SECONDS
+        rooms.jobs.run(
+            rooms.job_handlers, stop=lambda: self._stop.is_set() or time.monotonic() >= until
+        )
+        self.is_interrupted = time.monotonic() >= until
 
 
 def _newest_roster(rooms: Services) -> object:

@@ -6,6 +6,7 @@ left in the old state, so a crash between any two commits is finished by the nex
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import aliased
@@ -61,7 +62,7 @@ class Carrying:
         failures = self.carry_out([int(key) for key in keys], "system")
         return {str(row_id): error for row_id, error in failures.items()}
 
-    def resume(self) -> int:
+    def resume(self, given_before: datetime) -> int:
         """How many orders a crash left between two commits, all of them carried out now."""
         waiting = list(
             db.session.scalars(
@@ -69,6 +70,7 @@ class Carrying:
                 .outerjoin(Job, Job.id == Revocation.job_id)
                 .where(
                     Revocation.state == "ordered",
+                    Revocation.decided_at <= given_before,
                     (Revocation.job_id.is_(None)) | (Job.state == "done"),
                 )
                 .order_by(Revocation.id)

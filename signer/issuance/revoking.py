@@ -1,6 +1,7 @@
 """Ending, holding and releasing people's certificates, on the grounds of the decree."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import func, select, update
 
@@ -220,9 +221,13 @@ class Revoking:
             .execution_options(synchronize_session=False)
         )
 
+    def resume(self, *, given_before: timedelta = timedelta()) -> int:
+        """How many orders given at least so long ago a crash left; all of them are carried out."""
+        return self._carrying.resume(self._clock.now() - given_before)
+
     def sweep(self) -> int:
         """How many orders a crash left and drafts the roster asks for were seen to; again: none."""
-        return self._carrying.resume() + self._drafting.sweep()
+        return self.resume() + self._drafting.sweep()
 
 
 def _line(act: Act, holding: Holding, certificates: dict[str, int]) -> PreviewLine:
