@@ -16,7 +16,7 @@ from signer.audit import Audit
 from signer.ca.authority import Authority
 from signer.ca.profiles import ProfileSet, load_profiles
 from signer.ca.responder import OcspResponder
-from signer.ca.roles import RoleFile
+from signer.ca.roles import InForce, RoleFile
 from signer.ca.timestamp import TimestampAuthority
 from signer.clock import Clock
 from signer.config import Settings, read_secret
@@ -112,10 +112,13 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         logins=Logins(accounts, inventory, audit),
         authority=authority,
         ocsp=OcspResponder(
-            authority, _role(hsm, settings, "ocsp.pem", settings.ocsp_key_label), profiles, clock
+            authority,
+            InForce(_role(hsm, settings, "ocsp.pem", settings.ocsp_key_label), authority, clock),
+            profiles,
+            clock,
         ),
         timestamps=TimestampAuthority(
-            _role(hsm, settings, "tsa.pem", settings.tsa_key_label),
+            InForce(_role(hsm, settings, "tsa.pem", settings.tsa_key_label), authority, clock),
             profiles.tsa,
             clock,
             chain=[authority.certificate],

@@ -240,7 +240,9 @@ class ValidationApp:
 
     def _stamp(self, environ: "WSGIEnvironment", rest: str, start: "StartResponse") -> Answered:
         """RFC 3161 section 3.4: always 200, with the refusal inside if there is one."""
-        reply = self._services.timestamps.answer(self._body(environ, _MAX_STAMP_BYTES))
+        body = self._body(environ, _MAX_STAMP_BYTES)
+        with self._context():
+            reply = self._services.timestamps.answer(body)
         start(
             "200 OK",
             [

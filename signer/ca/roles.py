@@ -1,5 +1,6 @@
 """Who answers in the CA's name: the OCSP signer and the TSA, each a certificate and its key."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,15 @@ from typing import Any
 import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from sqlalchemy.exc import SQLAlchemyError
+
+from signer.ca.authority import Authority, CertificateStatus
+from signer.clock import Clock
+from signer.db import release
+from signer.errors import N_, Unavailable
+
+LOOK_SECONDS = 0.5
+"""How old the last look at the ledger may be; a revocation must show within two seconds."""
 
 RoleKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -57,3 +67,43 @@ class RoleFile:
             return signer
         self._seen = (found, signer)
         return signer
+
+
+class InForce:
+    """The signer that `known` gives, unless the ledger says that its certificate was ended.
+
+    Relying parties do not ask after an OCSP signer (RFC 6960 section 4.2.2.2.1), so we do. Call
+    it for each signature: it reads the database twice a second. Threads may share it.
+    """
+
+    def __init__(
+        self, known: Callable[[], RoleSigner | None], authority: Authority, clock: Clock
+    ) -> None:
+        self._known = known
+        self._authority = authority
+        self._clock = clock
+        self._looked: tuple[RoleSigner | None, float, bool] = (None, float("-inf"), False)
+
+    def __call__(self) -> RoleSigner | None:
+        """The signer, or None; `Unavailable` when the ledger cannot be asked."""
+        signer = self._known()
+        if signer is None:
+            return None
+        asked, at, is_in_force = self._looked
+        if asked is not signer or time.monotonic() - at > LOOK_SECONDS:
+            at = time.monotonic()
+            is_in_force = self._is_in_force(signer)
+            self._looked = (signer, at, is_in_force)
+        return signer if is_in_force else None
+
+    def _is_in_force(self, signer: RoleSigner) -> bool:
+        try:
+            release()  # not what an earlier snapshot says
+            status = self._authority.status_of(signer.certificate.serial_number, self._clock.now())
+            release()
+        except SQLAlchemyError as error:
+            raise Unavailable(_NO_LEDGER) from error
+        return status not in (CertificateStatus.REVOKED, CertificateStatus.SUSPENDED)
+
+
+_NO_LEDGER = N_("Sổ cấp chứng thư lúc này không đọc được; hãy thử lại sau ít giây.")
