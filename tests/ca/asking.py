@@ -8,9 +8,6 @@ from asn1crypto import ocsp as asn1
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from pkilint import loader, pkix
-from pkilint.pkix import extension, name, ocsp
-from pkilint.validation import ValidationFindingSeverity
 
 from signer.ca import Authority, IssuedCertificate
 from signer.ca.roles import RoleKey, RoleSigner
@@ -90,22 +87,3 @@ def ocsptool_reads(response_der: bytes, folder: Path, authority: Authority) -> s
     )
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
-
-
-def pkilint_findings(response_der: bytes) -> list[str]:
-    """The codes of what pkilint finds above a notice."""
-    checked = ocsp.create_pkix_ocsp_response_validator_container(
-        [
-            ocsp.create_response_decoder(),
-            pkix.create_attribute_decoder(name.ATTRIBUTE_TYPE_MAPPINGS),
-            pkix.create_extension_decoder(extension.EXTENSION_MAPPINGS),
-        ],
-        [],
-    )
-    document = loader.RFC6960OCSPResponseDocumentLoader().load_der_document(response_der)
-    return [
-        found.finding.code
-        for result in checked.validate(document.root)
-        for found in result.finding_descriptions
-        if found.finding.severity > ValidationFindingSeverity.NOTICE
-    ]

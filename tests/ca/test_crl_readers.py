@@ -6,38 +6,14 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from flask import Flask
-from pkilint import loader, pkix
-from pkilint.pkix import crl, extension, name
-from pkilint.validation import ValidationFindingSeverity
 
 from signer.ca import Authority, ProfileSet, RevocationOrder, RevocationReason
 from signer.ca.schemes import SCHEMES
 from tests.ca.factory import MovableClock, issued, order
 from tests.ca.listing import list_authority, ran, serials_of
+from tests.pkilinting import crl_findings
 
 KINDS = ("empty", "complete", "shard")
-
-
-def pkilint_findings(crl_der: bytes) -> list[str]:
-    """Everything above a notice that pkilint's rules of RFC 5280 find."""
-    validator = crl.create_pkix_crl_validator_container(
-        [
-            pkix.create_attribute_decoder(name.ATTRIBUTE_TYPE_MAPPINGS),
-            pkix.create_extension_decoder(extension.EXTENSION_MAPPINGS),
-        ],
-        [
-            crl.create_issuer_validator_container([]),
-            crl.create_validity_validator_container([]),
-            crl.create_extensions_validator_container([]),
-        ],
-    )
-    document = loader.load_der_crl(crl_der, "list")
-    return [
-        f"{found.finding.code} at {result.node.path}"
-        for result in validator.validate(document.root)
-        for found in result.finding_descriptions
-        if found.finding.severity >= ValidationFindingSeverity.WARNING
-    ]
 
 
 def revoke_for_every_reason(authority: Authority, clock: MovableClock) -> list[int]:
@@ -84,7 +60,7 @@ def test_second_readers_accept_every_list(
     assert told.returncode == 0, told.stderr
     assert "Verification output: Verified." in told.stdout
 
-    assert pkilint_findings(der) == []
+    assert crl_findings(der) == []
 
     read = x509.load_der_x509_crl(der)
     assert read.is_signature_valid(authority.certificate.public_key())  # type: ignore[arg-type]

@@ -27,10 +27,10 @@ from tests.ca.asking import (
     ocsp_signer,
     ocsptool_reads,
     openssl_reads,
-    pkilint_findings,
 )
 from tests.ca.factory import MovableClock
 from tests.databases import both_databases
+from tests.pkilinting import ocsp_findings
 from tests.softhsm import token_away
 
 GOOD, REVOKED = ocsp.OCSPCertStatus.GOOD, ocsp.OCSPCertStatus.REVOKED
@@ -114,7 +114,7 @@ def test_second_readers_read_what_the_ledger_says(
     assert "Response verify OK" in told
     assert said in told
     assert "Success" in ocsptool_reads(answer.der, tmp_path, desk.authority)
-    assert pkilint_findings(answer.der) == []
+    assert ocsp_findings(answer.der) == []
     read = ocsp.load_der_ocsp_response(answer.der)
     assert read.certificate_status is (GOOD if reason is None else REVOKED)
     assert read.serial_number == made.serial
