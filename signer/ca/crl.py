@@ -5,13 +5,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from signer.ca import der
+from signer.ca.extensions import authority_key_identifier, extension
 
-_CRL_NUMBER = bytes.fromhex("0603551d14")
-_REASON_CODE = bytes.fromhex("0603551d15")
-_INVALIDITY_DATE = bytes.fromhex("0603551d18")
-_ISSUING_DISTRIBUTION_POINT = bytes.fromhex("0603551d1c")
-_AUTHORITY_KEY_IDENTIFIER = bytes.fromhex("0603551d23")
-_TRUE = bytes.fromhex("0101ff")
+_CRL_NUMBER, _REASON_CODE, _INVALIDITY_DATE = "2.5.29.20", "2.5.29.21", "2.5.29.24"
+_ISSUING_DISTRIBUTION_POINT = "2.5.29.28"
 
 
 class RevocationReason(StrEnum):
@@ -82,11 +79,8 @@ def crl_tbs(
     """
     extensions = der.tlv(
         der.SEQUENCE,
-        _extension(
-            _AUTHORITY_KEY_IDENTIFIER,  # section 5.2.1
-            der.tlv(der.SEQUENCE, der.tlv(0x80, issuer_key_identifier)),
-        ),
-        _extension(_CRL_NUMBER, der.integer(number)),  # section 5.2.3
+        authority_key_identifier(issuer_key_identifier),  # section 5.2.1
+        extension(_CRL_NUMBER, der.integer(number)),  # section 5.2.3
         _distribution_point(distribution_point) if distribution_point else b"",
     )
     before = b"".join(
@@ -109,29 +103,28 @@ def _distribution_point(address: str) -> bytes:
     """Section 5.2.5: critical; the fullName is the one in the certificates, byte for byte."""
     full_name = der.tlv(0xA0, der.tlv(0x86, address.encode("ascii")))
     point = der.tlv(der.SEQUENCE, der.tlv(0xA0, full_name))
-    return _extension(_ISSUING_DISTRIBUTION_POINT, point, is_critical=True)
+    return extension(_ISSUING_DISTRIBUTION_POINT, point, critical=True)
 
 
 def _entry(serial: str, at: str, reason: str, invalid_since: str) -> bytes:
-    """Any line (section 5.1.2.6); a test compares it with the usual ones, made together."""
-    extensions = _reason(RevocationReason(reason or RevocationReason.UNSPECIFIED))
-    if invalid_since:
-        # Section 5.3.2: a GeneralizedTime in every year.
-        moment = _moment(invalid_since).strftime("%Y%m%d%H%M%SZ").encode("ascii")
-        extensions += _extension(_INVALIDITY_DATE, der.tlv(der.GENERALIZED_TIME, moment))
-    return der.tlv(
-        der.SEQUENCE,
-        der.integer(int(serial, 16)),
-        der.time(_moment(at)),
-        der.tlv(der.SEQUENCE, extensions) if extensions else b"",
-    )
+    """Any line; a test compares it with the usual ones, made together."""
+    number = REASON_NUMBERS[RevocationReason(reason or RevocationReason.UNSPECIFIED)]
+    since = _moment(invalid_since) if invalid_since else None
+    return crl_entry(int(serial, 16), _moment(at), number, since)
 
 
-def _reason(reason: RevocationReason) -> bytes:
-    number = REASON_NUMBERS[reason]
-    if number == 0:
-        return b""  # section 5.3.1: an unspecified reason is left out
-    return _extension(_REASON_CODE, der.tlv(der.ENUMERATED, bytes((number,))))
+def crl_entry(
+    serial: int, at: datetime, reason_number: int, invalid_since: datetime | None = None
+) -> bytes:
+    """One line (section 5.1.2.6)."""
+    extensions = b""
+    if reason_number:  # section 5.3.1: an unspecified reason is left out
+        extensions = extension(_REASON_CODE, der.tlv(der.ENUMERATED, bytes((reason_number,))))
+    if invalid_since:  # section 5.3.2: a GeneralizedTime in every year
+        moment = invalid_since.strftime("%Y%m%d%H%M%SZ").encode("ascii")
+        extensions += extension(_INVALIDITY_DATE, der.tlv(der.GENERALIZED_TIME, moment))
+    stated = der.tlv(der.SEQUENCE, extensions) if extensions else b""
+    return der.tlv(der.SEQUENCE, der.integer(serial), der.time(at), stated)
 
 
 def _usual_entries(text: str) -> bytearray:
@@ -149,11 +142,6 @@ def _usual_entries(text: str) -> bytearray:
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def _extension(oid: bytes, value: bytes, *, is_critical: bool = False) -> bytes:
-    critical = _TRUE if is_critical else b""
-    return der.tlv(der.SEQUENCE, oid, critical, der.tlv(der.OCTET_STRING, value))
 
 
 _FRAME = _entry(f"{1 << 158:x}", "2000-01-01 00:00:00", RevocationReason.SUPERSEDED, "")

@@ -1,6 +1,7 @@
 """The few DER rules (X.690) that let us put certificates and CRLs together byte by byte."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 SEQUENCE, SET, INTEGER, BIT_STRING, OCTET_STRING = 0x30, 0x31, 0x02, 0x03, 0x04
 OBJECT_IDENTIFIER, BOOLEAN = 0x06, 0x01
@@ -30,6 +31,7 @@ def integer(value: int) -> bytes:
     return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
 
 
+@lru_cache(maxsize=256)  # a few dozen are ever asked for, again and again
 def oid(dotted: str) -> bytes:
     """An OBJECT IDENTIFIER; `ValueError` for text that is none (X.690 section 8.19)."""
     first, second, *others = map(int, dotted.split("."))

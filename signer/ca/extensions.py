@@ -19,6 +19,12 @@ _TRUE = bytes((der.BOOLEAN, 1, 0xFF))
 _URI, _MAILBOX = 0x86, 0x81  # GeneralName: [6] and [1], RFC 5280 section 4.2.1.6
 
 
+def extension(oid: str, value: bytes, *, critical: bool = False) -> bytes:
+    """Any extension (section 4.1); X.690 section 11.5: FALSE is the default, and left out."""
+    flag = _TRUE if critical else b""
+    return der.tlv(der.SEQUENCE, der.oid(oid), flag, der.tlv(der.OCTET_STRING, value))
+
+
 @lru_cache(maxsize=1024)  # by its bytes: the draft asks, and then the lint
 def key_identifier_of(public_key_der: bytes) -> bytes:
     """SHA-1 of the key's bits (RFC 5280 section 4.2.1.2, method 1): a name, not a protection."""
@@ -29,7 +35,7 @@ def key_identifier_of(public_key_der: bytes) -> bytes:
 def basic_constraints(path_length: int | None) -> bytes:
     """It is a CA, with at most so many CAs below it; critical (section 4.2.1.9)."""
     limit = b"" if path_length is None else der.integer(path_length)
-    return _extension("2.5.29.19", der.tlv(der.SEQUENCE, _TRUE, limit), critical=True)
+    return extension("2.5.29.19", der.tlv(der.SEQUENCE, _TRUE, limit), critical=True)
 
 
 def key_usage(bits: Iterable[str]) -> bytes:
@@ -38,13 +44,13 @@ def key_usage(bits: Iterable[str]) -> bytes:
     octet = sum(0x80 >> place for place in places)
     # X.690 section 11.2.2: no zero bits at the end of a named list.
     value = der.tlv(der.BIT_STRING, bytes((7 - max(places), octet)))
-    return _extension("2.5.29.15", value, critical=True)
+    return extension("2.5.29.15", value, critical=True)
 
 
 def extended_key_usage(oids: Iterable[str], *, critical: bool) -> bytes:
     """What it is for (section 4.2.1.12)."""
     value = der.tlv(der.SEQUENCE, *(der.oid(oid) for oid in oids))
-    return _extension("2.5.29.37", value, critical=critical)
+    return extension("2.5.29.37", value, critical=critical)
 
 
 def subject_key_identifier(identifier: bytes) -> bytes:
@@ -54,13 +60,13 @@ def subject_key_identifier(identifier: bytes) -> bytes:
 
 def authority_key_identifier(identifier: bytes) -> bytes:
     """The short name of the key that signed it (section 4.2.1.1)."""
-    return _extension("2.5.29.35", der.tlv(der.SEQUENCE, der.tlv(0x80, identifier)))
+    return extension("2.5.29.35", der.tlv(der.SEQUENCE, der.tlv(0x80, identifier)))
 
 
 def policy(oid: str) -> bytes:
     """Under which policy it was issued (section 4.2.1.4)."""
     value = der.tlv(der.SEQUENCE, der.tlv(der.SEQUENCE, der.oid(oid)))
-    return _extension("2.5.29.32", value)
+    return extension("2.5.29.32", value)
 
 
 def authority_addresses(*, issuer_url: str, ocsp_url: str | None) -> bytes:
@@ -68,32 +74,26 @@ def authority_addresses(*, issuer_url: str, ocsp_url: str | None) -> bytes:
     described = [der.tlv(der.SEQUENCE, _CA_ISSUERS, der.tlv(_URI, issuer_url.encode("ascii")))]
     if ocsp_url is not None:
         described.append(der.tlv(der.SEQUENCE, _OCSP, der.tlv(_URI, ocsp_url.encode("ascii"))))
-    return _extension(f"{_PURPOSES}.1.1", der.tlv(der.SEQUENCE, *described))
+    return extension(f"{_PURPOSES}.1.1", der.tlv(der.SEQUENCE, *described))
 
 
 def crl_distribution_point(url: str) -> bytes:
     """Where the CRL is that lists it once it is revoked (section 4.2.1.13)."""
     name = der.tlv(0xA0, der.tlv(0xA0, der.tlv(_URI, url.encode("ascii"))))
     point = der.tlv(der.SEQUENCE, name)
-    return _extension("2.5.29.31", der.tlv(der.SEQUENCE, point))
+    return extension("2.5.29.31", der.tlv(der.SEQUENCE, point))
 
 
 def alternative_mailbox(address: str) -> bytes:
     """The subject's e-mail address (section 4.2.1.6)."""
     value = der.tlv(der.SEQUENCE, der.tlv(_MAILBOX, address.encode("ascii")))
-    return _extension("2.5.29.17", value)
+    return extension("2.5.29.17", value)
 
 
 def ocsp_no_check() -> bytes:
     """Nobody need ask whether this OCSP signer is revoked (RFC 6960 section 4.2.2.2.1)."""
-    return _extension(f"{_PURPOSES}.48.1.5", b"\x05\x00")
+    return extension(f"{_PURPOSES}.48.1.5", b"\x05\x00")
 
 
-def _extension(oid: str, value: bytes, *, critical: bool = False) -> bytes:
-    # X.690 section 11.5: FALSE is the default, and left out.
-    flag = _TRUE if critical else b""
-    return der.tlv(der.SEQUENCE, der.oid(oid), flag, der.tlv(der.OCTET_STRING, value))
-
-
-_SUBJECT_KEY_IDENTIFIER_HEAD = _extension("2.5.29.14", der.tlv(der.OCTET_STRING, bytes(20)))[:-20]
+_SUBJECT_KEY_IDENTIFIER_HEAD = extension("2.5.29.14", der.tlv(der.OCTET_STRING, bytes(20)))[:-20]
 """All of that extension but its 20 octets: it is the one made anew for every certificate."""

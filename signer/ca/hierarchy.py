@@ -18,13 +18,13 @@ from signer.ca.certificate import (
     raw_subject,
     tbs_certificate,
 )
-from signer.ca.crl import crl_tbs
+from signer.ca.crl import crl_entry, crl_tbs
 from signer.ca.schemes import SignatureScheme
 from signer.errors import N_, Invalid
 
 CA_KEY_USAGE = ("key_cert_sign", "crl_sign")  # RFC 5280 section 4.2.1.3
-CA_REASONS = {  # RFC 5280 section 5.3.1: those that fit a CA; the first is left out of the list
-    "unspecified": None,
+CA_REASONS = {  # RFC 5280 section 5.3.1: those that fit a CA
+    "unspecified": 0,
     "ca_compromise": 2,
     "affiliation_changed": 3,
     "superseded": 4,
@@ -143,7 +143,7 @@ def root_crl_tbs(
         number=number,
         this_update=this_update,
         next_update=next_update,
-        entries=b"".join(map(_entry, revoked)),
+        entries=b"".join(crl_entry(ca.serial, ca.at, CA_REASONS[ca.reason]) for ca in revoked),
     )
 
 
@@ -192,14 +192,3 @@ def _revoked(entry: x509.RevokedCertificate) -> RevokedCa:
     except x509.ExtensionNotFound:
         reason = "unspecified"
     return RevokedCa(serial=entry.serial_number, reason=reason, at=entry.revocation_date_utc)
-
-
-def _entry(revoked: RevokedCa) -> bytes:
-    """RFC 5280 sections 5.1.2.6 and 5.3.1."""
-    number = CA_REASONS[revoked.reason]
-    reason = b""
-    if number is not None:
-        value = der.tlv(der.OCTET_STRING, der.tlv(der.ENUMERATED, bytes((number,))))
-        extension = der.tlv(der.SEQUENCE, der.oid("2.5.29.21"), value)
-        reason = der.tlv(der.SEQUENCE, extension)
-    return der.tlv(der.SEQUENCE, der.integer(revoked.serial), der.time(revoked.at), reason)

@@ -44,6 +44,11 @@ class HoldableKey(Protocol):
         """The key, kept at hand until the block ends."""
 
 
+def held(key: CaKey) -> AbstractContextManager[CaKey]:
+    """The key for many signatures in a row."""
+    return key.held() if isinstance(key, HoldableKey) else nullcontext(key)
+
+
 @dataclass(frozen=True, kw_only=True)
 class IssueOrder:
     """One certificate that is wanted."""
@@ -141,7 +146,7 @@ class Issuing:
                 if order.intent not in known and order.intent not in outcomes:
                     try:
                         if _spki_sha256(order) in exposed:
-                            raise Conflict(_EXPOSED)
+                            raise Conflict(EXPOSED)
                         new[order.intent] = self._draft(order, predecessors)
                     except SignerError as error:
                         outcomes[order.intent] = error
@@ -219,7 +224,7 @@ class Issuing:
         issuer = self._issuer
         signed: list[tuple[Reservation, bytes]] = []
         try:
-            with _held(self._key) as key:
+            with held(self._key) as key:
                 for start in range(0, len(reservations), _SIGNED_AT_ONCE):
                     part = reservations[start : start + _SIGNED_AT_ONCE]
                     ders = [reservation.tbs_der for reservation in part]
@@ -276,7 +281,7 @@ _SIGNED_AT_ONCE = 100
 _RACES = 5
 """How often an order is drafted anew because somebody else reserved its intent meanwhile."""
 # CA/Browser Forum Baseline Requirements section 6.1.1.3 (4): once exposed, never certified again.
-_EXPOSED = N_("Khóa này đã bị lộ nên không được cấp chứng thư nào nữa; hãy tạo khóa mới.")
+EXPOSED = N_("Khóa này đã bị lộ nên không được cấp chứng thư nào nữa; hãy tạo khóa mới.")
 _OVERTAKEN = N_("Việc cấp chứng thư này đang được xử lý ở nơi khác; hãy thử lại sau ít giây.")
 
 
@@ -292,10 +297,6 @@ def _require_readable(public_key_der: bytes) -> None:
 
 def _spki_sha256(order: IssueOrder) -> str:
     return hashlib.sha256(order.public_key_der).hexdigest()
-
-
-def _held(key: CaKey) -> AbstractContextManager[CaKey]:
-    return key.held() if isinstance(key, HoldableKey) else nullcontext(key)
 
 
 def _issue_event(certificate: IssuedCertificate) -> Happening:

@@ -32,29 +32,37 @@ class Output:
     def intend(self, tbs_der: bytes) -> None:
         """These bytes and no others will be signed for this file; on the disk when it returns."""
         write_whole(self._intent, tbs_der)
+        sync(self.file.parent)
 
     def settle(self, content: bytes) -> None:
         """The file holds what came of the intent, which is done with."""
         write_whole(self.file, content)
+        sync(self.file.parent)
         self.forget_intent()
 
     def forget_intent(self) -> None:
         """No signature is owed any more."""
         self._intent.unlink(missing_ok=True)
-        _sync(self.file.parent)
+        sync(self.file.parent)
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """The file holds the content, whole or not at all, and a power cut does not change that."""
+    """The file holds the content, whole or not at all; after `sync` a power cut changes nothing.
+
+    One writer at a time; a disk that is full leaves the file as it was.
+    """
     if in_transaction():
         raise RuntimeError("a transaction is open while a file is written")
     part = file.with_name(f".{file.name}.part")
-    with part.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(file)
-    _sync(file.parent)
+    try:
+        with part.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def sha256(content: bytes) -> str:
@@ -81,7 +89,7 @@ def _content(file: Path) -> bytes | None:
         return None
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
     """The names in the folder survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -2,11 +2,11 @@
 
 import fcntl
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from signer.ca.outputs import sync, write_whole
 from signer.db import in_transaction
 from signer.errors import N_, Unavailable
 
@@ -37,9 +37,11 @@ class PublishedFiles:
             with self._alone():
                 stale = [name for name, sha in wanted().items() if self._sha256(name) != sha]
                 for name in stale:
-                    self._replace(name, content(name))
+                    file = self._folder / name
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    write_whole(file, content(name))
                 for parent in {(self._folder / name).parent for name in stale}:
-                    _sync(parent)
+                    sync(parent)
         except OSError as error:
             raise Unavailable(_NOT_WRITTEN, retry_after_seconds=60) from error
         return stale
@@ -64,26 +66,3 @@ class PublishedFiles:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
             self._seen[name] = (looks, digest)
         return self._seen[name][1]
-
-    def _replace(self, name: str, content: bytes) -> None:
-        file = self._folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(f".{file.name}.part")  # one writer at a time: the name may be fixed
-        try:
-            with part.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(file)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
-
-
-def _sync(folder: Path) -> None:
-    """The names in the folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from signer.ca.certificate import (
 )
 from signer.ca.crl import crl_tbs
 from signer.ca.crl_ledger import DrawnList, FinishedList, Shard, SignedList
-from signer.ca.issuing import HoldableKey
+from signer.ca.issuing import held
 from signer.ca.profiles import IssuingPolicy
 from signer.ca.published import PublishedFiles
 from signer.ca.schemes import scheme_for
@@ -128,11 +127,7 @@ class Publishing:
         life = timedelta(seconds=self._profile.crl_seconds)
         with transaction():
             drawn = crl_ledger.draw(shards, whole_second(self._clock.now()), life)
-        with (
-            self._key.held()
-            if isinstance(self._key, HoldableKey)
-            else nullcontext(self._key) as key
-        ):
+        with held(self._key) as key:
             finished = [self._finish(one, key) for one in drawn]
         with transaction():
             crl_ledger.store(finished)
