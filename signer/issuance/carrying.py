@@ -21,6 +21,7 @@ from signer.db import db, transaction
 from signer.errors import N_, Conflict, SignerError
 from signer.inventory.models import Person
 from signer.issuance.grounds import GROUNDS, Act, Ground
+from signer.issuance.keys import retire_keys
 from signer.issuance.models import Revocation, SigningKey
 from signer.jobs.models import Job
 
@@ -205,7 +206,8 @@ class Carrying:
             waiting = {target.row_id for target in open_targets}
             done = [row for row in rows if row.id not in waiting]
             revoked = [row for row in done if row.kind == Act.REVOKE]
-            self._retire_keys([row.person_id for row in revoked])
+            # A key being certified right now finds itself retired; its certificate is revoked.
+            retire_keys(SigningKey.person_id.in_([row.person_id for row in revoked]))
             db.session.execute(
                 update(Revocation)
                 .where(Revocation.id.in_([row.id for row in done]))
@@ -224,18 +226,6 @@ class Carrying:
                 ],
             )
         return set(row_ids) - waiting
-
-    def _retire_keys(self, person_ids: Sequence[int]) -> None:
-        """No key of these people signs again; one that was never activated is wiped.
-
-        One being certified right now finds itself retired, and its certificate is revoked.
-        """
-        db.session.execute(
-            update(SigningKey)
-            .where(SigningKey.person_id.in_(person_ids), SigningKey.state != "retired")
-            .values(state="retired", wrapped=None)
-            .execution_options(synchronize_session=False)
-        )
 
 
 def _reason(target: _Target) -> RevocationReason:

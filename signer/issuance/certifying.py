@@ -19,6 +19,7 @@ from signer.config import Settings
 from signer.db import Base, advisory_lock, db, release, transaction
 from signer.errors import Conflict, SignerError, Unavailable
 from signer.inventory.models import Person
+from signer.issuance.keys import retire_keys
 from signer.issuance.kinds import ENDED_MEANWHILE
 from signer.issuance.models import RequestItem, SigningKey
 from signer.issuance.subjects import Applicant, Subjects
@@ -62,15 +63,7 @@ class Certifying:
             advisory_lock(_KEYS_LOCK)
             missing = self.without_key(missing)
             # An expired or revoked certificate's key makes room for the new one.
-            db.session.execute(
-                update(SigningKey)
-                .where(
-                    SigningKey.person_id.in_([person_of_item[item] for item in missing]),
-                    SigningKey.state != "retired",
-                )
-                .values(state="retired", wrapped=None)
-                .execution_options(synchronize_session=False)
-            )
+            retire_keys(SigningKey.person_id.in_([person_of_item[item] for item in missing]))
             self.add_keys([(fresh[item], person_of_item[item], item, 1) for item in missing])
 
     def without_key(self, item_ids: Collection[int]) -> list[int]:
@@ -236,12 +229,7 @@ def _ended_before(certificate_ids: Sequence[int]) -> dict[int, str | None]:
 
 def _put_away(keys: Sequence[Row[*tuple[Any, ...]]]) -> None:
     """The keys never sign, their items are over; in the open transaction."""
-    db.session.execute(
-        update(SigningKey)
-        .where(SigningKey.id.in_([key.id for key in keys]))
-        .values(state="retired", wrapped=None)
-        .execution_options(synchronize_session=False)
-    )
+    retire_keys(SigningKey.id.in_([key.id for key in keys]))
     db.session.execute(
         update(RequestItem)
         .where(

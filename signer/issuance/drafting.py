@@ -19,7 +19,7 @@ from signer.issuance.carrying import ORDERS_LOCK
 from signer.issuance.grounds import GROUND_OF_STATE, Act, Ground
 from signer.issuance.holdings import COUNTING
 from signer.issuance.models import Revocation, SigningKey
-from signer.issuance.subjects import Applicant, Subjects, says, units_as_written, units_in
+from signer.issuance.subjects import Subjects, says, units_as_written, units_in
 
 CHUNK = 2000
 """Keys looked at, and drafts stored, in one go."""
@@ -140,7 +140,7 @@ class Drafting:
         moved: dict[int, str] = {}
         for certificate_id, certificate_der in stored:
             row = suspects[certificate_id]
-            if certificate_der and not says(certificate_der, subjects.of(_applicant(row))):
+            if certificate_der and not says(certificate_der, subjects.of(row)):
                 today = units_as_written(subjects.units(row.unit_path))
                 if today is not None and units_in(certificate_der) != today:
                     moved[certificate_id] = " / ".join(reversed(today))
@@ -291,17 +291,6 @@ def finding_of(
             act=Act.CHANGE, cause="email", ground=Ground.CHANGED_EMAIL, found=row.email.lower()
         )
     return None
-
-
-def _applicant(row: Row[*tuple[Any, ...]]) -> Applicant:
-    return Applicant(
-        id=row.person_id,
-        code=row.code,
-        full_name=row.full_name,
-        email=row.email,
-        unit_path=row.unit_path,
-        state=row.person_state,
-    )
 
 
 def _held_for_duty(certificate_ids: Sequence[int]) -> set[int]:

@@ -18,7 +18,7 @@ from signer.inventory.service import Page
 from signer.issuance.holdings import Holding, holding_rows, newest
 from signer.issuance.kinds import IN_ANOTHER_REQUEST, Reissue, RequestKind, why_not_reissue
 from signer.issuance.models import RequestItem, SigningKey
-from signer.issuance.subjects import Subjects, applicant_of, has_changed
+from signer.issuance.subjects import Subjects, has_changed
 
 _PAGE_MOST = 500
 
@@ -165,8 +165,7 @@ class Expiring:
         return {
             of_certificate[number].person_id
             for number, certificate_der in rows
-            if certificate_der
-            and has_changed(certificate_der, subjects.of(applicant_of(of_certificate[number])))
+            if certificate_der and has_changed(certificate_der, subjects.of(of_certificate[number]))
         }
 
     def _views(self, holdings: Sequence[Holding]) -> list[ExpiringView]:

@@ -4,10 +4,10 @@ Every step asks what is already there. A chunk that was killed anywhere is simpl
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 
 from signer.audit import Audit
 from signer.ca.authority import Authority
@@ -33,20 +33,14 @@ from signer.issuance.kinds import (
 )
 from signer.issuance.models import CertificateRequest, RequestItem, SigningKey
 from signer.issuance.reissuing import Reissuing
-from signer.issuance.subjects import APPLICANT, Applicant, applicant_of
 from signer.issuance.superseding import Superseding
 from signer.pkcs11.vault import Vault
 
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Item:
-    """One person of a request, as it stands when a worker takes it."""
-
-    kind: RequestKind
-    is_open: bool
-    applicant: Applicant
+_Item = Row[*tuple[Any, ...]]
+"""One person of a request, as it stands when a worker takes it; see `Issuing._items`."""
 
 
 class Issuing:
@@ -78,13 +72,13 @@ class Issuing:
             if item_id not in items
         }
         first = {
-            item_id: item.applicant
+            item_id: item
             for item_id, item in items.items()
-            if item.is_open and item.kind is RequestKind.ISSUE
+            if item.item_state == "open" and item.kind == RequestKind.ISSUE
         }
         if first:
             failures |= self._issue_first(first)
-        again = {i: item for i, item in items.items() if item.kind is not RequestKind.ISSUE}
+        again = {i: item for i, item in items.items() if item.kind != RequestKind.ISSUE}
         if again:
             failures |= self._issue_again(again)
         failures |= self._given_up(items.keys() - failures.keys())
@@ -140,7 +134,7 @@ class Issuing:
             if not STATE_RULES[holding.person_state].may_sign:
                 raise Conflict(NO_LONGER_AT_WORK)
             for error in self._certifying.certify(
-                {item_id: applicant_of(holding)}, {item_id: holding.certificate_id}
+                {item_id: holding}, {item_id: holding.certificate_id}
             ).values():
                 raise error
         ended = self._superseding.end(actor, [person_id])
@@ -176,7 +170,11 @@ class Issuing:
                 RequestItem.id.label("item_id"),
                 RequestItem.state.label("item_state"),
                 CertificateRequest.kind,
-                *APPLICANT,
+                Person.id.label("person_id"),
+                Person.full_name,
+                Person.email,
+                Person.unit_path,
+                Person.state.label("person_state"),
             )
             .join(Person, Person.id == RequestItem.person_id)
             .join(CertificateRequest, CertificateRequest.id == RequestItem.request_id)
@@ -186,35 +184,23 @@ class Issuing:
                 CertificateRequest.state == "approved",
             )
         )
-        return {
-            row.item_id: _Item(
-                kind=RequestKind(row.kind),
-                is_open=row.item_state == "open",
-                applicant=Applicant(
-                    id=row.id,
-                    code=row.code,
-                    full_name=row.full_name,
-                    email=row.email,
-                    unit_path=row.unit_path,
-                    state=row.state,
-                ),
-            )
-            for row in rows
-        }
+        return {row.item_id: row for row in rows}
 
-    def _issue_first(self, people: Mapping[int, Applicant]) -> dict[int, SignerError]:
+    def _issue_first(self, people: Mapping[int, _Item]) -> dict[int, SignerError]:
         """Keys and certificates for those who hold none that counts."""
         failures: dict[int, SignerError] = {}
-        covered = self._covered([person.id for person in people.values()])
+        covered = self._covered([person.person_id for person in people.values()])
         for item_id, person in people.items():
-            if person.id in covered:  # its key must not be retired while its certificate counts
+            if (
+                person.person_id in covered
+            ):  # its key must not be retired while its certificate counts
                 failures[item_id] = Conflict(COVERED)
-            elif not STATE_RULES[person.state].may_sign:
+            elif not STATE_RULES[person.person_state].may_sign:
                 failures[item_id] = Conflict(NO_LONGER_AT_WORK)
             elif not person.email:
                 failures[item_id] = Invalid(_NO_EMAIL)
         fit = {item_id: person for item_id, person in people.items() if item_id not in failures}
-        self._certifying.make_keys({item_id: person.id for item_id, person in fit.items()})
+        self._certifying.make_keys({i: person.person_id for i, person in fit.items()})
         return failures | self._certifying.certify(fit, {})
 
     def _issue_again(self, items: Mapping[int, _Item]) -> dict[int, SignerError]:
@@ -222,31 +208,33 @@ class Issuing:
 
         What an earlier try left is finished first: nobody is refused for what it did.
         """
-        people = {item.applicant.id for item in items.values()}
+        people = {item.person_id for item in items.values()}
         failures = self._certifying.settle(items.keys()) | self._reissuing.settle(items.keys())
         self._superseding.end("system", people)
         wanted = {
-            item_id: item for item_id, item in self._items(list(items)).items() if item.is_open
+            i: item for i, item in self._items(list(items)).items() if item.item_state == "open"
         }
-        holdings = self._holdings([item.applicant.id for item in wanted.values()])
+        holdings = self._holdings([item.person_id for item in wanted.values()])
         facts = {
             fact.holding.person_id: fact
             for fact in self._expiring.facts_of(list(holdings.values()))
         }
         begun = set(wanted) - set(self._certifying.without_key(wanted))
         for item_id, item in wanted.items():
-            sentence = why_not_reissue(item.kind, facts[item.applicant.id], self._settings)
+            sentence = why_not_reissue(
+                RequestKind(item.kind), facts[item.person_id], self._settings
+            )
             if sentence is not None and not (item_id in begun and sentence == NOTHING_COUNTS):
                 failures[item_id] = Conflict(sentence)
         fit = {item_id: item for item_id, item in wanted.items() if item_id not in failures}
-        rekeyed = {i: item.applicant for i, item in fit.items() if item.kind is RequestKind.REKEY}
+        rekeyed = {i: item for i, item in fit.items() if item.kind == RequestKind.REKEY}
         if rekeyed:
-            self._certifying.make_keys({item_id: person.id for item_id, person in rekeyed.items()})
-            before = {i: holdings[person.id].certificate_id for i, person in rekeyed.items()}
+            self._certifying.make_keys({i: item.person_id for i, item in rekeyed.items()})
+            before = {i: holdings[item.person_id].certificate_id for i, item in rekeyed.items()}
             failures |= self._certifying.certify(rekeyed, before)
         failures |= self._reissuing.reissue(
             {
-                item_id: (item.kind, holdings[item.applicant.id])
+                item_id: (RequestKind(item.kind), holdings[item.person_id])
                 for item_id, item in fit.items()
                 if item_id not in rekeyed
             }

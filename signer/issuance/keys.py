@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, or_, select, update
 
 from signer.ca.models import Certificate, CertificateState
 from signer.db import db, move_state
@@ -74,6 +74,16 @@ def wrapped_of(key_id: int) -> bytes:
 def mark_active(key_id: int) -> None:
     """The key is sealed, kept here no longer; in the caller's transaction, `Conflict` if lost."""
     move_state(SigningKey, key_id, "ready", "active", wrapped=None)
+
+
+def retire_keys(which: ColumnElement[bool]) -> None:
+    """None of these keys signs again, and nothing is left of it here; in the open transaction."""
+    db.session.execute(
+        update(SigningKey)
+        .where(which, SigningKey.state != "retired")
+        .values(state="retired", wrapped=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def mark_locked(key_id: int) -> bool:

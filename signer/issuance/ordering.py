@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, select, update
+from sqlalchemy import Label, Row, and_, insert, select, update
+from sqlalchemy.orm import aliased
 
 from signer.accounts import Actor, Permission
 from signer.audit import Audit, Happening
+from signer.ca.crl import RevocationReason
 from signer.ca.models import Certificate, CertificateState
 from signer.clock import Clock
 from signer.db import advisory_lock, db, transaction
@@ -28,6 +30,7 @@ AT_ONCE_IF_URGENT = 1000
 MOST = 20_000
 _DOCUMENT_LENGTH = 100
 _NOTE_LENGTH = 500
+_OPEN = ("draft", "ordered")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +123,7 @@ class Ordering:
             "decided_by": actor.display_name,
             "job_id": None,
         }
+        _hold_open_rows(holdings)
         standing = _standing(holdings)
         new: list[dict[str, object]] = []
         taken: list[int] = []
@@ -225,8 +229,20 @@ def warrant_of(rule: GroundRule | None, document_ref: str, note: str) -> Warrant
     return Warrant(rule=rule, document_ref=document_ref, note=note)
 
 
+def _hold_open_rows(holdings: Sequence[Holding]) -> None:
+    """Whatever is drafted or ordered for them stays as it is until the open transaction ends."""
+    numbers = [holding.certificate_id for holding in holdings if holding.certificate_id]
+    db.session.execute(
+        select(Revocation.id)
+        .where(Revocation.certificate_id.in_(numbers), Revocation.state.in_(_OPEN))
+        .order_by(Revocation.id)
+        .with_for_update()
+    )
+
+
 def _standing(holdings: Sequence[Holding]) -> dict[int, Row[*tuple[Any, ...]]]:
-    """(state, row_id, row_state, row_ground) of each certificate with its open row, if any."""
+    """(state, row_id, row_state, row_kind, row_ground, held_on) of each certificate, its open row
+    and the ground of its last suspension, if any."""
     numbers = [holding.certificate_id for holding in holdings if holding.certificate_id]
     rows = db.session.execute(
         select(
@@ -234,13 +250,15 @@ def _standing(holdings: Sequence[Holding]) -> dict[int, Row[*tuple[Any, ...]]]:
             Certificate.state,
             Revocation.id.label("row_id"),
             Revocation.state.label("row_state"),
+            Revocation.kind.label("row_kind"),
             Revocation.ground.label("row_ground"),
+            _last_suspension(),
         )
         .outerjoin(
             Revocation,
             and_(
                 Revocation.certificate_id == Certificate.id,
-                Revocation.state.in_(("draft", "ordered")),
+                Revocation.state.in_(_OPEN),
             ),
         )
         .where(Certificate.id.in_(numbers))
@@ -248,19 +266,50 @@ def _standing(holdings: Sequence[Holding]) -> dict[int, Row[*tuple[Any, ...]]]:
     return {row.id: row for row in rows}
 
 
+def _last_suspension() -> Label[str | None]:
+    done = aliased(Revocation)
+    return (
+        select(done.ground)
+        .where(
+            done.certificate_id == Certificate.id,
+            done.kind == Act.SUSPEND.value,
+            done.state == "done",
+        )
+        .order_by(done.id.desc())
+        .limit(1)
+        .correlate(Certificate)
+        .scalar_subquery()
+        .label("held_on")
+    )
+
+
 def _why_not(act: Act, rule: GroundRule | None, row: Row[*tuple[Any, ...]] | None) -> str | None:
     """Why the act cannot be done to a certificate that stands so; None when it can."""
     if row is None or row.state not in (CertificateState.ISSUED, CertificateState.SUSPENDED):
         return N_("Người này không có chứng thư chữ ký số nào còn hiệu lực.")
-    if act is Act.SUSPEND and row.state == CertificateState.SUSPENDED:
+    is_held = act is Act.SUSPEND and row.state == CertificateState.SUSPENDED
+    if is_held and not _is_graver(rule, row):
         return N_("Chứng thư của người này đang tạm dừng rồi.")
     if act is Act.RELEASE and row.state != CertificateState.SUSPENDED:
         return N_("Chứng thư của người này không ở trạng thái tạm dừng.")
     if row.row_state == "ordered":
         overtakes = rule is not None and rule.is_urgent
-        if not overtakes or (row.row_ground and GROUNDS[Ground(row.row_ground)].is_urgent):
+        is_urgent = row.row_ground and GROUNDS[Ground(row.row_ground)].is_urgent
+        if not overtakes or (is_urgent and not _is_graver(rule, row)):
             return N_("Chứng thư của người này đang được xử lý theo một lệnh khác.")
     return None
+
+
+def _is_graver(rule: GroundRule | None, row: Row[*tuple[Any, ...]]) -> bool:
+    """True when the key may be in wrong hands, and what holds the certificate is not that.
+
+    Such an order is taken although the certificate is on hold already: else it could be released
+    by who knows only of the earlier ground, or by a release that waits.
+    """
+    if rule is None or rule.reason is not RevocationReason.KEY_COMPROMISE:
+        return False
+    held_on = row.row_ground if row.row_state == "ordered" else row.held_on
+    return bool(row.row_kind == Act.RELEASE or held_on == Ground.SUSPENDED_FROM_DUTY)
 
 
 def _refused(holding: Holding, sentence: str) -> Refused:

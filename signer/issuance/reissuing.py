@@ -21,7 +21,7 @@ from signer.inventory.models import Person
 from signer.issuance.holdings import Holding
 from signer.issuance.kinds import ENDED_MEANWHILE, RequestKind
 from signer.issuance.models import CertificateRequest, RequestItem, SigningKey
-from signer.issuance.subjects import Subjects, applicant_of
+from signer.issuance.subjects import Subjects
 from signer.issuance.superseding import Superseding
 
 EXTENSION_PROFILE = "personal-extension"
@@ -160,7 +160,7 @@ def _order(item_id: int, kind: RequestKind, holding: Holding, subjects: Subjects
     is_renewal = kind is RequestKind.RENEW
     return IssueOrder(
         intent=f"{_INTENT}{item_id}",
-        subject=subjects.of(applicant_of(holding)),
+        subject=subjects.of(holding),
         public_key_der=holding.public_key_der or b"",
         profile=EXTENSION_PROFILE if is_renewal else holding.profile or "",
         not_after=None if is_renewal else holding.not_after,

@@ -1,55 +1,22 @@
 """What a person's certificate is to say, and where an existing one says something else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from signer.ca.names import SubjectFacts, mailbox, spelled, subject_der, written
 from signer.config import Settings
 from signer.db import db
 from signer.errors import SignerError
-from signer.inventory.models import OrgUnit, Person
-from signer.inventory.states import PersonState
+from signer.inventory.models import OrgUnit
 from signer.issuance.holdings import Holding
 
-
-@dataclass(frozen=True, kw_only=True)
-class Applicant:
-    """Who gets a certificate; plain facts, since rows of the session are read anew after each
-    commit, one by one."""
-
-    id: int
-    code: str
-    full_name: str
-    email: str | None
-    unit_path: str
-    state: PersonState
-
-
-APPLICANT = (
-    Person.id,
-    Person.code,
-    Person.full_name,
-    Person.email,
-    Person.unit_path,
-    Person.state,
-)
-"""The columns of an `Applicant`."""
-
-
-def applicant_of(holding: Holding) -> Applicant:
-    """The facts of the holding that a subject is made of."""
-    return Applicant(
-        id=holding.person_id,
-        code=holding.code,
-        full_name=holding.full_name,
-        email=holding.email,
-        unit_path=holding.unit_path,
-        state=holding.person_state,
-    )
+Applicant = Holding | Row[*tuple[Any, ...]]
+"""Who gets a certificate: a full name, an e-mail address and a unit path. Rows of columns, never
+the session's own objects: those are read anew, one by one, after each commit."""
 
 
 class Subjects:
