@@ -189,6 +189,7 @@ def compressed_key() -> bytes:
         spki(software_key("rsa2048")),
         spki(software_key("p384")),  # good for a seal, not for a person
     ],
+    ids=["empty", "text", "short", "long", "off-curve", "ed25519", "compressed", "rsa2048", "p384"],
 )
 def test_a_key_the_profile_does_not_take_is_refused(authority: Authority, key_der: bytes) -> None:
     wanted = IssueOrder(intent="k", subject=facts(), public_key_der=key_der)
