@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from signer.ca.issuing import EXPOSED
 from signer.ca.models import CertificateState
 from signer.config import Settings
 from signer.errors import N_
@@ -61,6 +62,7 @@ FINAL = frozenset(
     {
         COVERED,
         ENDED_MEANWHILE,
+        EXPOSED,
         NOTHING_COUNTS,
         _KEY_LOCKED,
         _NOTHING_CHANGED,
