@@ -25,7 +25,7 @@ from signer.issuance.kinds import (
     RequestKind,
 )
 from signer.issuance.models import CertificateRequest, RequestItem
-from signer.issuance.states import SigningState, in_state, states_of
+from signer.issuance.states import HAS_CERTIFICATE, SigningState, in_state, states_of
 from signer.issuance.views import CreatedRequest, Refused
 
 COUNTED_STATES = tuple(state for state, rule in STATE_RULES.items() if rule.counted)
@@ -78,6 +78,8 @@ class Requesting:
         with transaction():
             people_ids = [person_id for person_id, _ in ready]
             request_id = self._store(actor, kind, reason, unit_id, unit_path, people_ids)
+            if kind is RequestKind.ISSUE:
+                self._require_lacking(people_ids)
         return CreatedRequest(id=request_id, persons=len(ready), refused=tuple(refused))
 
     def _wanted(
@@ -137,6 +139,15 @@ class Requesting:
         ready = [(h.person_id, h.unit_path) for h in holdings if h.person_id not in why_not]
         return ready, refused
 
+    def _require_lacking(self, person_ids: Sequence[int]) -> None:
+        """Nobody got a certificate since the list was read; in the open transaction.
+
+        Their open items are there by now, so nobody can get one from another request either.
+        """
+        states = states_of(list(person_ids), self._clock.now())
+        if any(standing.state in HAS_CERTIFICATE for standing in states.values()):
+            raise Conflict(_ASKED_FOR_ALREADY)
+
     def _common_unit(self, paths: Sequence[str]) -> tuple[int, str]:
         common = common_path(paths)
         unit_id = db.session.scalar(select(OrgUnit.id).where(OrgUnit.path == common))
@@ -173,9 +184,7 @@ class Requesting:
         try:
             db.session.execute(insert(RequestItem), rows)
         except IntegrityError as error:
-            raise Conflict(
-                N_("Có người vừa được đưa vào một đề nghị khác; hãy tải lại danh sách.")
-            ) from error
+            raise Conflict(_ASKED_FOR_ALREADY) from error
         self._audit.record(
             actor.name,
             "request.created",
@@ -184,6 +193,9 @@ class Requesting:
             persons=len(person_ids),
         )
         return request.id
+
+
+_ASKED_FOR_ALREADY = N_("Có người vừa được đưa vào một đề nghị khác; hãy tải lại danh sách.")
 
 
 def _why_not(person: Person, state: SigningState) -> str | None:

@@ -1,6 +1,7 @@
 """Requests: filed by one, decided by another, once."""
 
 import threading
+from collections.abc import Sequence
 
 import pytest
 from flask import Flask
@@ -10,7 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from signer.accounts import Role
 from signer.db import db, transaction
 from signer.errors import Conflict, Forbidden, Invalid, SignerError
+from signer.inventory.models import Person
 from signer.issuance.models import Decision
+from signer.issuance.requesting import Requesting
 from signer.services import Services
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
@@ -140,3 +143,24 @@ def test_a_request_reaches_no_further_than_the_clerks_units(services: Services, 
     services.issuance.create(other_clerk, person_codes=[other.code], reason="Lần đầu")
     assert services.issuance.requests(clerk) == []
     assert len(services.issuance.requests(other_clerk)) == 1
+
+
+@both_databases
+def test_who_was_served_while_the_list_was_read_is_not_asked_for_again(
+    services: Services, city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another clerk's request was filed, approved and worked off between look and commit."""
+    (person,) = city.people(1)
+    clerk = city.actor("hr", Role.HR)
+    sift = Requesting._sift
+
+    def slowly(self: Requesting, people: Sequence[Person]) -> object:
+        monkeypatch.setattr(Requesting, "_sift", sift)
+        found = sift(self, people)
+        city.issue([person])
+        return found
+
+    monkeypatch.setattr(Requesting, "_sift", slowly)
+    with pytest.raises(Conflict):
+        services.issuance.create(clerk, person_codes=[person.code], reason="Lần đầu")
+    assert len(services.issuance.requests(clerk)) == 1
