@@ -195,12 +195,17 @@ class Authority:
         misses a change. While the HSM is away a list serves until it runs out."""
         return self._publishing.current_der(shard)
 
+    def current_crl_ders(self) -> list[bytes]:
+        """Lists that together know of every change: the complete one, which has its pauses (see
+        `refresh_crl`), and those of the shards that changed since it was made."""
+        return self._publishing.current_ders()
+
     def refresh_crl(self, actor: str = "system") -> bool:
         """Every list that is due is published and every file is right; True if a list was made.
 
-        Due is a list past half of its life or missing a change: a shard's at once, the complete
-        one after a pause of a millisecond for each of its lines. Meant to be called every few
-        seconds; safe to be called twice. `Unavailable` when the HSM or the folder is away.
+        Due is a list past half of its life or missing a change: at once where the certificate
+        names it, else (the complete one) after a pause of a millisecond for each of its lines.
+        Meant to be called every few seconds; safe to be called twice. `Unavailable` when the HSM or the folder is away.
         """
         return self._publishing.refresh(actor)
 

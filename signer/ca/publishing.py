@@ -33,7 +33,7 @@ _TOGETHER = 16
 _PAUSE_PER_ENTRY = timedelta(milliseconds=1)
 """How long a complete list that misses a change is left alone, for each of its lines. Making it
 costs some microseconds a line, so however long it gets it takes below one per cent of a core;
-the shard's list, which certificates point to, and OCSP know of every change at once."""
+the list that a certificate points to and OCSP know of every change at once."""
 
 
 class Publishing:
@@ -82,8 +82,8 @@ class Publishing:
         now = self._clock.now()
         found = crl_ledger.newest_lists([shard]).get(shard)
         if found is not None:
-            change = _last_change(crl_ledger.newest_changes(found.audit_seq), shard)
-            if now < found.next_update and not _misses(found, change, now):
+            changes = crl_ledger.newest_changes(found.audit_seq)
+            if now < found.next_update and not _misses(found, changes, now):
                 return self._stored(shard)
         else:
             self._require(shard)
@@ -95,6 +95,14 @@ class Publishing:
                 raise
             return self._stored(shard)  # until the HSM is back, what it said last
         return der
+
+    def current_ders(self) -> list[bytes]:
+        """The complete list and, for what it does not know yet, those of the shards."""
+        found = crl_ledger.newest_lists([None]).get(None)  # first this: what follows is newer
+        lists = [self.current_der(None)]
+        missed = crl_ledger.newest_changes(found.audit_seq) if found is not None else {}
+        release()
+        return lists + [self.current_der(shard) for shard in missed if shard is not None]
 
     def refresh(self, actor: str) -> bool:
         """Publishes every list that is due and puts the files right; True if a list was made."""
@@ -116,7 +124,7 @@ class Publishing:
             if (
                 found is None
                 or now >= found.this_update + (found.next_update - found.this_update) / 2
-                or _misses(found, _last_change(changes, shard), now)
+                or _misses(found, changes, now)
             ):
                 due.append(shard)
         release()
@@ -192,17 +200,16 @@ class Publishing:
             raise NotFound(N_("Không có danh sách thu hồi số %(number)s."), number=shard)
 
 
-def _last_change(changes: Mapping[Shard, int], shard: Shard) -> int:
-    return max(changes.values(), default=-1) if shard is None else changes.get(shard, -1)
-
-
-def _misses(found: SignedList, last_change: int, now: datetime) -> bool:
+def _misses(found: SignedList, changes: Mapping[Shard, int], now: datetime) -> bool:
     """The list does not know of the last change, and has had its pause."""
-    if found.audit_seq >= last_change:
+    own = changes.get(found.shard, -1)
+    if found.audit_seq < own:  # a certificate that names this very list as its own
+        return True
+    if found.shard is not None or found.audit_seq >= max(changes.values(), default=-1):
         return False
-    pause = _PAUSE_PER_ENTRY * found.entries if found.shard is None else timedelta()
     age = now - found.this_update
-    return age >= pause or age < timedelta()  # made by a clock that was ahead: waits for nothing
+    # One made by a clock that was ahead waits for nothing.
+    return age >= _PAUSE_PER_ENTRY * found.entries or age < timedelta()
 
 
 def _file_name(shard: Shard) -> str:

@@ -230,13 +230,13 @@ class Signing:
         return self._judge(path, public_sandbox())
 
     def _judge(self, path: Path, sandbox: Sandbox) -> Verdict:
-        crl = self._authority.current_crl_der()
+        crls = self._authority.current_crl_ders()
         release()
         return validate(
             path,
             trust_roots=[self._authority.root_der()],
             intermediates=[self._authority.issuing_der()],
-            crls=[crl],
+            crls=crls,
             at=self._clock.now(),
             sandbox=sandbox,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from signer.audit import Audit
 from signer.ca import Authority, Certificate, CertificateState, ProfileSet, RevocationReason
@@ -151,6 +151,35 @@ def test_a_long_complete_list_waits_a_millisecond_a_line_and_its_shards_do_not(
     clock.at = START.replace(microsecond=0) + timedelta(seconds=5)
     assert made_by_refresh(authority) == {None}
     assert len(serials_of(authority.current_crl_der())) == 5003
+
+
+def test_the_lists_together_wait_for_nothing(authority: Authority, clock: MovableClock) -> None:
+    """Our own verdicts on signatures are never behind the shards."""
+    fill(5000)
+    made = issued(authority.issue_many([order(f"key-{i}") for i in range(3)], "system"))
+    assert len(authority.current_crl_ders()) == 1
+    for count, one in enumerate(made, start=1):
+        clock.move(timedelta(seconds=1))
+        authority.revoke(one.serial, SUPERSEDED, "hr")
+        known = set().union(*(serials_of(der) for der in authority.current_crl_ders()))
+        assert {one.serial for one in made[:count]} <= known
+
+
+def test_a_certificate_that_names_the_complete_list_is_on_it_at_once(
+    authority: Authority, clock: MovableClock
+) -> None:
+    """Those of release 0001 name no other one, and no OCSP."""
+    fill(5000)
+    (made,) = issued(authority.issue_many([order("key-1")], "system"))
+    with transaction():
+        db.session.execute(
+            update(Certificate).where(Certificate.serial_hex == made.serial_hex).values(shard=None)
+        )
+    authority.refresh_crl()
+    clock.move(timedelta(seconds=1))
+    authority.revoke(made.serial, SUPERSEDED, "hr")
+    assert made_by_refresh(authority) == {None}
+    assert made.serial in serials_of(authority.current_crl_der())
 
 
 def test_the_current_list_knows_of_every_change(authority: Authority) -> None:
