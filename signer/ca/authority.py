@@ -205,7 +205,8 @@ class Authority:
 
         Due is a list past half of its life or missing a change: at once where the certificate
         names it, else (the complete one) after a pause of a millisecond for each of its lines.
-        Meant to be called every few seconds; safe to be called twice. `Unavailable` when the HSM or the folder is away.
+        Meant to be called every few seconds; safe to be called twice. `Unavailable` when the HSM
+        or the folder is away.
         """
         return self._publishing.refresh(actor)
 
