@@ -3,11 +3,12 @@
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Flask
 
 from signer.app import create_app
@@ -49,37 +50,36 @@ def clock() -> StandingClock:
 def pki(tmp_path_factory: pytest.TempPathFactory, hsm: Hsm, root_hsm: Hsm, vault: Vault) -> Path:
     """root.pem and issuing.pem of a hierarchy whose keys are in the session's tokens."""
     folder = tmp_path_factory.mktemp("pki")
-    made = build_hierarchy(
+    build_hierarchy(
         root_key=generate_ca_key(root_hsm, "root-ca", "p384"),
         issuing_key=generate_ca_key(hsm, "issuing-ca", "p256"),
         organisation="Thành phố thử nghiệm",
         base_url="http://127.0.0.1:8080",
         at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
-    (folder / "root.pem").write_bytes(made.root.public_bytes(Encoding.PEM))
-    (folder / "issuing.pem").write_bytes(made.issuing.public_bytes(Encoding.PEM))
-    (folder / "root.crl").write_bytes(made.root_crl_der)
+    ).write(folder)
     return folder
 
 
-@pytest.fixture
-def settings(tmp_path: Path, token_home: Path, pki: Path, database_url: str) -> Settings:
-    """Settings of a fresh installation in this test's folder, on the session's tokens."""
-    shutil.copytree(pki, tmp_path / "pki")
-    secret = tmp_path / "secret.key"
+def installed(
+    folder: Path, token_home: Path, pki: Path, database_url: str, **changes: Any
+) -> Settings:
+    """Settings of a fresh installation in the folder, on these tokens, with some changes."""
+    shutil.copytree(pki, folder / "pki")
+    secret = folder / "secret.key"
     secret.touch(mode=0o600)
     secret.write_text(secrets.token_hex(32))
     return Settings(
-        home=tmp_path,
+        home=folder,
         database_url=database_url,
         pkcs11_module=MODULE,
         token_pin_file=token_home / "signer-issuing.pin",
         hsm_wait_seconds=2.0,
+        **changes,
     )
 
 
-@pytest.fixture
-def app(settings: Settings, clock: StandingClock) -> Iterator[Flask]:
+@contextmanager
+def running(settings: Settings, clock: Clock) -> Iterator[Flask]:
     """The application on an empty database, in its context."""
     made = create_app(settings, clock)
     made.testing = True
@@ -89,6 +89,19 @@ def app(settings: Settings, clock: StandingClock) -> Iterator[Flask]:
         db.session.remove()
         db.engine.dispose()
         made.extensions["signer"].hsm.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, token_home: Path, pki: Path, database_url: str) -> Settings:
+    """Settings of a fresh installation in this test's folder, on the session's tokens."""
+    return installed(tmp_path, token_home, pki, database_url)
+
+
+@pytest.fixture
+def app(settings: Settings, clock: StandingClock) -> Iterator[Flask]:
+    """The application on an empty database, in its context."""
+    with running(settings, clock) as made:
+        yield made
 
 
 @pytest.fixture

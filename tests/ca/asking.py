@@ -1,8 +1,6 @@
-"""Questions to the OCSP responder, an OCSP signer in the ledger, and what second readers say."""
+"""Questions to the OCSP responder, and an OCSP signer in the ledger."""
 
 import hashlib
-import subprocess
-from pathlib import Path
 
 from asn1crypto import ocsp as asn1
 from asn1crypto import x509 as asn1_x509
@@ -11,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from signer.ca import Authority, IssuedCertificate
 from signer.ca.roles import RoleKey, RoleSigner
-from tests.ca.factory import facts, openssl, public_key_der
+from tests.ca.factory import facts, public_key_der
 
 
 def ocsp_signer(authority: Authority, key: RoleKey, intent: str = "role:ocsp") -> RoleSigner:
@@ -56,34 +54,3 @@ def asked(
     if nonce is not None:
         tbs["request_extensions"] = [{"extn_id": "nonce", "extn_value": nonce}]
     return asn1.OCSPRequest({"tbs_request": tbs})
-
-
-def openssl_reads(
-    response_der: bytes, folder: Path, authority: Authority, subject_der: bytes, *words: str
-) -> str:
-    """What `openssl ocsp` makes of the answer about one certificate, signature checked."""
-    for file, certificate in {
-        "root.pem": authority.chain[-1],
-        "issuing.pem": authority.certificate,
-        "subject.pem": x509.load_der_x509_certificate(subject_der),
-    }.items():
-        (folder / file).write_bytes(certificate.public_bytes(Encoding.PEM))
-    (folder / "answer.der").write_bytes(response_der)
-    done = openssl(
-        *("ocsp", "-respin", folder / "answer.der", "-CAfile", folder / "root.pem"),
-        *("-issuer", folder / "issuing.pem", *words, "-cert", folder / "subject.pem"),
-        *("-verify_other", folder / "issuing.pem", "-no_nonce"),
-    )
-    return done.stdout + done.stderr
-
-
-def ocsptool_reads(response_der: bytes, folder: Path, authority: Authority) -> str:
-    """What GnuTLS makes of the answer: its signature, under the issuing CA."""
-    (folder / "answer.der").write_bytes(response_der)
-    (folder / "issuing.pem").write_bytes(authority.certificate.public_bytes(Encoding.PEM))
-    command = (
-        *("ocsptool", "--verify-response", "--load-response", folder / "answer.der"),
-        *("--load-trust", folder / "issuing.pem"),
-    )
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout + done.stderr

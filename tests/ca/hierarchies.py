@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from signer.ca.certificate import (
     Addresses,
@@ -27,6 +29,12 @@ class Hierarchy:
     issuing: x509.Certificate
     root_crl_der: bytes
 
+    def write(self, folder: Path) -> None:
+        """As a ceremony leaves them: root.pem, issuing.pem and root.crl."""
+        (folder / "root.pem").write_bytes(self.root.public_bytes(Encoding.PEM))
+        (folder / "issuing.pem").write_bytes(self.issuing.public_bytes(Encoding.PEM))
+        (folder / "root.crl").write_bytes(self.root_crl_der)
+
 
 def build_hierarchy(
     *,
@@ -36,6 +44,7 @@ def build_hierarchy(
     base_url: str,
     at: datetime,
     signature: str | None = None,
+    crl_days: int = 365,
 ) -> Hierarchy:
     """What the embedded ceremony makes before it comes to the ledger."""
     root = build_root(root_key, organisation=organisation, at=at, signature=signature)
@@ -53,7 +62,7 @@ def build_hierarchy(
         scheme_for(root.public_key(), signature),
         number=1,
         this_update=whole_second(at),
-        next_update=whole_second(at) + timedelta(days=365),
+        next_update=whole_second(at) + timedelta(days=crl_days),
     )
     return Hierarchy(
         root=root, issuing=issuing, root_crl_der=sign_tbs(root_key, tbs, root.public_key())

@@ -22,7 +22,6 @@ from signer.ca import (
     RevocationReason,
 )
 from signer.ca.issuing import Issuing
-from signer.ca.pkilinter import pkilint_findings
 from signer.db import db, transaction
 from signer.errors import ConfigError, Conflict, Invalid, NotFound, SignerError, Unavailable
 from signer.pkcs11 import Hsm
@@ -33,39 +32,12 @@ from tests.ca.factory import (
     MovableClock,
     facts,
     issued,
-    openssl,
     order,
     public_key_der,
 )
 from tests.ca.hierarchies import Hierarchy, build_issuing
 from tests.databases import both_databases
 from tests.softhsm import token_away
-
-
-def pem(file: Path, der: bytes) -> Path:
-    certificate = x509.load_der_x509_certificate(der)
-    file.write_bytes(certificate.public_bytes(Encoding.PEM))
-    return file
-
-
-def test_openssl_accepts_an_issued_certificate(authority: Authority, tmp_path: Path) -> None:
-    (made,) = issued(authority.issue_many([order("key-1")], "system"))
-    root = tmp_path / "root.pem"
-    root.write_text(authority.root_pem())
-    issuing = tmp_path / "issuing.pem"
-    issuing.write_text(authority.issuing_pem())
-    leaf = pem(tmp_path / "leaf.pem", made.der)
-    at = int(START.timestamp()) + 60
-    done = openssl(
-        *("verify", "-x509_strict", "-attime", at, "-CAfile", root, "-untrusted", issuing, leaf)
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def test_pkilint_finds_nothing_above_notice(authority: Authority, hierarchy: Hierarchy) -> None:
-    (made,) = issued(authority.issue_many([order("key-1")], "system"))
-    for der in (made.der, authority.issuing_der(), authority.root_der()):
-        assert pkilint_findings(der) == ()
 
 
 def test_the_certificate_states_what_the_profile_says(authority: Authority) -> None:

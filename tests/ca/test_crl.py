@@ -16,37 +16,10 @@ from signer.ca.crl import REASON_NUMBERS, CrlEntries, crl_tbs
 from signer.ca.schemes import scheme_for
 from signer.errors import Unavailable
 from signer.pkcs11 import Hsm
-from tests.ca.factory import START, MovableClock, issued, openssl, order
+from tests.ca.factory import START, MovableClock, issued, order
 from tests.ca.hierarchies import Hierarchy
 from tests.databases import both_databases
 from tests.softhsm import token_away
-
-
-def test_openssl_accepts_the_crl_and_refuses_a_revoked_certificate(
-    authority: Authority, clock: MovableClock, tmp_path: Path
-) -> None:
-    kept, revoked = issued(authority.issue_many([order("key-1"), order("key-2")], "system"))
-    clock.move(timedelta(minutes=1))
-    authority.revoke(revoked.serial, RevocationReason.AFFILIATION_CHANGED, "system")
-    files = {
-        "crl.der": authority.publish_crl(),
-        "root.pem": authority.root_pem().encode(),
-        "issuing.pem": authority.issuing_pem().encode(),
-        "kept.der": kept.der,
-        "revoked.der": revoked.der,
-    }
-    for name, data in files.items():
-        (tmp_path / name).write_bytes(data)
-    crl, issuing = tmp_path / "crl.der", tmp_path / "issuing.pem"
-    done = openssl("crl", "-inform", "DER", "-in", crl, "-CAfile", issuing, "-noout", "-verify")
-    assert "verify OK" in done.stderr
-    at = int(clock.now().timestamp()) + 1
-    common = ("verify", "-attime", at, "-crl_check", "-CRLfile", crl, "-CAfile")
-    common += (tmp_path / "root.pem", "-untrusted", issuing)
-    assert openssl(*common, tmp_path / "kept.der").returncode == 0
-    refused = openssl(*common, tmp_path / "revoked.der")
-    assert refused.returncode != 0
-    assert "certificate revoked" in refused.stderr
 
 
 def test_a_crl_says_who_when_and_why(authority: Authority, clock: MovableClock) -> None:
