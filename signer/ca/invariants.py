@@ -88,9 +88,12 @@ def one_instant() -> Iterator[None]:
 def pages(statement: AnySelect, key: InstrumentedAttribute[int]) -> Iterator[list[AnyRow]]:
     """The statement's rows, a page at a time, by the rising `key`, which it must select.
 
-    A key that stands in several rows at the end of a page is found by looking for doubles.
+    Rows of one key come on one page, unless they are more than a whole one.
     """
     last = -1
     while page := db.session.execute(statement.where(key > last).order_by(key).limit(PAGE)).all():
-        yield list(page)
-        last = getattr(page[-1], key.key)
+        rows, end = list(page), getattr(page[-1], key.key)
+        if len(rows) == PAGE:  # more rows of the last key may follow: they wait for the next page
+            rows = [row for row in rows if getattr(row, key.key) != end] or rows
+        yield rows
+        last = getattr(rows[-1], key.key)
