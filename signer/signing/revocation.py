@@ -47,7 +47,7 @@ def revocation_of(
     """
     best: Revocation = Revocation(state=RevocationState.UNKNOWN)
     # The newest first: what it does not hold any longer was released, whatever older ones say.
-    for crl in sorted(crls, key=lambda crl: crl.last_update_utc, reverse=True):
+    for crl in sorted(crls, key=_age, reverse=True):
         if crl.issuer != certificate.issuer or not _is_usable(crl, certificate, issuer):
             continue
         entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
@@ -63,6 +63,16 @@ def revocation_of(
         elif best.state is not RevocationState.SUSPENDED:
             best = Revocation(state=RevocationState.GOOD)
     return best
+
+
+def _age(crl: x509.CertificateRevocationList) -> tuple[datetime, int]:
+    """Of two lists the newer one has more; numbers tell those of one second apart (RFC 5280,
+    5.2.3), and a list without one is the older."""
+    try:
+        number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        number = -1
+    return crl.last_update_utc, number
 
 
 def _is_on_hold(entry: x509.RevokedCertificate) -> bool:
