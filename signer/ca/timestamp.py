@@ -6,6 +6,7 @@ and a stamp then costs one signature and one check of it.
 
 import hashlib
 import secrets
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,11 @@ from signer.ca.timestamp_request import (
 )
 from signer.clock import Clock
 from signer.errors import N_, ConfigError, SignerError, Unavailable
+
+SIGNING_AT_ONCE = 2
+"""Callers in the HSM at a time; the others of its sessions are for those who issue and sign."""
+TURN_SECONDS = 2.0
+"""How long a caller waits for that."""
 
 _V1, _V3 = der.integer(1), der.integer(3)
 _SIGNED_DATA = der.oid("1.2.840.113549.1.7.2")
@@ -61,6 +67,7 @@ class TimestampAuthority:
         self._clock = clock
         self._chain = tuple(chain)
         self._scheme = scheme
+        self._turns = threading.BoundedSemaphore(SIGNING_AT_ONCE)
         self._made: tuple[RoleSigner | None, _Template | None] = (None, None)
 
     def answer(self, request_der: bytes) -> bytes:
@@ -94,7 +101,12 @@ class TimestampAuthority:
         template = self._template_of(signer)
         info = self._info(template, imprint, nonce)
         attributes = template.attributes(info)
-        signature = _signature(template, signer, der.tlv(der.SET, attributes))
+        if not self._turns.acquire(timeout=TURN_SECONDS):
+            raise Unavailable(_BUSY)
+        try:
+            signature = _signature(template, signer, der.tlv(der.SET, attributes))
+        finally:
+            self._turns.release()
         return template.assembled(info, attributes, signature, wants_certificates)
 
     def _info(self, template: "_Template", imprint: bytes, nonce: bytes) -> bytes:
@@ -239,6 +251,9 @@ def _signature(template: _Template, signer: RoleSigner, signed: bytes) -> bytes:
             N_("HSM trả về chữ ký không khớp với chứng thư của dịch vụ dấu thời gian.")
         ) from error
     return signature
+
+
+_BUSY = N_("Có quá nhiều yêu cầu dấu thời gian cùng lúc; hãy thử lại sau ít giây.")
 
 
 def _attribute(oid: bytes, value: bytes) -> bytes:
