@@ -23,6 +23,7 @@ from signer.services import Services
 from tests.conftest import StandingClock
 from tests.databases import both_databases
 from tests.factories import City
+from tests.issuance.cutting import is_cut_off
 
 
 @pytest.fixture
@@ -142,3 +143,17 @@ def test_an_order_done_while_it_is_overtaken_breaks_nothing(
     assert _states() == ["issued"] * AT_ONCE + ["revoked"]
     db.session.rollback()
     assert set(db.session.scalars(select(Revocation.state))) == {"done"}
+
+
+def test_an_order_given_by_a_clock_that_was_ahead_is_taken_up(
+    services: Services, clerk: Actor, people: list[Person], clock: StandingClock
+) -> None:
+    """What a crash left must not wait until that moment comes again."""
+    assert is_cut_off(
+        lambda: _order(services, clerk, people[:1], Act.REVOKE, Ground.KEY_EXPOSED), 1
+    )
+    revoking = services.issuance.revoking
+    assert revoking.resume(given_before=timedelta(seconds=30)) == 0  # its process may be at it
+    clock.move(timedelta(days=-1))
+    assert revoking.resume(given_before=timedelta(seconds=30)) == 1
+    assert _states().count("revoked") == 1
