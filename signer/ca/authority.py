@@ -69,7 +69,7 @@ class Authority:
         self._profiles = profiles
         self._clock = clock
         self._audit = audit
-        addresses = Addresses(base_url=base_url)
+        self._addresses = addresses = Addresses(base_url=base_url)
         self._issuing = Issuing(
             key=key,
             certificate=certificate,
@@ -218,6 +218,31 @@ class Authority:
         public_key = self._certificate.public_key()
         scheme = scheme_for(public_key, self._profiles.issuing.signature or None)
         sign_tbs(self._key, secrets.token_bytes(64), public_key, scheme)
+
+    def prove_addresses(self) -> None:
+        """The lists made now bear the address that certificates in force name as theirs.
+
+        `ConfigError` when the settings have another than at the time of issuing: then readers
+        take no new list for theirs (RFC 5280 section 6.3.3 (b)(2)).
+        """
+        found = ledger.oldest_in_force(self._clock.now())
+        if found is None:
+            return
+        shard, der = found
+        extensions = x509.load_der_x509_certificate(der).extensions
+        (point,) = extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+        written = str(point.full_name[0].value) if point.full_name else ""
+        listed = self._addresses.crl_shard(shard)
+        if written != listed:
+            raise ConfigError(
+                N_(
+                    "Chứng thư đã cấp ghi danh sách thu hồi tại %(written)s, nhưng theo thiết lập "
+                    "hiện nay nó ở %(listed)s: danh sách mới không còn hiệu lực với chứng thư ấy. "
+                    "Hãy đặt lại validation_url (hoặc base_url) như cũ."
+                ),
+                written=written,
+                listed=listed,
+            )
 
     # Looking up --------------------------------------------------------------------------------
 

@@ -247,6 +247,22 @@ def issued(
     ]
 
 
+def oldest_in_force(at: datetime) -> tuple[int, bytes] | None:
+    """Shard and DER of the first certificate that has not run out and names a list, if any."""
+    row = db.session.execute(
+        select(Certificate.shard, CertificateBytes.certificate_der)
+        .join(CertificateBytes, CertificateBytes.certificate_id == Certificate.id)
+        .where(
+            Certificate.state.in_(EXISTING),
+            Certificate.shard.is_not(None),
+            Certificate.not_after >= at,
+        )
+        .order_by(Certificate.id)
+        .limit(1)
+    ).first()
+    return None if row is None else (row.shard, row.certificate_der)
+
+
 def row_of(serial: int) -> Certificate | None:
     """The ledger's row, without the bytes."""
     return db.session.scalar(

@@ -53,6 +53,7 @@ def _examine(services: Services) -> Iterator[Finding]:
         (_("HSM"), lambda: services.hsm.status().label),
         (_("Khóa của CA"), lambda: _proved(services)),
         (_("CRL"), lambda: services.authority.current_crl_der() and ""),
+        (_("Địa chỉ xác thực"), lambda: _addressed(services)),
         (_("Việc đang chờ"), lambda: services.jobs.waiting()),
     )
     for name, look in looks:
@@ -65,6 +66,11 @@ def _examine(services: Services) -> Iterator[Finding]:
 def _proved(services: Services) -> str:
     services.authority.prove_key()
     return services.settings.issuing_key_label
+
+
+def _addressed(services: Services) -> str:
+    services.authority.prove_addresses()
+    return services.settings.validation_address
 
 
 @click.command(help=_("Phục vụ tại 127.0.0.1: trang web và API, hoặc chỉ việc xác thực."))

@@ -21,6 +21,7 @@ from signer.ca import (
     ProfileSet,
     RevocationReason,
 )
+from signer.ca.certificate import Addresses
 from signer.ca.issuing import Issuing
 from signer.db import db, transaction
 from signer.errors import ConfigError, Conflict, Invalid, NotFound, SignerError, Unavailable
@@ -304,6 +305,18 @@ def test_an_unsigned_or_wrongly_signed_certificate_is_never_stored(
         authority.prove_key()
     honest._key = ca_keys.issuing
     assert authority.find_by_intent("key-1") is None
+
+
+def test_another_address_than_certificates_name_is_found_out(authority: Authority) -> None:
+    """Lists would be for nobody (RFC 5280 section 6.3.3); before anything is issued any will do."""
+    here, elsewhere = authority._addresses, Addresses(base_url="http://elsewhere.example")
+    authority._addresses = elsewhere
+    authority.prove_addresses()
+    issued(authority.issue_many([order("key-1")], "system"))
+    with pytest.raises(ConfigError, match=r"elsewhere\.example/pki/crl/"):
+        authority.prove_addresses()
+    authority._addresses = here
+    authority.prove_addresses()
 
 
 # Status and revocation -----------------------------------------------------------------------
