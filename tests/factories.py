@@ -76,6 +76,12 @@ class City:
         self.services.inventory.link_account(SYSTEM, person.id, actor.account_id)
         return self.services.accounts.actor_of(person.code.lower())
 
+    def certified(self, count: int, *, unit: str = WARD) -> list[Person]:
+        """That many new people of the unit, each with a certificate."""
+        people = self.people(count, unit=unit)
+        self.issue(people)
+        return people
+
     def issue(self, people: Sequence[Person]) -> None:
         """Each of these people has a certificate, by request, approval and job."""
         stem = f"{people[0].code.lower()}-{len(people)}"

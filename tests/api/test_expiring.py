@@ -17,11 +17,9 @@ _LIFE_DAYS = 1825
 @pytest.fixture
 def people(city: City, clock: StandingClock) -> list[Person]:
     """One person whose certificate runs out in 50 days, two in 170."""
-    soon = city.people(1)
-    city.issue(soon)
+    soon = city.certified(1)
     clock.move(timedelta(days=120))
-    later = city.people(2)
-    city.issue(later)
+    later = city.certified(2)
     clock.move(timedelta(days=_LIFE_DAYS - 120 - 50))
     return soon + later
 

@@ -23,9 +23,7 @@ PAPER = "125/QĐ-UBND"
 @pytest.fixture
 def people(city: City) -> list[Person]:
     """Three people of the ward with a certificate each."""
-    found = city.people(3)
-    city.issue(found)
-    return found
+    return city.certified(3)
 
 
 @pytest.fixture
@@ -167,8 +165,7 @@ def test_another_ward_can_do_nothing_to_these_people(as_role, retired, hr, peopl
 
 def test_many_people_are_a_job_that_hr_steers(as_role, hr, city, services):
     """202 with the job; who may order may pause it, who only approves requests may not."""
-    people = city.people(21)
-    city.issue(people)
+    people = city.certified(21)
     wish = _order(people, ground="police_request")
     made = hr.post("revocations", json=wish)
     assert (made.status_code, made.json["done"]) == (202, 0)
@@ -184,8 +181,7 @@ def test_many_people_are_a_job_that_hr_steers(as_role, hr, city, services):
 
 
 def test_hr_cancels_an_order_that_waits(hr, city, services):
-    people = city.people(21)
-    city.issue(people)
+    people = city.certified(21)
     job_id = hr.post("revocations", json=_order(people)).json["job_id"]
     assert hr.post(f"jobs/{job_id}/cancel").json["state"] == "cancelled"
     assert {act["state"] for act in hr.get("revocations").json} == {"dismissed"}

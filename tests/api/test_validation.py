@@ -192,6 +192,7 @@ def test_too_much_is_refused_unread(app: Flask, path: str, size: int) -> None:
     problem_of(post(CONTENT_LENGTH="", HTTP_TRANSFER_ENCODING="chunked"), 413)
     assert Endless.taken < 10**6
     problem_of(post(CONTENT_LENGTH="-5"), 400)
+    problem_of(post(CONTENT_LENGTH="9" * 5000), 413)
     problem_of(Client(app.extensions["signer.validation"]).get("/ocsp/" + "A" * 20_000), 413)
 
 

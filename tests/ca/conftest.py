@@ -11,7 +11,7 @@ from signer.audit import Audit
 from signer.ca import Authority, ProfileSet, load_profiles
 from signer.db import Base, db
 from signer.pkcs11 import Hsm, ensure_ca_key
-from tests.ca.factory import BASE_URL, START, MovableClock, ledger_app
+from tests.ca.factory import BASE_URL, START, MovableClock, authority_of, ledger_app
 from tests.ca.hierarchies import Hierarchy, build_hierarchy
 
 
@@ -75,12 +75,4 @@ def authority(
     clock: MovableClock,
     audit: Audit,
 ) -> Authority:
-    return Authority(
-        key=ca_keys.issuing,
-        certificate=hierarchy.issuing,
-        chain=[hierarchy.root],
-        profiles=profiles,
-        clock=clock,
-        audit=audit,
-        base_url=BASE_URL,
-    )
+    return authority_of(ca_keys.issuing, hierarchy, profiles, clock, audit)

@@ -3,15 +3,19 @@
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import Flask
 
-from signer.ca import IssuedCertificate, IssueOrder, SubjectFacts
+from signer.audit import Audit
+from signer.ca import Authority, IssuedCertificate, IssueOrder, ProfileSet, SubjectFacts
+from signer.ca.certificate import CaKey
 from signer.clock import Clock
 from signer.db import db
 from signer.errors import SignerError
+from tests.ca.hierarchies import Hierarchy
 
 BASE_URL = "http://ca.example"
 START = datetime(2026, 3, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -35,6 +39,27 @@ def ledger_app(database_url: str) -> Flask:
     flask.config["SQLALCHEMY_DATABASE_URI"] = database_url
     db.init_app(flask)
     return flask
+
+
+def authority_of(
+    key: CaKey,
+    hierarchy: Hierarchy,
+    profiles: ProfileSet,
+    clock: Clock,
+    audit: Audit,
+    published: Path | None = None,
+) -> Authority:
+    """The authority with the key of the hierarchy's issuing CA."""
+    return Authority(
+        key=key,
+        certificate=hierarchy.issuing,
+        chain=[hierarchy.root],
+        profiles=profiles,
+        clock=clock,
+        audit=audit,
+        base_url=BASE_URL,
+        published=published,
+    )
 
 
 def facts(**changes: object) -> SubjectFacts:

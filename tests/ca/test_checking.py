@@ -30,7 +30,7 @@ from signer.ca.models import Certificate, Crl, OcspAnswer
 from signer.db import db, transaction
 from tests.ca.checked import findings
 from tests.ca.conftest import Keys
-from tests.ca.factory import BASE_URL, MovableClock, facts, issued, ledger_app, order
+from tests.ca.factory import MovableClock, authority_of, facts, issued, ledger_app, order
 from tests.ca.hierarchies import Hierarchy
 from tests.databases import both_databases
 from tests.tampering import do, flip, tampering, without_constraints
@@ -54,16 +54,7 @@ def authority(
     published: Path,
 ) -> Authority:
     """As everywhere, but it writes its files too."""
-    return Authority(
-        key=ca_keys.issuing,
-        certificate=hierarchy.issuing,
-        chain=[hierarchy.root],
-        profiles=profiles,
-        clock=clock,
-        audit=audit,
-        base_url=BASE_URL,
-        published=published,
-    )
+    return authority_of(ca_keys.issuing, hierarchy, profiles, clock, audit, published=published)
 
 
 @pytest.fixture

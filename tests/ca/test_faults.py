@@ -25,7 +25,7 @@ from signer.errors import Conflict, SignerError, Unavailable
 from tests.breaking import Point, calls_of, failing
 from tests.ca.checked import findings
 from tests.ca.conftest import Keys
-from tests.ca.factory import BASE_URL, MovableClock, issued, order
+from tests.ca.factory import MovableClock, authority_of, issued, order
 from tests.ca.hierarchies import Hierarchy
 from tests.ca.killed_child import few_shards
 from tests.databases import both_databases
@@ -99,15 +99,8 @@ def room(
     audit: Audit,
     tmp_path: Path,
 ) -> Room:
-    authority = Authority(
-        key=ca_keys.issuing,
-        certificate=hierarchy.issuing,
-        chain=[hierarchy.root],
-        profiles=few_shards(),
-        clock=clock,
-        audit=audit,
-        base_url=BASE_URL,
-        published=tmp_path / "published",
+    authority = authority_of(
+        ca_keys.issuing, hierarchy, few_shards(), clock, audit, published=tmp_path / "published"
     )
     return Room(authority, audit, clock, tmp_path / "published")
 

@@ -26,6 +26,7 @@ from tests.ca.factory import (
     BASE_URL,
     START,
     MovableClock,
+    authority_of,
     facts,
     issued,
     openssl,
@@ -224,15 +225,7 @@ def other_authority(
         signature=request.param,
         at=START - timedelta(days=1),
     )
-    return Authority(
-        key=key,
-        certificate=made.issuing,
-        chain=[made.root],
-        profiles=policy,
-        clock=clock,
-        audit=audit,
-        base_url=BASE_URL,
-    )
+    return authority_of(key, made, policy, clock, audit)
 
 
 def test_openssl_accepts_what_a_ca_of_another_key_signs_in_the_hsm(

@@ -27,7 +27,14 @@ from signer.db import db
 from tests.ca import killed_child
 from tests.ca.checked import findings
 from tests.ca.conftest import Keys
-from tests.ca.factory import BASE_URL, MovableClock, facts, issued, ledger_app, public_key_der
+from tests.ca.factory import (
+    MovableClock,
+    authority_of,
+    facts,
+    issued,
+    ledger_app,
+    public_key_der,
+)
 from tests.ca.hierarchies import Hierarchy
 from tests.databases import both_databases, copy_of
 from tests.killing import Mortals
@@ -59,14 +66,12 @@ class Room:
         self.authority = self._authority(self.published)
 
     def _authority(self, published: Path) -> Authority:
-        return Authority(
-            key=self._keys.issuing,
-            certificate=self._hierarchy.issuing,
-            chain=[self._hierarchy.root],
-            profiles=killed_child.few_shards(),
-            clock=self.clock,
-            audit=self.audit,
-            base_url=BASE_URL,
+        return authority_of(
+            self._keys.issuing,
+            self._hierarchy,
+            killed_child.few_shards(),
+            self.clock,
+            self.audit,
             published=published,
         )
 

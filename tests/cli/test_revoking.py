@@ -85,9 +85,7 @@ def signer(
 @pytest.fixture
 def people(city: City) -> list[Person]:
     """Three people of the ward with a certificate each."""
-    found = city.people(3)
-    city.issue(found)
-    return found
+    return city.certified(3)
 
 
 def _codes(people: Sequence[Person]) -> list[str]:
@@ -143,8 +141,7 @@ def test_a_long_list_from_a_file_is_worked_off_at_once(
     signer: Typed, services: Services, city: City, tmp_path: Path
 ) -> None:
     """A CSV of Excel; who is nobody is named, the others go on, and the exit code is 1."""
-    people = city.people(22)
-    city.issue(people)
+    people = city.certified(22)
     file = tmp_path / "list.csv"
     lines = ["Mã CB;Họ và tên", *(f"{p.code};{p.full_name}" for p in people), "KHONG9;Không ai"]
     file.write_text("\r\n".join(lines), encoding="utf-8-sig")

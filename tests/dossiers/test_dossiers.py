@@ -23,8 +23,7 @@ BOX = Box(x0=300, y0=120, x1=500, y1=180)
 @pytest.fixture
 def officials(services: Services, city: City) -> list[tuple[Person, Actor]]:
     """Two people who can sign."""
-    people = city.people(2)
-    city.issue(people)
+    people = city.certified(2)
     found = [(person, city.signer_of(person)) for person in people]
     for _, actor in found:
         services.signing.activate(actor, PIN)

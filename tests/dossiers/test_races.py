@@ -74,8 +74,7 @@ def test_signing_at_once_from_two_windows_is_signing_once(
     services: Services, city: City, app: Flask
 ) -> None:
     """The slower window is told, or shown the result; never an error nobody expected."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     signer = city.signer_of(person)
     services.signing.activate(signer, PIN)
     _dossier(services, city.actor("clerk", Role.HR), person.code)

@@ -29,8 +29,7 @@ PIN = "2468-lotus"
 @pytest.fixture
 def people(services: Services, city: City) -> list[int]:
     """Key ids of five people: two ready, one active, one locked, one replaced since."""
-    made = city.people(5)
-    city.issue(made)
+    made = city.certified(5)
     for person in made[2:]:
         services.signing.activate(city.signer_of(person), PIN)
     found = [keys.find_current_key(person.id) for person in made]

@@ -34,8 +34,7 @@ def clerk(city: City) -> Actor:
 @pytest.fixture
 def person(city: City, clock: StandingClock) -> Person:
     """Somebody with a certificate, a day ago."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     clock.move(timedelta(days=1))
     return person
 
@@ -135,8 +134,7 @@ def test_drafts_are_carried_out_on_a_ground(
     services: Services, city: City, clerk: Actor, clock: StandingClock
 ) -> None:
     """Those the ground fits; a change draft is a revocation when the clerk revokes."""
-    people = city.people(3)
-    city.issue(people)
+    people = city.certified(3)
     clock.move(timedelta(days=1))
     gone, moved, held = people
     _becomes(services, gone, state=PersonState.RETIRED)
@@ -239,8 +237,7 @@ def test_two_processes_sweep_at_once(
     services: Services, city: City, clock: StandingClock, app: Flask
 ) -> None:
     """One draft a person, and neither is told of an error."""
-    people = city.people(5)
-    city.issue(people)
+    people = city.certified(5)
     clock.move(timedelta(days=1))
     for person in people:
         _becomes(services, person, state=PersonState.RETIRED)

@@ -38,8 +38,7 @@ def head(city: City) -> Actor:
 @pytest.fixture
 def person(services: Services, city: City) -> Person:
     """Somebody with an active key."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     services.signing.activate(city.signer_of(person), PIN)
     return person
 

@@ -53,8 +53,7 @@ def test_a_renewal_changes_no_past_figure(
     services: Services, city: City, clock: StandingClock
 ) -> None:
     """Whoever was covered on a day stays covered on that day, and nobody waits for ever."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     clock.move(timedelta(days=1))
     first_day = clock.today()
     clerk, head = city.actor("hr", Role.HR, None), city.actor("head", Role.APPROVER, None)

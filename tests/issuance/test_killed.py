@@ -226,9 +226,8 @@ def test_a_certificate_in_place_of_another(
     after: dict[str, int],
 ) -> None:
     """Renewed, changed or with a new key: each person has one present certificate and key."""
-    people = city.people(3)
+    people = city.certified(3)
     ids, codes = [person.id for person in people], [person.code for person in people]
-    city.issue(people)
     services.signing.activate(city.signer_of(people[0]), PIN)
     if kind is RequestKind.RENEW:
         clock.move(timedelta(days=1825 - 100))
@@ -260,9 +259,8 @@ def test_a_certificate_in_place_of_another(
 
 def test_replacing_a_locked_key(house: House, services: Services, city: City) -> None:
     """One certificate counts, the new one; the old one is revoked, once."""
-    (person,) = city.people(1)
+    (person,) = city.certified(1)
     person_id, code = person.id, person.code
-    city.issue([person])
     services.signing.activate(city.signer_of(person), PIN)
     old = keys.find_current_key(person_id)
     assert old is not None
@@ -314,9 +312,8 @@ def test_a_clerks_order(
     after: str,
 ) -> None:
     """Once it is stored it is carried out, by the next start if need be; else asked again."""
-    people = city.people(3)
+    people = city.certified(3)
     ids = [person.id for person in people]
-    city.issue(people)
     clerk = city.actor("hr", Role.HR)
     order_ = {
         "clerk": clerk.name,
@@ -347,8 +344,7 @@ def test_a_clerks_order(
 
 def test_a_long_order(house: House, services: Services, city: City) -> None:
     """Twenty-five people are more than fit one answer: a job, killed at each of its commits."""
-    people = city.people(25)
-    city.issue(people)
+    people = city.certified(25)
     clerk = city.actor("hr", Role.HR)
     ordered = services.issuance.revoking.order(
         clerk,
@@ -373,8 +369,7 @@ def test_drafts_and_the_word_on_them(
     house: House, services: Services, city: City, clock: StandingClock
 ) -> None:
     """Leavers are drafted once by whoever sweeps, and end once by the clerk's word."""
-    people = city.people(3)
-    city.issue(people)
+    city.certified(3)
     clerk = city.actor("hr", Role.HR)
     clock.move(timedelta(days=1))
     with transaction():
@@ -398,8 +393,7 @@ def test_drafts_and_the_word_on_them(
 
 def test_activating(house: House, services: Services, city: City) -> None:
     """The key is either still wrapped or sealed, never both and never neither."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     actor = city.signer_of(person)
     _dossier(services, city, person.code)
     (document,) = services.dossiers.inbox(actor)
@@ -416,8 +410,7 @@ def test_activating(house: House, services: Services, city: City) -> None:
 
 def test_signing_a_document(house: House, services: Services, city: City, tmp_path: Path) -> None:
     """Asked again, the document has one signature of this person: none lost, none twice."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     actor = city.signer_of(person)
     services.signing.activate(actor, PIN)
     _dossier(services, city, person.code)

@@ -45,8 +45,7 @@ def head(city: City) -> Actor:
 @pytest.fixture
 def person(services: Services, city: City) -> Person:
     """Somebody with an active key."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     services.signing.activate(city.signer_of(person), PIN)
     return person
 
@@ -254,8 +253,7 @@ def test_cut_off_at_every_commit_the_job_finishes(
     kind: RequestKind,
 ) -> None:
     """A chunk done again, also after a new start: one certificate in force, the old one ended."""
-    people = city.people(8)
-    city.issue(people)
+    people = city.certified(8)
     clock.move(IN_THE_WINDOW)
     if kind is RequestKind.CHANGE:
         for person in people:
@@ -297,8 +295,7 @@ def test_two_workers_with_the_same_renewal(
     kind: RequestKind,
 ) -> None:
     """One successor each, one record each."""
-    people = city.people(3)
-    city.issue(people)
+    people = city.certified(3)
     clock.move(IN_THE_WINDOW)
     if kind is RequestKind.CHANGE:
         for person in people:

@@ -25,8 +25,7 @@ PIN = "2468-lotus"
 @pytest.fixture
 def locked(services: Services, city: City) -> Person:
     """Somebody whose key is locked."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     services.signing.activate(city.signer_of(person), PIN)
     with transaction():
         db.session.execute(update(SigningKey).values(state="locked"))

@@ -71,8 +71,7 @@ def test_a_revocation_is_shown_before_and_final_after(
     services: Services, city: City, clerk: Actor
 ) -> None:
     """Certificate, key and history say so; nothing brings it back but a new issue."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     revoking = services.issuance.revoking
     preview = revoking.preview(
         clerk, act=Act.REVOKE, person_codes=[person.code], ground=Ground.RETIRED
@@ -107,8 +106,7 @@ def test_who_was_revoked_is_told_so_when_signing(
     services: Services, city: City, clerk: Actor
 ) -> None:
     """And not that there never was a certificate; the envelope is never opened again."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     services.signing.activate(city.signer_of(person), PIN)
     _order(services, clerk, [person], ground=Ground.KEY_EXPOSED, paper="")
     key = find_current_key(person.id)
@@ -124,8 +122,7 @@ def test_a_suspension_holds_and_a_release_gives_back(
     services: Services, city: City, clerk: Actor
 ) -> None:
     """The key and its PIN stay; a suspended certificate covers nobody."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     services.signing.activate(city.signer_of(person), PIN)
     held = _order(services, clerk, [person], act=Act.SUSPEND, ground=Ground.SUSPENDED_FROM_DUTY)
     assert held.done == 1
@@ -150,8 +147,7 @@ def test_what_is_suspended_may_be_revoked_for_good(
     services: Services, city: City, clerk: Actor
 ) -> None:
     """The suspicion was confirmed."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     _order(services, clerk, [person], act=Act.SUSPEND, ground=Ground.KEY_EXPOSED, paper="")
     assert _order(services, clerk, [person], ground=Ground.KEY_EXPOSED, paper="").done == 1
     assert _state(services, person) is SigningState.REVOKED
@@ -181,8 +177,7 @@ def test_an_order_without_its_ground_or_paper_is_refused(
     field: str,
 ) -> None:
     """The closed lists are closed; only urgent grounds go ahead of their paper."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     with pytest.raises(Invalid) as refused:
         _order(services, clerk, [person], act=act, ground=ground, paper=paper)
     assert refused.value.field == field
@@ -192,9 +187,8 @@ def test_an_order_without_its_ground_or_paper_is_refused(
 def test_one_bad_line_does_not_lose_the_rest(services: Services, city: City, clerk: Actor) -> None:
     """Codes or addresses in any case, twice, of nobody, of another ward, without certificate."""
     (good, by_mail, without) = city.people(3)
-    (other,) = city.people(1, unit=OTHER_WARD)
+    (other,) = city.certified(1, unit=OTHER_WARD)
     city.issue([good, by_mail])
-    city.issue([other])
     assert by_mail.email is not None
     done = services.issuance.revoking.order(
         clerk,
@@ -221,8 +215,7 @@ def test_one_bad_line_does_not_lose_the_rest(services: Services, city: City, cle
 
 def test_who_may_not_revoke_cannot(services: Services, city: City) -> None:
     """An approver neither orders nor looks."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     head = city.actor("head", Role.APPROVER)
     with pytest.raises(Forbidden):
         _order(services, head, [person])
@@ -288,8 +281,7 @@ def test_of_two_clerks_with_the_same_person_one_is_told(
     services: Services, city: City, clerk: Actor, app: Flask
 ) -> None:
     """One order, one revocation, one record; never an error nobody expected."""
-    people = city.people(3)
-    city.issue(people)
+    people = city.certified(3)
     outcomes: list[object] = []
     start = threading.Barrier(2, timeout=30)
 
@@ -322,8 +314,7 @@ def test_an_order_cut_off_anywhere_is_finished_by_the_sweep(
     services: Services, city: City, clerk: Actor, act: Act, commits: int
 ) -> None:
     """Nothing, or everything: after the order, after the CA, after both."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     assert is_cut_off(
         lambda: _order(services, clerk, [person], act=act, ground=Ground.KEY_EXPOSED, paper=""),
         commits,
@@ -340,8 +331,7 @@ def test_an_act_that_came_too_late_is_dismissed_with_the_reason(
     services: Services, city: City, clerk: Actor
 ) -> None:
     """A release was ordered, and the certificate revoked before it was carried out."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     _order(services, clerk, [person], act=Act.SUSPEND, ground=Ground.KEY_EXPOSED, paper="")
     assert is_cut_off(
         lambda: _order(services, clerk, [person], act=Act.RELEASE, ground=None, paper=""), 1
@@ -359,8 +349,7 @@ def test_a_key_of_somebody_suspended_is_not_replaced(
     services: Services, city: City, clerk: Actor
 ) -> None:
     """A locked key and a suspended certificate: the new one would undo the suspension."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     with transaction():
         db.session.execute(update(SigningKey).values(state="locked"))
     _order(services, clerk, [person], act=Act.SUSPEND, ground=Ground.KEY_EXPOSED, paper="")

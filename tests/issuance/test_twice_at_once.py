@@ -84,8 +84,7 @@ def test_a_replacement_that_cannot_be_finished_stops_no_worker(
     services: Services, city: City
 ) -> None:
     """Its person lost the address meanwhile; the others' replacements are finished at the start."""
-    people = city.people(2)
-    city.issue(people)
+    people = city.certified(2)
     with transaction():
         db.session.execute(
             update(SigningKey).values(state="new", generation=2, certificate_id=None)

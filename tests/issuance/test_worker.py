@@ -91,8 +91,7 @@ def test_an_order_that_a_killed_server_left_waits_seconds(
     at_work: Callable[[], None],
 ) -> None:
     """The worker is another process and has swept already; it does not wait for its next sweep."""
-    people = city.people(1)
-    city.issue(people)
+    people = city.certified(1)
     at_work()
     lists = services.audit.count()
     _until(lambda: services.audit.count() > lists)  # it is at work: lists were published

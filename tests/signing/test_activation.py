@@ -21,8 +21,7 @@ PIN = "2468-lotus"
 
 def _activated(services: Services, city: City) -> int:
     """The id of somebody's activated key."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     services.signing.activate(city.signer_of(person), PIN)
     key = keys.find_current_key(person.id)
     assert key is not None

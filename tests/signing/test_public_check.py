@@ -24,8 +24,7 @@ def test_a_strangers_file_keeps_no_official_waiting(
     services: Services, city: City, app: Flask
 ) -> None:
     """While one hangs for its minute, the next stranger comes back later and officials sign."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     actor = city.signer_of(person)
     services.signing.activate(actor, PIN)
     services.signing.verify(DECISION)

@@ -26,8 +26,7 @@ PLACE = Place(page=1, box=Box(x0=300, y0=120, x1=500, y1=180))
 @pytest.fixture
 def official(city: City) -> tuple[Person, Actor]:
     """Somebody with a certificate, not yet activated."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     return person, city.signer_of(person)
 
 

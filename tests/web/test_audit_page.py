@@ -21,7 +21,6 @@ def test_the_citys_record_is_for_the_citys_auditors(app: Flask, city: City) -> N
 
 def test_a_persons_events_are_for_auditors_of_the_unit(app: Flask, city: City) -> None:
     """The page of a person shows them where the unit is one's own."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     auditor = Visitor(app).log_in(city.account("kt", Role.AUDITOR))
     assert "Cấp chứng thư cho cán bộ" in auditor.get(f"/people/{person.code}").text

@@ -20,11 +20,9 @@ _LIFE_DAYS = 1825
 @pytest.fixture
 def people(city: City, clock: StandingClock) -> list[Person]:
     """Two people of the ward whose certificates run out in 170 days, one in 50."""
-    soon = city.people(1)
-    city.issue(soon)
+    soon = city.certified(1)
     clock.move(timedelta(days=120))
-    later = city.people(2)
-    city.issue(later)
+    later = city.certified(2)
     clock.move(timedelta(days=_LIFE_DAYS - 120 - 50))
     return soon + later
 

@@ -48,8 +48,7 @@ PAGES = (
 @pytest.fixture
 def people(city: City, services: Services, clock: StandingClock) -> list[Person]:
     """Twenty-five people; two retired, one with a new address, one whose key was reported."""
-    found = city.people(25)
-    city.issue(found)
+    found = city.certified(25)
     clock.move(timedelta(days=1700))  # of the 1825 of the profile: the list of 180 days
     set_person(found[0], state=PersonState.RETIRED)
     set_person(found[1], state=PersonState.RETIRED)

@@ -26,9 +26,7 @@ PAPER = {"document_ref": "125/QĐ-UBND", "note": "Theo đơn"}
 @pytest.fixture
 def people(city: City) -> list[Person]:
     """Three people of the ward with a certificate each."""
-    found = city.people(3)
-    city.issue(found)
-    return found
+    return city.certified(3)
 
 
 @pytest.fixture
@@ -207,8 +205,7 @@ def test_many_people_are_a_job_that_the_officer_steers(
     city: City, app: Flask, huong: Visitor
 ) -> None:
     """More than twenty: the progress page, with the switches for whoever gave the order."""
-    many = city.people(21)
-    city.issue(many)
+    many = city.certified(21)
     codes = "\n".join(person.code for person in many)
     fields = {"person_codes": codes, "act": "revoke", "ground": "retired", "confirmed": "21"}
     job = huong.post(CHOOSE, fields | PAPER, form_at=CHOOSE).location
@@ -226,8 +223,7 @@ def test_many_people_are_a_job_that_the_officer_steers(
 
 def test_a_job_names_whom_it_could_not_do(city: City, huong: Visitor) -> None:
     """Somebody whose certificate was revoked before the worker came: the person and the reason."""
-    many = city.people(21)
-    city.issue(many)
+    many = city.certified(21)
     codes = "\n".join(person.code for person in many)
     for person in many:
         huong.post(f"/people/{person.code}/block", {}, form_at=CHOOSE)

@@ -30,8 +30,7 @@ def visit(
     app: Flask, services: Services, city: City, address: str, browser: Browser
 ) -> Iterator[Callable[..., Any]]:
     """Opens pages as an official with a certificate and two documents; faults on a page fail."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     account = account_of(city, person, Role.APPROVER)
     services.signing.activate(services.accounts.actor_of(account[0]), PIN)
     services.dossiers.create(
@@ -208,8 +207,7 @@ def test_a_key_that_waits_for_its_pin(
     app: Flask, city: City, address: str, browser: Browser, services: Services
 ) -> None:
     """The inbox leads to the PIN and the PIN back to the inbox; both pages can be read by all."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     token = services.accounts.log_in(*account_of(city, person), address="")
     release()
     context = browser.new_context(base_url=address)

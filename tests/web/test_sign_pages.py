@@ -44,8 +44,7 @@ class Official:
 @pytest.fixture
 def official(app: Flask, services: Services, city: City) -> Official:
     """One official with an active key, and a decision of one page to sign."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     account = account_of(city, person)
     services.signing.activate(services.accounts.actor_of(account[0]), PIN)
     document_id = submit(services, city, person, DECISION)

@@ -20,8 +20,7 @@ PIN = "2468-lotus"
 @pytest.fixture
 def signed(services: Services, city: City) -> bytes:
     """A decision that one official signed."""
-    (person,) = city.people(1)
-    city.issue([person])
+    (person,) = city.certified(1)
     actor = city.signer_of(person)
     services.signing.activate(actor, PIN)
     dossier_id = services.dossiers.create(
