@@ -43,6 +43,7 @@ READERS = 900
 """Bodies that are waited for at a time; whoever comes with one more is told to come back. Fewer
 than a server has threads, so that slow senders never keep anybody from asking by GET."""
 _MAX_STAMP_BYTES = 64 * 1024  # an ordinary TimeStampReq has about a hundred
+_LENGTH_DIGITS = 20  # int() refuses some thousands of them
 _MAX_PATH = MAX_REQUEST_BYTES * 4 // 3 + 4
 _KEEP_SECONDS = 5.0
 _AWAY_SECONDS = 3.0
@@ -158,6 +159,7 @@ class ValidationApp:
     def stop(self) -> None:
         """What waits to be stored is stored, and the thread that does so has ended."""
         self._stopping.set()
+        self._services.ocsp.wake()
         if self._keeper is not None:
             self._keeper.join()
 
@@ -329,7 +331,7 @@ class ValidationApp:
         told = environ.get("CONTENT_LENGTH") or ""
         if told and not told.isdecimal():
             raise Invalid(N_("Tiêu đề Content-Length không hợp lệ."))
-        if told and int(told) > limit:
+        if len(told) > _LENGTH_DIGITS or (told and int(told) > limit):
             raise TooLong(TOO_LONG)
         if not self._readers.acquire(blocking=False):
             raise Unavailable(_MANY_SLOW)
