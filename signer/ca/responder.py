@@ -333,6 +333,10 @@ class OcspResponder:
         time.sleep(_COLLECT_SECONDS)
         return True
 
+    def wake(self) -> None:
+        """Whoever waits for work goes on at once, though there may be none."""
+        self._has_work.set()
+
     def recall(self) -> int:
         """What is stored is remembered, as far as there is room for it; how many answers.
 
