@@ -231,10 +231,6 @@ class Inventory:
             found |= {person.code: person for person in db.session.scalars(statement)}
         return found
 
-    def people_by_ids(self, ids: Iterable[int]) -> dict[int, Person]:
-        """The people, whoever asks: for services that checked already. Unknown ids are left out."""
-        return {person.id: person for person in _by_ids(Person, ids)}
-
     def person_of_account(self, account_id: int | None) -> Person | None:
         """The person who logs in with that account; None for accounts of nobody."""
         if account_id is None:

@@ -102,6 +102,7 @@ def test_ocsp_signer_and_tsa_are_certified(empty_home: tuple[Path, str]) -> None
     assert "tsa.pem" in (pki / "ceremony.transcript.txt").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_ceremony_of_ones_own_is_held_instead(tmp_path: Path) -> None:
     """SIGNER_HOME/ceremony.yaml takes the place of the embedded file, here with RSA keys."""
     home = tmp_path / "home"

@@ -292,15 +292,16 @@ def test_replacing_a_locked_key(house: House, services: Services, city: City) ->
             rooms.signing.activate(rooms.accounts.actor_of(code.lower()), PIN)
 
 
-@both_databases
 @pytest.mark.parametrize(
-    ("act", "ground", "before", "after"),
-    [
-        (Act.REVOKE, Ground.RETIRED, "issued", "revoked"),
-        (Act.REVOKE, Ground.KEY_EXPOSED, "suspended", "revoked"),
-        (Act.SUSPEND, Ground.KEY_EXPOSED, "issued", "suspended"),
-        (Act.RELEASE, None, "suspended", "issued"),
+    ("database_url", "act", "ground", "before", "after"),
+    [  # every act makes the same statements, so one of them on the other database is enough
+        ("sqlite", Act.REVOKE, Ground.RETIRED, "issued", "revoked"),
+        ("postgresql", Act.REVOKE, Ground.RETIRED, "issued", "revoked"),
+        ("sqlite", Act.REVOKE, Ground.KEY_EXPOSED, "suspended", "revoked"),
+        ("sqlite", Act.SUSPEND, Ground.KEY_EXPOSED, "issued", "suspended"),
+        ("sqlite", Act.RELEASE, None, "suspended", "issued"),
     ],
+    indirect=["database_url"],
 )
 def test_a_clerks_order(
     house: House,
