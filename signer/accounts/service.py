@@ -245,21 +245,6 @@ class Accounts:
             db.session.execute(others.values(ended_at=now))
             self._audit.record(account.name, "account.password_changed", f"account:{account.name}")
 
-    def confirm_password(self, actor: Actor, password: str) -> None:
-        """Raises `Forbidden` unless this is the actor's password: the step-up of grave acts."""
-        account = db.session.get(Account, actor.account_id)
-        if account is None:
-            raise NotFound(N_("Không tìm thấy tài khoản."))
-        self._count_attempt(account)
-        if not self._matches(account.password_hash, password):
-            raise Forbidden(N_("Mật khẩu hiện tại không đúng."))
-        with transaction():
-            db.session.execute(
-                update(Account)
-                .where(Account.id == account.id)
-                .values(failed_attempts=0, locked_until=None)
-            )
-
     def actor_of(self, name: str) -> Actor:
         """The actor behind an account name, for commands given on the server itself."""
         account = db.session.scalar(select(Account).where(Account.name == name.strip().lower()))
