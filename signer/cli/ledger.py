@@ -9,17 +9,19 @@ from cryptography import x509
 
 from signer.accounts import SYSTEM, Permission
 from signer.ca import checking, checking_lists
+from signer.ca.crl import RevocationReason
 from signer.ca.invariants import RULES, Finding, Progress, Rule, one_instant
 from signer.ca.profiles import load_profiles
 from signer.cli.console import _, progress, show_json, with_services
 from signer.db import transaction
-from signer.errors import worded
+from signer.errors import N_, Invalid, worded
 from signer.issuance import checking as checking_keys
 from signer.services import Services
 from signer.signing.activation import sealed_among
 
 PATIENCE_MINUTES = 60
 """What a killed worker reserved is finished at the next start; an hour later that is late."""
+_HOLD = RevocationReason.CERTIFICATE_HOLD
 _MARKS = {"sound": ("✓", "green"), "broken": ("✗", "red"), "open": ("?", "yellow")}
 
 
@@ -79,6 +81,32 @@ def check(services: Services, files: tuple[Path, ...], waiting_minutes: int, as_
         for line in told:
             _show(line)
     return 1 if broken else 2 if unchecked else 0
+
+
+@ledger.command(help=_("Thu hồi chứng thư không của riêng ai: OCSP, dấu thời gian, con dấu."))
+@click.argument("serial")
+@click.option(
+    "--reason",
+    required=True,
+    type=click.Choice([r.value for r in RevocationReason if r is not _HOLD]),
+    help=_("Lý do theo RFC 5280."),
+)
+@click.option("--yes", is_flag=True, help=_("Không hỏi lại."))
+@with_services
+def revoke(services: Services, serial: str, reason: str, yes: bool) -> None:
+    """A person's certificate is refused here: `signer revoke` knows its grounds and keys."""
+    SYSTEM.require(Permission.CERTIFICATE_REVOKE)
+    try:
+        found = services.authority.certificate_of(int(serial.replace(":", ""), 16))
+    except ValueError as error:
+        raise click.BadParameter(_("số hiệu phải viết ở dạng thập lục phân")) from error
+    if load_profiles().profile_of(found.profile).kind == "person":
+        raise Invalid(N_("Chứng thư của cá nhân được thu hồi bằng lệnh “signer revoke”."))
+    if not yes:
+        click.echo(found.subject, err=True)
+        click.confirm(_("Thu hồi hẳn chứng thư này?"), abort=True, err=True)
+    services.authority.revoke(found.serial, RevocationReason(reason), SYSTEM.name)
+    click.echo(_("Đã thu hồi chứng thư %(serial)s.") % {"serial": found.serial_hex})
 
 
 def check_ledger(

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import aliased
 
 from signer.ca.authority import Authority
@@ -76,7 +76,11 @@ class Superseding:
             .where(
                 or_(
                     successor.spki_sha256 != predecessor.spki_sha256,
-                    successor.not_after <= predecessor.not_after,
+                    # A change keeps the last day. So may a first renewal when the CA ends soon.
+                    and_(
+                        successor.not_after <= predecessor.not_after,
+                        successor.profile == predecessor.profile,
+                    ),
                 ),
                 old.id < successor.id,
                 old.state == CertificateState.ISSUED,

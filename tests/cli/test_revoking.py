@@ -2,84 +2,28 @@
 
 import io
 import json
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import update
 
-from signer.accounts import Role
-from signer.app import create_app
-from signer.cli import EX_USAGE, Machine, main
+from signer.cli import EX_USAGE
 from signer.cli.console import _
 from signer.cli.revoking import names_in
-from signer.config import Settings
 from signer.db import db, release, transaction
 from signer.inventory.models import Person
 from signer.inventory.states import PersonState
 from signer.services import Services
+from tests.cli.conftest import Typed
 from tests.conftest import StandingClock
 from tests.databases import both_databases
-from tests.factories import OTHER_WARD, City
+from tests.factories import City
 
 PAPER = ("--ground", "retired", "--document", "125/QĐ-UBND")
 _LIFE_DAYS = 1825
 """The validity of the profile personal-signature (certs/profiles.toml)."""
-
-Typed = Callable[..., tuple[str, str]]
-
-
-@pytest.fixture
-def signer(
-    settings: Settings,
-    clock: StandingClock,
-    city: City,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Typed:
-    """Types a command, checks its exit code, and gives back both outputs.
-
-    The command opens this test's installation anew, as a process of its own would.
-    """
-    city.actor("huong", Role.HR)
-    city.actor("lanh-dao", Role.APPROVER)
-    city.actor("xa", Role.HR, OTHER_WARD)
-    monkeypatch.setenv("SIGNER_HOME", str(settings.home))
-
-    opened: list[Flask] = []
-
-    def open_anew(_loaded: Settings) -> Flask:
-        opened.append(create_app(settings, clock))
-        return opened[-1]
-
-    def no_server(*_words: object) -> Any:  # these commands start none
-        raise AssertionError
-
-    machine = Machine(
-        create_app=open_anew,
-        create_validation=no_server,
-        work=no_server,
-        start_worker=no_server,
-    )
-
-    def run(*words: object, code: int = 0, answer: str = "") -> tuple[str, str]:
-        release()
-        monkeypatch.setattr(sys, "argv", ["signer", *map(str, words)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
-        capsys.readouterr()
-        found = main(machine)
-        while opened:  # what the end of a process would close
-            with opened.pop().app_context():
-                db.engine.dispose()
-        out, err = capsys.readouterr()
-        assert found == code, (words, out, err)
-        return out, err
-
-    return run
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from signer.ca import Certificate, RevocationReason
+from signer.ca.authority import CertificateStatus
 from signer.ca.outputs import Output
 from signer.ca.pkilinter import pkilint_findings
 from signer.cli.ceremony import EMBEDDED, Outcome, hold_ceremony, read_ceremony
@@ -22,8 +23,10 @@ from signer.role_signers import ensure_role_signers, renew_role_signers
 from signer.services import Services
 from signer.worker import start_thread
 from tests.ca.factory import openssl
+from tests.cli.conftest import Typed
 from tests.conftest import StandingClock
 from tests.databases import both_databases
+from tests.factories import City
 
 
 def certificate(services: Services, role: str) -> x509.Certificate:
@@ -187,3 +190,21 @@ def test_a_role_with_other_facts_stops_the_ceremony(
         hold_ceremony(
             services.settings, services.clock.now(), ceremony=ceremony, rooms=lambda: services
         )
+
+
+def test_an_operator_revokes_what_is_nobodys(
+    signer: Typed, services: Services, role_signers: list[Path], city: City
+) -> None:
+    """`signer ledger revoke` ends a role's certificate, not a person's."""
+    role = x509.load_pem_x509_certificate(role_signers[0].read_bytes()).serial_number
+    (person,) = city.certified(1)
+    theirs = services.issuance.states_of([person.id])[person.id].serial_hex
+    words = ("ledger", "revoke", "--reason", "key_compromise")
+    signer(*words, f"{role:x}", answer="n\n", code=130)
+    assert services.authority.status_of(role, services.clock.now()) is CertificateStatus.GOOD
+    _, said = signer(*words, theirs, "--yes", code=1)
+    assert "signer revoke" in said
+    signer(*words, "no-serial", "--yes", code=64)
+    signer(*words, f"{role:x}", "--yes")
+    assert services.authority.status_of(role, services.clock.now()) is CertificateStatus.REVOKED
+    signer(*words, f"{role:x}", "--yes", code=1)

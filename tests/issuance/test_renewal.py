@@ -108,6 +108,19 @@ def test_a_renewal_keeps_the_key_and_leaves_the_old_one_to_run_out(
     assert _certificates() == [("issued", None), ("revoked", "superseded"), ("issued", None)]
 
 
+def test_a_renewal_that_cannot_prolong_ends_nothing(
+    services: Services, clerk: Actor, head: Actor, person: Person, clock: StandingClock
+) -> None:
+    """Where the CA itself ends with the old certificate, both simply run out with it."""
+    with transaction():
+        db.session.execute(
+            update(Certificate).values(not_after=services.authority.certificate.not_valid_after_utc)
+        )
+    clock.at = services.authority.certificate.not_valid_after_utc - timedelta(days=100)
+    grant(services, clerk, head, [person], RequestKind.RENEW)
+    assert _certificates() == [("issued", None), ("issued", None)]
+
+
 def test_whoever_is_revoked_loses_what_a_renewal_left_too(
     services: Services, person: Person, clerk: Actor, head: Actor, clock: StandingClock
 ) -> None:
