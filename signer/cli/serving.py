@@ -58,6 +58,7 @@ def _embedded(machine: Machine, places: int) -> "WSGIApplication":
     )
     _at_the_end(services.hsm.close)
     _at_the_end(validation.stop)
+    validation.begin()
     if services.settings.worker_in_server:
         _at_the_end(machine.start_worker(app))
     return app
