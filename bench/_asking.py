@@ -36,8 +36,8 @@ from signer.services import Services
 
 CERTIFICATES = 10_000
 SECONDS = 4
-CONNECTIONS = 8
-"""Enough for two processes; with more, what p99 shows is how long wrk waits for its own core."""
+CONNECTIONS = 4
+"""Two for each core: with more, what p99 shows is how long wrk waits for a core of its own."""
 _CHUNK = 500
 _SIGNER = [sys.executable, "-c", "import sys; from signer.app import main; sys.exit(main())"]
 _SCRIPT = Path(__file__).with_name("_asking.lua")
