@@ -78,6 +78,16 @@ def content(element: bytes) -> bytes:
     return element[start:end]
 
 
+def require_identifier(octets: bytes) -> None:
+    """The contents are an OBJECT IDENTIFIER as DER writes it (X.690 section 8.19.2), or
+    `ValueError`."""
+    if not octets or octets[-1] & 0x80:
+        raise ValueError("an OBJECT IDENTIFIER is cut short")
+    before = b"\x00" + octets[:-1]  # an arc starts after an octet without the high bit
+    if any(last < 0x80 and octet == 0x80 for last, octet in zip(before, octets, strict=True)):
+        raise ValueError("an arc is not as short as can be")
+
+
 def _content(data: bytes, at: int) -> tuple[int, int]:
     """Where the contents of the element at this offset start and end."""
     try:

@@ -284,6 +284,7 @@ def _single_request(element: bytes) -> CertId:
     oid, *parameters = der.children(algorithm)
     if oid[0] != der.OBJECT_IDENTIFIER or [p for _, p in parameters] not in ([], [_NULL]):
         raise Malformed("a hash algorithm has no parameters")
+    der.require_identifier(der.content(oid[1]))
     return CertId(der=cert_id, issuer=algorithm + name_hash + key_hash, serial=_serial(number))
 
 

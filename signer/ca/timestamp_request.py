@@ -162,14 +162,8 @@ def _check_content(tag: int, content: bytes) -> None:
     if tag == der.INTEGER:  # X.690 section 8.3.2: the first nine bits are not all the same
         if not content or (len(content) > 1 and content[0] in (0, 0xFF) and _repeats(content)):
             raise ValueError("an INTEGER is not as short as can be")
-    elif tag == der.OBJECT_IDENTIFIER:  # section 8.19.2
-        starts = b"\x00" + content[:-1]  # an arc starts after an octet without the high bit
-        if not content or content[-1] & 0x80:
-            raise ValueError("an OBJECT IDENTIFIER is cut short")
-        if any(
-            before < 0x80 and octet == 0x80 for before, octet in zip(starts, content, strict=True)
-        ):
-            raise ValueError("an arc is not as short as can be")
+    elif tag == der.OBJECT_IDENTIFIER:
+        der.require_identifier(content)
 
 
 def _repeats(content: bytes) -> bool:

@@ -107,6 +107,12 @@ SPOILED: dict[str, Callable[[asn1.OCSPRequest], bytes]] = {
     "text": lambda sent: b"GET / HTTP/1.1",
     "cut short": lambda sent: bytes(sent.dump())[:-1],
     "a byte too many": lambda sent: bytes(sent.dump()) + b"\0",
+    "an OID whose arc begins with nothing": lambda sent: bytes(sent.dump()).replace(
+        bytes.fromhex("06052b0e03021a"), bytes.fromhex("0605800e03021a")
+    ),
+    "an OID cut short": lambda sent: bytes(sent.dump()).replace(
+        bytes.fromhex("06052b0e03021a"), bytes.fromhex("06052b0e03029a")
+    ),
     "nothing asked": lambda sent: bytes.fromhex("3004300230 00".replace(" ", "")),
     "no list": lambda sent: bytes.fromhex("30023000"),
     "an indefinite length": lambda sent: b"\x30\x80" + bytes(sent.dump())[2:] + b"\0\0",
