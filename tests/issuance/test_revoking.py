@@ -282,6 +282,8 @@ def test_of_two_clerks_with_the_same_person_one_is_told(
 ) -> None:
     """One order, one revocation, one record; never an error nobody expected."""
     people = city.certified(3)
+    assert all(person.code for person in people)
+    db.session.expunge_all()  # two threads must not read anew the rows of this one's session
     outcomes: list[object] = []
     start = threading.Barrier(2, timeout=30)
 
