@@ -57,6 +57,16 @@ class Settings:
     tsa_key_label: str = "tsa-signer"
     expiry_alert_days: tuple[int, ...] = (180, 90, 60, 30)
     """The lists of what expires (R19); renewal opens with the first of them."""
+    unused_after_days: int = 90
+    """A certificate without a signature for this long is listed as issued but not used (R55)."""
+    own_ca_counts: bool = True
+    """Certificates of our own issuing CA count toward coverage. A city whose officials hold the
+    government's certificates says false: an internal CA is no official-duty authority (R16)."""
+    trust: Path = Path("trust")
+    """The folder of anchors.toml: issuers of certificates from outside, each file with its
+    SHA-256 pin, and whether its certificates count (R16, R17). Relative: below `home`."""
+    period_closing_day: int = 14
+    """The day of the month that closes a month's report (Decree 09/2019, article 12)."""
     renewal_min_days_left: int = 0
     """Below this a renewal is refused; the former Decree 130/2018 asked for 60."""
     renewals_allowed: int = 1

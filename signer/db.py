@@ -2,12 +2,13 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DDL, DateTime, Engine, FromClause, MetaData, String, event, text, update
 from sqlalchemy.engine import Connection, Dialect
@@ -42,6 +43,11 @@ _NOT_STORED = N_(
     "Cơ sở dữ liệu lúc này không ghi được (hết chỗ trên đĩa hoặc mất kết nối); hãy thử lại sau."
 )
 _depth: ContextVar[bool] = ContextVar("in_transaction", default=False)
+_CHANGED = "signer.changed"
+_FOLLOWERS = "signer.followers"
+
+Changes = Mapping[str, frozenset[int]]
+"""The ids of the rows that a transaction changed, by the name of their table."""
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -95,7 +101,9 @@ def transaction() -> Iterator[None]:
     token = _depth.set(True)
     try:
         session.connection(execution_options={"immediate": True})
+        session.info.pop(_CHANGED, None)
         yield
+        _tell(session.info.pop(_CHANGED, None))
         session.commit()
     except OperationalError as error:
         session.rollback()
@@ -105,6 +113,29 @@ def transaction() -> Iterator[None]:
         raise
     finally:
         _depth.reset(token)
+
+
+def changed(table: str, ids: Iterable[int]) -> None:
+    """Whoever `follow`s is told of these rows before the transaction commits, once for them all.
+
+    Lower rooms tell, and call nobody: that is how counters above them change in the same commit.
+    """
+    if not _depth.get():
+        raise RuntimeError("changed() outside transaction()")
+    told: dict[str, set[int]] = db.session().info.setdefault(_CHANGED, {})
+    told.setdefault(table, set()).update(ids)
+
+
+def follow(app: Flask, follower: Callable[[Changes], None]) -> None:
+    """From now on the follower works inside every transaction of the app that told of changes."""
+    app.extensions.setdefault(_FOLLOWERS, []).append(follower)
+
+
+def _tell(told: Mapping[str, set[int]] | None) -> None:
+    if told:
+        changes = {table: frozenset(ids) for table, ids in told.items()}
+        for follower in current_app.extensions.get(_FOLLOWERS, ()):
+            follower(changes)
 
 
 def release() -> None:

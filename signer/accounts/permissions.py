@@ -16,7 +16,15 @@ class Permission(StrEnum):
     UNIT_VIEW = "unit.view"
     PERSON_VIEW = "person.view"
     PERSON_REVEAL = "person.reveal"
+    PERSON_EDIT = "person.edit"
+    """Correcting one person, and deciding whether two entries are the same person."""
     ROSTER_IMPORT = "roster.import"
+    UNIT_MANAGE = "unit.manage"
+    """Opening, closing, merging, splitting and moving units; naming their focal officers."""
+    POLICY_MANAGE = "policy.manage"
+    """Which states of service are counted, may sign, and what they ask of a certificate (R11)."""
+    CERTIFICATE_IMPORT = "certificate.import"
+    """Bringing in certificates issued elsewhere, and saying whose they are."""
     REQUEST_CREATE = "request.create"
     REQUEST_APPROVE = "request.approve"
     REQUEST_VIEW = "request.view"
@@ -27,6 +35,12 @@ class Permission(StrEnum):
     DOSSIER_CREATE = "dossier.create"
     DOCUMENT_SIGN = "document.sign"
     REPORT_VIEW = "report.view"
+    REPORT_FREEZE = "report.freeze"
+    """Freezing the figures of a period, and correcting them by a new version."""
+    CAMPAIGN_MANAGE = "campaign.manage"
+    """Setting targets, tasks and the scoring table of a sprint."""
+    TASK_REPORT = "task.report"
+    """Saying how a task of one's own units stands, and why somebody still lacks a certificate."""
     AUDIT_VIEW = "audit.view"
     ACCOUNT_MANAGE = "account.manage"
     ACCOUNT_OPEN = "account.open"
@@ -62,13 +76,22 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.ACCOUNT_OPEN,
             _P.AUDIT_VIEW,
             _P.ROSTER_IMPORT,
+            _P.UNIT_MANAGE,
+            _P.POLICY_MANAGE,
+            _P.CERTIFICATE_IMPORT,
             _P.CERTIFICATE_ISSUE,
+            _P.REPORT_FREEZE,
+            _P.CAMPAIGN_MANAGE,
+            _P.TASK_REPORT,
         }
     ),
     Role.HR: frozenset(
         _READ
         | {
             _P.ROSTER_IMPORT,
+            _P.PERSON_EDIT,
+            _P.CERTIFICATE_IMPORT,
+            _P.TASK_REPORT,
             _P.REQUEST_CREATE,
             _P.PERSON_REVEAL,
             _P.ACCOUNT_OPEN,
@@ -78,7 +101,14 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         }
     ),
     Role.APPROVER: frozenset(
-        _READ | {_P.REQUEST_APPROVE, _P.CERTIFICATE_ISSUE, _P.DOSSIER_VIEW, _P.DOCUMENT_SIGN}
+        _READ
+        | {
+            _P.REQUEST_APPROVE,
+            _P.CERTIFICATE_ISSUE,
+            _P.DOSSIER_VIEW,
+            _P.DOCUMENT_SIGN,
+            _P.TASK_REPORT,
+        }
     ),
     # A signer sees what concerns the own person; services check that, so no subtree right here.
     Role.SIGNER: frozenset({_P.DOSSIER_VIEW, _P.DOCUMENT_SIGN}),

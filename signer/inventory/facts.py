@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import date
 
-from signer.inventory.kinds import IdNumberKind, PersonKind, Sex
+from signer.inventory.kinds import IdNumberKind, PersonKind, Sex, SigningRole
 from signer.inventory.names import fold
 from signer.inventory.states import STATE_RULES, PersonState
 
@@ -30,6 +30,14 @@ class PersonFacts:
     mobile: str | None = None
     state: PersonState | None = None
     state_since: date | None = None
+    state_decision: str | None = None
+    """Number and sign of the decision that put the person into this state."""
+    rank_code: str | None = None
+    """Mã ngạch, such as 01.003 or V.07.03.29."""
+    signing_roles: tuple[SigningRole, ...] | None = None
+    """In the order of the enumeration; () says: signs nothing."""
+    wants_sim_pki: bool | None = None
+    mobile_network: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

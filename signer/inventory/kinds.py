@@ -26,6 +26,15 @@ class PersonKind(StrEnum):
     WORKER = "nguoi_lao_dong"
 
 
+class SigningRole(StrEnum):
+    """What somebody signs with the own certificate (domain.md 4.1); one person may have several."""
+
+    SPECIALIST = "specialist"
+    LEADER = "leader"
+    CLERK = "clerk"
+    ONE_STOP = "one_stop"
+
+
 class Sex(StrEnum):
     """As the personal identity number encodes it."""
 
@@ -62,5 +71,11 @@ PERSON_KIND_NAMES: dict[PersonKind, str] = {
     PersonKind.CIVIL_SERVANT: N_("Công chức"),
     PersonKind.PUBLIC_EMPLOYEE: N_("Viên chức"),
     PersonKind.WORKER: N_("Người lao động"),
+}
+SIGNING_ROLE_NAMES: dict[SigningRole, str] = {
+    SigningRole.SPECIALIST: N_("Chuyên viên (ký nháy)"),
+    SigningRole.LEADER: N_("Lãnh đạo"),
+    SigningRole.CLERK: N_("Văn thư"),
+    SigningRole.ONE_STOP: N_("Một cửa"),
 }
 SEX_NAMES: dict[Sex, str] = {Sex.MALE: N_("Nam"), Sex.FEMALE: N_("Nữ")}

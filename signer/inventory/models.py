@@ -7,18 +7,22 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, String, false, text
+from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
 
 from signer.db import Base, PathColumn, UTCDateTime
 from signer.inventory.kinds import (
     PERSON_KIND_NAMES,
     SEX_NAMES,
+    SIGNING_ROLE_NAMES,
     UNIT_KIND_NAMES,
     IdNumberKind,
     ImportState,
     PersonKind,
     Sex,
+    SigningRole,
     UnitKind,
 )
 from signer.inventory.states import LEFT_STATES, PersonState
@@ -26,6 +30,7 @@ from signer.inventory.states import LEFT_STATES, PersonState
 __all__ = [
     "PERSON_KIND_NAMES",
     "SEX_NAMES",
+    "SIGNING_ROLE_NAMES",
     "UNIT_KIND_NAMES",
     "IdNumberKind",
     "ImportState",
@@ -35,7 +40,10 @@ __all__ = [
     "PersonPeriod",
     "RosterImport",
     "Sex",
+    "SigningRole",
+    "UnitDuty",
     "UnitKind",
+    "UnitSuccessor",
 ]
 
 
@@ -47,6 +55,23 @@ def _enum(values: type[StrEnum]) -> Enum:
         length=20,
         values_callable=lambda e: [member.value for member in e],
     )
+
+
+class SigningRolesColumn(TypeDecorator[tuple[SigningRole, ...]]):
+    """Signing roles as words with commas between, in the order of the enumeration."""
+
+    impl = String(60)
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: tuple[SigningRole, ...] | None, dialect: Dialect
+    ) -> str | None:
+        return None if value is None else ",".join(role for role in SigningRole if role in value)
+
+    def process_result_value(
+        self, value: str | None, dialect: Dialect
+    ) -> tuple[SigningRole, ...] | None:
+        return None if value is None else tuple(map(SigningRole, filter(None, value.split(","))))
 
 
 class OrgUnit(Base):
@@ -65,12 +90,56 @@ class OrgUnit(Base):
     """None: since before anything this system knows."""
     valid_to: Mapped[date | None]
     search_key: Mapped[str] = mapped_column(String(200))
+    has_legal_status: Mapped[bool] = mapped_column(default=False, server_default=false())
+    has_seal: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """With legal status and a seal of its own, a body may be the requester (R22)."""
+    tax_code: Mapped[str | None] = mapped_column(String(14))
+    budget_code: Mapped[str | None] = mapped_column(String(7))
+    electronic_code: Mapped[str | None] = mapped_column(String(35))
 
     def is_valid_on(self, day: date) -> bool:
         """True when the unit exists on that day."""
         return (self.valid_from is None or self.valid_from <= day) and (
             self.valid_to is None or day <= self.valid_to
         )
+
+
+class UnitSuccessor(Base):
+    """The unit that took over people and work of a closed one; a split has several."""
+
+    __tablename__ = "unit_successor"
+
+    unit_id: Mapped[int] = mapped_column(ForeignKey("org_unit.id"), primary_key=True)
+    successor_id: Mapped[int] = mapped_column(ForeignKey("org_unit.id"), primary_key=True)
+
+
+class UnitDuty(Base):
+    """Who is a body's focal officer, or deputy in absence, on which decision, from when to when."""
+
+    __tablename__ = "unit_duty"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("org_unit.id"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    duty: Mapped[str] = mapped_column(String(10))
+    decision: Mapped[str] = mapped_column(String(100))
+    """Number and sign of the decision that names the person."""
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+
+    __table_args__ = (
+        CheckConstraint("duty IN ('focal', 'deputy')", name="duty"),
+        CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="order"),
+        # Exactly one focal officer for each body, and one deputy (R22).
+        Index(
+            "uq_unit_duty_active",
+            "unit_id",
+            "duty",
+            unique=True,
+            sqlite_where=text("valid_to IS NULL"),
+            postgresql_where=text("valid_to IS NULL"),
+        ),
+    )
 
 
 _LEFT = ", ".join(f"'{state}'" for state in LEFT_STATES)
@@ -102,6 +171,11 @@ class Person(Base):
     mobile: Mapped[str | None] = mapped_column(String(15))
     state: Mapped[PersonState] = mapped_column(_enum(PersonState), default=PersonState.WORKING)
     state_since: Mapped[date]
+    state_decision: Mapped[str | None] = mapped_column(String(100))
+    rank_code: Mapped[str | None] = mapped_column(String(20))
+    signing_roles: Mapped[tuple[SigningRole, ...] | None] = mapped_column(SigningRolesColumn)
+    wants_sim_pki: Mapped[bool | None]
+    mobile_network: Mapped[str | None] = mapped_column(String(30))
     account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), unique=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -122,7 +196,7 @@ class Person(Base):
 
 
 class PersonPeriod(Base):
-    """Where a person belonged and in which state, from one day to another, both included.
+    """Where a person belonged, as what and in which state, from one day to another, both included.
 
     The periods of one person do not overlap; the open one (`valid_to` None) agrees with the
     `person` row. Whoever counts a day D asks for `valid_from <= D` and `valid_to` None or `>= D`.
@@ -138,6 +212,9 @@ class PersonPeriod(Base):
     state: Mapped[PersonState] = mapped_column(_enum(PersonState))
     counted: Mapped[bool]
     """Belonged to the denominator, by the rule of that state when the period was written."""
+    kind: Mapped[PersonKind | None] = mapped_column(_enum(PersonKind))
+    is_leader: Mapped[bool] = mapped_column(default=False, server_default=false())
+    is_one_stop: Mapped[bool] = mapped_column(default=False, server_default=false())
     valid_from: Mapped[date]
     valid_to: Mapped[date | None]
 

@@ -10,8 +10,9 @@ from sqlalchemy import Row, Select, and_, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from signer.audit import Audit, Happening
-from signer.db import db
+from signer.db import changed, db
 from signer.inventory.facts import KnownPeople, KnownPerson, PersonFacts
+from signer.inventory.kinds import SigningRole
 from signer.inventory.models import OrgUnit, Person, PersonPeriod
 from signer.inventory.names import fold, sort_key
 from signer.inventory.planning import PlannedRow, Verdict
@@ -22,7 +23,11 @@ _KEYS_PER_QUERY = 900  # below SQLite's historical limit of 999 parameters
 ROSTER_LOCK = 0x505E0
 """One writer of people at a time, so that two of them cannot both add the same person."""
 _FACTS = tuple(field.name for field in fields(PersonFacts))
-_SHOWN_IN_AUDIT = frozenset({"division", "title", "email", "kind", "state", "state_since"})
+_DATED = frozenset({"unit_id", "state", "kind", "signing_roles"})
+"""Facts of which the person's periods keep the history."""
+_SHOWN_IN_AUDIT = frozenset(
+    {"division", "title", "email", "kind", "state", "state_since", "state_decision", "rank_code"}
+)
 """Facts whose old and new value an auditor reads; of private ones only the name is recorded."""
 
 _T = TypeVar("_T")
@@ -111,7 +116,7 @@ class Storing:
     ) -> Stored:
         """Stores new and changed persons, their periods and events; other rows do nothing."""
         new = [entry.facts for entry in entries if entry.verdict is Verdict.NEW]
-        changed = [
+        altered = [
             (known.by_code[entry.facts.code], entry)
             for entry in entries
             if entry.verdict is Verdict.CHANGED
@@ -127,12 +132,12 @@ class Storing:
                     details={"people": people, "from": self._on.isoformat()},
                 )
             )
-        if changed:
-            self._update(changed)
-            events += [self._event(before, entry, unit_codes) for before, entry in changed]
+        if altered:
+            self._update(altered)
+            events += [self._event(before, entry, unit_codes) for before, entry in altered]
         if events:
             self._audit.record_many(self._actor, events)
-        return Stored(new=len(new), changed=len(changed))
+        return Stored(new=len(new), changed=len(altered))
 
     def _insert(self, people: Sequence[PersonFacts]) -> None:
         rows = [self._new_row(facts) for facts in people]
@@ -140,11 +145,9 @@ class Storing:
         ids = list(db.session.scalars(statement, rows))
         db.session.execute(
             insert(PersonPeriod),
-            [
-                self._period(person_id, row["unit_id"], row["unit_path"], row["state"])
-                for person_id, row in zip(ids, rows, strict=True)
-            ],
+            [self._period(person_id, row) for person_id, row in zip(ids, rows, strict=True)],
         )
+        changed("person", ids)
 
     def _new_row(self, facts: PersonFacts) -> dict[str, Any]:
         row = {name: getattr(facts, name) for name in _FACTS}
@@ -157,23 +160,25 @@ class Storing:
             "updated_at": self._now,
         }
 
-    def _period(
-        self, person_id: int, unit_id: int, unit_path: str, state: PersonState
-    ) -> dict[str, Any]:
+    def _period(self, person_id: int, row: Mapping[str, Any]) -> dict[str, Any]:
+        roles = row["signing_roles"] or ()
         return {
             "person_id": person_id,
-            "unit_id": unit_id,
-            "unit_path": unit_path,
-            "state": state,
-            "counted": STATE_RULES[state].counted,
+            "unit_id": row["unit_id"],
+            "unit_path": row["unit_path"],
+            "state": row["state"],
+            "counted": STATE_RULES[row["state"]].counted,
+            "kind": row["kind"],
+            "is_leader": SigningRole.LEADER in roles,
+            "is_one_stop": SigningRole.ONE_STOP in roles,
             "valid_from": self._on,
             "valid_to": None,
         }
 
-    def _update(self, changed: Sequence[tuple[KnownPerson, PlannedRow]]) -> None:
+    def _update(self, people: Sequence[tuple[KnownPerson, PlannedRow]]) -> None:
         rows: list[dict[str, Any]] = []
         moved: list[tuple[KnownPerson, dict[str, Any]]] = []
-        for before, entry in changed:
+        for before, entry in people:
             row: dict[str, Any] = {name: getattr(entry.facts, name) for name in entry.changes}
             if "full_name" in row:
                 row["search_key"] = fold(row["full_name"])
@@ -182,10 +187,11 @@ class Storing:
                 row["unit_path"] = entry.facts.unit_path
             if "state" in row:
                 row["state_since"] = entry.facts.state_since or self._on
-            if {"unit_id", "state"} & row.keys():
+            if _DATED & row.keys():
                 moved.append((before, row))
             rows.append(row | {"id": before.id, "updated_at": self._now})
         db.session.execute(update(Person), rows)
+        changed("person", [row["id"] for row in rows])
         if moved:
             self._move(moved)
 
@@ -195,11 +201,8 @@ class Storing:
         corrected: list[dict[str, Any]] = []
         opened: list[dict[str, Any]] = []
         for before, row in moved:
-            state = row.get("state") or before.facts.state
-            assert state is not None  # stored persons have one
-            unit_id = row.get("unit_id", before.facts.unit_id)
-            path = row.get("unit_path", before.facts.unit_path)
-            period = self._period(before.id, unit_id, path, state)
+            now = {name: getattr(before.facts, name) for name in (*_DATED, "unit_path")} | row
+            period = self._period(before.id, now)
             if before.period_from < self._on:
                 ended.append({"id": before.period_id, "valid_to": self._on - timedelta(days=1)})
                 opened.append(period)

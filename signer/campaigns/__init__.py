@@ -1,0 +1,1 @@
+"""Sprints toward full coverage: targets, tasks, reasons, reminders and the scoring table."""

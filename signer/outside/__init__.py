@@ -1,0 +1,1 @@
+"""Certificates issued elsewhere, above all by the government's authority: whose, and still good?"""
