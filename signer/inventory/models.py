@@ -177,6 +177,8 @@ class Person(Base):
     wants_sim_pki: Mapped[bool | None]
     mobile_network: Mapped[str | None] = mapped_column(String(30))
     account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), unique=True)
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """The person who turned out to be the same one, and who counts for both."""
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
@@ -191,7 +193,14 @@ class Person(Base):
             sqlite_where=text(f"state NOT IN ({_LEFT})"),
             postgresql_where=text(f"state NOT IN ({_LEFT})"),
         ),
+        Index(
+            "ix_person_merged",
+            "merged_into_id",
+            sqlite_where=text("merged_into_id IS NOT NULL"),
+            postgresql_where=text("merged_into_id IS NOT NULL"),
+        ),
         CheckConstraint("length(id_number) IN (9, 12)", name="id_number"),
+        CheckConstraint("merged_into_id <> id", name="merged_into"),
     )
 
 
