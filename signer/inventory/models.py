@@ -25,7 +25,7 @@ from signer.inventory.kinds import (
     SigningRole,
     UnitKind,
 )
-from signer.inventory.states import LEFT_STATES, PersonState
+from signer.inventory.states import LEFT_STATES, Consequence, PersonState
 
 __all__ = [
     "PERSON_KIND_NAMES",
@@ -41,6 +41,7 @@ __all__ = [
     "RosterImport",
     "Sex",
     "SigningRole",
+    "StatePolicy",
     "UnitDuty",
     "UnitKind",
     "UnitSuccessor",
@@ -232,6 +233,19 @@ class PersonPeriod(Base):
         Index("uq_person_period_start", "person_id", "valid_from", unique=True),
         CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="order"),
     )
+
+
+class StatePolicy(Base):
+    """What the city decided about a state of service; without a row `STATE_RULES` holds (R11)."""
+
+    __tablename__ = "state_policy"
+
+    state: Mapped[PersonState] = mapped_column(_enum(PersonState), primary_key=True)
+    counted: Mapped[bool]
+    may_sign: Mapped[bool]
+    consequence: Mapped[Consequence] = mapped_column(_enum(Consequence))
+    decided_by: Mapped[str] = mapped_column(String(100))
+    decided_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class RosterImport(Base):

@@ -16,7 +16,8 @@ from signer.inventory.kinds import SigningRole
 from signer.inventory.models import OrgUnit, Person, PersonPeriod
 from signer.inventory.names import fold, sort_key
 from signer.inventory.planning import PlannedRow, Verdict
-from signer.inventory.states import STATE_RULES, PersonState
+from signer.inventory.policy import rules
+from signer.inventory.states import PersonState
 from signer.inventory.units import KnownUnit
 
 _KEYS_PER_QUERY = 900  # below SQLite's historical limit of 999 parameters
@@ -167,7 +168,7 @@ class Storing:
             "unit_id": row["unit_id"],
             "unit_path": row["unit_path"],
             "state": row["state"],
-            "counted": STATE_RULES[row["state"]].counted,
+            "counted": rules()[row["state"]].counted,
             "kind": row["kind"],
             "is_leader": SigningRole.LEADER in roles,
             "is_one_stop": SigningRole.ONE_STOP in roles,

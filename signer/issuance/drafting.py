@@ -14,9 +14,10 @@ from signer.config import Settings
 from signer.db import advisory_lock, db, release, transaction
 from signer.errors import N_
 from signer.inventory.models import Person
-from signer.inventory.states import STATE_RULES, Consequence, PersonState
+from signer.inventory.policy import rules
+from signer.inventory.states import Consequence, PersonState
 from signer.issuance.carrying import ORDERS_LOCK
-from signer.issuance.grounds import GROUND_OF_STATE, Act, Ground
+from signer.issuance.grounds import GROUND_OF_STATE, GROUNDS, Act, Ground
 from signer.issuance.holdings import COUNTING
 from signer.issuance.models import Revocation, SigningKey
 from signer.issuance.subjects import Subjects, says, units_as_written, units_in
@@ -63,6 +64,7 @@ class Drafting:
         of states, reading every certificate for every chunk.
         """
         now = self._clock.now()
+        asking = [s for s, r in rules().items() if r.consequence is not Consequence.NONE]
         statement = (
             select(
                 Certificate.id.label("certificate_id"),
@@ -98,7 +100,7 @@ class Drafting:
                 Certificate.not_after >= now,
                 or_(
                     Revocation.id.is_not(None),
-                    Person.state.in_(list(GROUND_OF_STATE)),
+                    Person.state.in_(asking),
                     Certificate.state == CertificateState.SUSPENDED,
                     func.lower(Person.email) != func.lower(Certificate.subject_email),
                     Person.updated_at > Certificate.reserved_at,
@@ -265,16 +267,20 @@ def finding_of(
 ) -> Finding | None:
     """What the roster asks of this certificate; what ends it comes before what changes it."""
     state: PersonState = row.person_state
-    rule = STATE_RULES[state]
+    rule = rules()[state]
     is_suspended = row.certificate_state == CertificateState.SUSPENDED
     since = row.state_since.isoformat()
     by_state = GROUND_OF_STATE.get(state)
     if rule.consequence is Consequence.REVOKE:
-        return Finding(act=Act.REVOKE, cause=state.value, ground=by_state, found=since)
+        return Finding(
+            act=Act.REVOKE, cause=state.value, ground=_fit(by_state, Act.REVOKE), found=since
+        )
     if rule.consequence is Consequence.SUSPEND_USE:
         if is_suspended:
             return None
-        return Finding(act=Act.SUSPEND, cause=state.value, ground=by_state, found=since)
+        return Finding(
+            act=Act.SUSPEND, cause=state.value, ground=_fit(by_state, Act.SUSPEND), found=since
+        )
     if is_suspended:
         if is_held_for_duty and rule.may_sign:
             return Finding(act=Act.RELEASE, cause="returned", ground=None, found=since)
@@ -291,6 +297,11 @@ def finding_of(
             act=Act.CHANGE, cause="email", ground=Ground.CHANGED_EMAIL, found=row.email.lower()
         )
     return None
+
+
+def _fit(ground: Ground | None, act: Act) -> Ground | None:
+    """The ground, unless the policy asks for an act that the decree does not allow on it."""
+    return ground if ground is not None and act in GROUNDS[ground].acts else None
 
 
 def _held_for_duty(certificate_ids: Sequence[int]) -> set[int]:

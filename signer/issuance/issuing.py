@@ -17,7 +17,7 @@ from signer.config import Settings
 from signer.db import canonical_json, db, move_state, release, transaction
 from signer.errors import N_, Conflict, Invalid, SignerError, Unavailable
 from signer.inventory.models import Person
-from signer.inventory.states import STATE_RULES
+from signer.inventory.policy import rules
 from signer.issuance.certifying import Certifying
 from signer.issuance.expiring import Expiring
 from signer.issuance.holdings import COUNTING, Holding, holding_rows, newest
@@ -105,7 +105,7 @@ class Issuing:
             raise Conflict(SUSPENDED)
         key_id, item_id, generation = old[0].id, old[0].request_item_id, old[0].generation
         person = db.session.get_one(Person, person_id)
-        if not STATE_RULES[person.state].may_sign:
+        if not rules()[person.state].may_sign:
             raise Conflict(NO_LONGER_AT_WORK)
         code = person.code
         release()
@@ -131,7 +131,7 @@ class Issuing:
         )
         if item_id is not None:
             holding = self._holdings([person_id])[person_id]
-            if not STATE_RULES[holding.person_state].may_sign:
+            if not rules()[holding.person_state].may_sign:
                 raise Conflict(NO_LONGER_AT_WORK)
             for error in self._certifying.certify(
                 {item_id: holding}, {item_id: holding.certificate_id}
@@ -195,7 +195,7 @@ class Issuing:
                 person.person_id in covered
             ):  # its key must not be retired while its certificate counts
                 failures[item_id] = Conflict(COVERED)
-            elif not STATE_RULES[person.person_state].may_sign:
+            elif not rules()[person.person_state].may_sign:
                 failures[item_id] = Conflict(NO_LONGER_AT_WORK)
             elif not person.email:
                 failures[item_id] = Invalid(_NO_EMAIL)

@@ -7,7 +7,7 @@ from signer.ca.issuing import EXPOSED
 from signer.ca.models import CertificateState
 from signer.config import Settings
 from signer.errors import N_
-from signer.inventory.states import STATE_RULES
+from signer.inventory.policy import rules
 from signer.issuance.holdings import Holding
 
 
@@ -78,7 +78,7 @@ FINAL = frozenset(
 def why_not_reissue(kind: RequestKind, facts: Reissue, settings: Settings) -> str | None:
     """Why no certificate can take the place of the present one; None when one can."""
     holding = facts.holding
-    if not STATE_RULES[holding.person_state].may_sign:
+    if not rules()[holding.person_state].may_sign:
         return NO_LONGER_AT_WORK
     if not holding.email:
         return NO_EMAIL

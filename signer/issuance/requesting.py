@@ -12,8 +12,8 @@ from signer.config import Settings
 from signer.db import db, transaction
 from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from signer.inventory.models import OrgUnit, Person
+from signer.inventory.policy import counted_states, rules
 from signer.inventory.service import Inventory
-from signer.inventory.states import STATE_RULES
 from signer.issuance.expiring import Expiring
 from signer.issuance.holdings import common_path, holdings_of
 from signer.issuance.kinds import (
@@ -28,7 +28,6 @@ from signer.issuance.models import CertificateRequest, RequestItem
 from signer.issuance.states import HAS_CERTIFICATE, SigningState, in_state, states_of
 from signer.issuance.views import CreatedRequest, Refused
 
-COUNTED_STATES = tuple(state for state, rule in STATE_RULES.items() if rule.counted)
 _REASON_LENGTH = 500
 
 
@@ -103,7 +102,7 @@ class Requesting:
         statement = visible(
             actor,
             Permission.REQUEST_CREATE,
-            statement.where(lacking, Person.state.in_(COUNTED_STATES)),
+            statement.where(lacking, Person.state.in_(counted_states())),
             Person.unit_path,
         )
         return list(db.session.scalars(statement))
@@ -200,7 +199,7 @@ _ASKED_FOR_ALREADY = N_("Có người vừa được đưa vào một đề ngh�
 
 def _why_not(person: Person, state: SigningState) -> str | None:
     """Why nobody can ask for a first certificate of this person; None when somebody can."""
-    if not STATE_RULES[person.state].may_sign:
+    if not rules()[person.state].may_sign:
         return NO_LONGER_AT_WORK
     if not person.email:
         return NO_EMAIL

@@ -10,7 +10,7 @@ from signer.ca.models import Certificate
 from signer.errors import N_
 from signer.inventory.models import OrgUnit, Person
 from signer.inventory.states import STATE_RULES, PersonState
-from signer.issuance.grounds import GROUND_OF_STATE, Act, Ground, GroundRule
+from signer.issuance.grounds import Act, Ground, GroundRule
 from signer.issuance.models import Revocation
 from signer.issuance.states import SigningState
 from signer.issuance.views import Refused
@@ -34,7 +34,7 @@ EFFECTS: dict[Act, str] = {
 }
 
 CAUSE_NAMES: dict[str, str] = {
-    **{state.value: STATE_RULES[state].label for state in GROUND_OF_STATE},
+    **{state.value: STATE_RULES[state].label for state in PersonState},
     "unit": N_("Đơn vị khác với chứng thư"),
     "email": N_("Thư điện tử khác với chứng thư"),
     "returned": N_("Đã trở lại công tác"),

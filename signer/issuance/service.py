@@ -12,12 +12,13 @@ from signer.config import Settings
 from signer.db import db, move_state, transaction
 from signer.errors import N_, Forbidden, Invalid, NotFound
 from signer.inventory.models import OrgUnit, Person
+from signer.inventory.policy import counted_states
 from signer.inventory.service import Inventory, Page
 from signer.issuance.expiring import Expiring, ExpiringView
 from signer.issuance.issuing import Issuing
 from signer.issuance.kinds import RequestKind
 from signer.issuance.models import CertificateRequest, Decision, RequestItem
-from signer.issuance.requesting import COUNTED_STATES, Requesting
+from signer.issuance.requesting import Requesting
 from signer.issuance.revoking import REVOKE_JOB_KIND, Revoking
 from signer.issuance.states import SigningState, Standing, in_state, is_covered, is_pending
 from signer.issuance.states import states_of as _states_of
@@ -261,7 +262,7 @@ class Issuance:
         """
         where = [in_state(Person.id, state, self._clock.now())] if state else []
         if state in ("covered", "pending", SigningState.LACKING):
-            where.append(Person.state.in_(COUNTED_STATES))
+            where.append(Person.state.in_(counted_states()))
         page = self._inventory.people(
             actor, unit_path=unit_path, search=search, after=after, limit=limit, where=where
         )
@@ -278,7 +279,7 @@ class Issuance:
                 func.count(Person.id),
                 func.count(Person.id).filter(covered),
                 func.count(Person.id).filter(~covered & pending),
-            ).where(Person.state.in_(COUNTED_STATES)),
+            ).where(Person.state.in_(counted_states())),
             Person.unit_path,
         )
         people, with_certificate, waiting = db.session.execute(total).one()

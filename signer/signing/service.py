@@ -18,8 +18,8 @@ from signer.db import LOST_RACE, db, release, transaction
 from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from signer.files import Files
 from signer.inventory.models import OrgUnit, Person
+from signer.inventory.policy import rules
 from signer.inventory.service import Inventory
-from signer.inventory.states import STATE_RULES
 from signer.issuance import keys
 from signer.issuance.keys import CurrentKey
 from signer.pkcs11.vault import Vault
@@ -309,7 +309,7 @@ class Signing:
             return None
 
     def _usable_key(self, person: Person) -> CurrentKey:
-        if not STATE_RULES[person.state].may_sign:
+        if not rules()[person.state].may_sign:
             raise Forbidden(N_("Người này không còn ở trạng thái công tác được ký số."))
         key = keys.find_current_key(person.id)
         if key is None:

@@ -7,6 +7,7 @@ from flask import Flask
 from signer.accounts import SYSTEM
 from signer.errors import N_
 from signer.inventory.models import PERSON_KIND_NAMES, SEX_NAMES, OrgUnit, PersonKind, Sex
+from signer.inventory.policy import rules
 from signer.inventory.roster import Field
 from signer.inventory.states import STATE_RULES, PersonState
 from signer.issuance.grounds import GROUNDS, Act, Ground
@@ -83,7 +84,7 @@ def register(app: Flask) -> None:
 
 def may_sign(state: PersonState) -> bool:
     """True when somebody in this state may be given a certificate."""
-    return STATE_RULES[state].may_sign
+    return rules()[state].may_sign
 
 
 def person_kind(kind: PersonKind | None) -> str:

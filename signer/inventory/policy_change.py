@@ -1,0 +1,197 @@
+"""Changing the policy of a state: what it would move, and the denominator from that day on."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Select, func, insert, literal, not_, select, update
+
+from signer.accounts import Actor, Permission
+from signer.audit import Audit
+from signer.clock import Clock
+from signer.db import advisory_lock, changed, db, transaction
+from signer.errors import N_, Invalid
+from signer.inventory.models import Person, PersonPeriod, StatePolicy
+from signer.inventory.policy import counted_states, forget_rules, rules
+from signer.inventory.states import Consequence, PersonState, StateRule
+from signer.inventory.storage import ROSTER_LOCK, in_chunks
+from signer.jobs import Jobs
+from signer.jobs.service import Failures
+
+POLICY_JOB_KIND = "state_policy"
+CHUNK_PEOPLE = 2000
+"""People moved in or out of the denominator in one transaction, so that others write between."""
+_IDS_PER_QUERY = 900
+_NEW_IN_A_COPY = frozenset({"id", "valid_from", "counted"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyLine:
+    """What a change of policy does about one state."""
+
+    state: PersonState
+    before: StateRule
+    after: StateRule
+    people: int
+    """Persons in this state now."""
+
+    @property
+    def moves(self) -> int:
+        """By how many persons the denominator grows; it shrinks when negative."""
+        return self.people * (self.after.counted - self.before.counted)
+
+
+class PolicyChange:
+    """Shows and changes the policy; what was counted on earlier days stays as it was."""
+
+    def __init__(self, clock: Clock, audit: Audit, jobs: Jobs) -> None:
+        self._clock = clock
+        self._audit = audit
+        self._jobs = jobs
+
+    def preview(
+        self, actor: Actor, wanted: Mapping[PersonState, StateRule]
+    ) -> tuple[PolicyLine, ...]:
+        """What would change, state by state; nothing is stored. Raises `Invalid` for nonsense."""
+        actor.require(Permission.POLICY_MANAGE, "")
+        now = rules()
+        altered = [state for state in now if now[state] != wanted.get(state, now[state])]
+        for state in altered:
+            _check(state, wanted[state])
+        in_state = (
+            select(Person.state, func.count())
+            .where(Person.state.in_(altered), Person.merged_into_id.is_(None))
+            .group_by(Person.state)
+        )
+        people: dict[PersonState, int] = {row[0]: row[1] for row in db.session.execute(in_state)}
+        return tuple(
+            PolicyLine(
+                state=state, before=now[state], after=wanted[state], people=people.get(state, 0)
+            )
+            for state in altered
+        )
+
+    def change(self, actor: Actor, wanted: Mapping[PersonState, StateRule]) -> int | None:
+        """The policy is this from today on.
+
+        Few people enter or leave the denominator in the same commit; for many the id of the job
+        is returned that moves them.
+        """
+        today = self._clock.today()
+        with transaction():
+            advisory_lock(ROSTER_LOCK)
+            lines = self.preview(actor, wanted)
+            for line in lines:
+                self._store(actor, line)
+            db.session.flush()
+            forget_rules()
+            moved = db.session.scalars(_miscounted()).all() if lines else []
+            if len(moved) <= CHUNK_PEOPLE:
+                flip_counted(today, moved)
+                return None
+            parts = in_chunks(moved, CHUNK_PEOPLE)
+            return self._jobs.create(
+                POLICY_JOB_KIND,
+                [f"{today.isoformat()}/{part[0]}/{part[-1]}" for part in parts],
+                actor=actor.name,
+                title=N_("Tính lại số người theo chính sách trạng thái công tác"),
+            )
+
+    def count_items(self, keys: Sequence[str]) -> Failures:
+        """The handler of that job: people of these ranges are counted as the policy says now."""
+        for key in keys:
+            day, first, last = key.split("/")
+            with transaction():
+                advisory_lock(ROSTER_LOCK)
+                found = db.session.scalars(_miscounted(int(first), int(last))).all()
+                flip_counted(date.fromisoformat(day), found)
+        return {}
+
+    def _store(self, actor: Actor, line: PolicyLine) -> None:
+        decided = _decided(line.after)
+        db.session.merge(
+            StatePolicy(
+                state=line.state,
+                decided_by=actor.name,
+                decided_at=self._clock.now(),
+                **decided,
+            )
+        )
+        self._audit.record(
+            actor.name,
+            "policy.changed",
+            f"state:{line.state}",
+            before=_decided(line.before),
+            after=decided,
+            people=line.people,
+        )
+
+
+def flip_counted(day: date, person_ids: Iterable[int]) -> None:
+    """From that day on these people are counted if they were not, and are not if they were.
+
+    Inside the caller's transaction. A period that begins that day or later is changed as it
+    stands; an older one ends the day before.
+    """
+    for ids in in_chunks(person_ids, _IDS_PER_QUERY):
+        is_open = (PersonPeriod.person_id.in_(ids), PersonPeriod.valid_to.is_(None))
+        older = select(PersonPeriod.id).where(*is_open, PersonPeriod.valid_from < day)
+        ended = db.session.scalars(older).all()
+        _flip(*is_open, PersonPeriod.valid_from >= day)
+        same = [c for c in PersonPeriod.__table__.c if c.name not in _NEW_IN_A_COPY]
+        opened = select(*same, literal(day), not_(PersonPeriod.counted)).where(
+            PersonPeriod.id.in_(ended)
+        )
+        names = [*(column.name for column in same), "valid_from", "counted"]
+        db.session.execute(insert(PersonPeriod).from_select(names, opened))
+        db.session.execute(
+            update(PersonPeriod)
+            .where(PersonPeriod.id.in_(ended))
+            .values(valid_to=day - timedelta(days=1))
+        )
+        changed("person", ids)
+
+
+def _flip(*where: Any) -> None:
+    db.session.execute(
+        update(PersonPeriod).where(*where).values(counted=not_(PersonPeriod.counted))
+    )
+
+
+def _miscounted(first: int = 0, last: int = 2**31 - 1) -> Select[int]:
+    """Selects, by id, who is in the denominator against the policy, or out of it."""
+    return (
+        select(PersonPeriod.person_id)
+        .join(Person, Person.id == PersonPeriod.person_id)
+        .where(
+            PersonPeriod.valid_to.is_(None),
+            PersonPeriod.person_id.between(first, last),
+            Person.merged_into_id.is_(None),
+            PersonPeriod.counted != PersonPeriod.state.in_(counted_states()),
+        )
+        .order_by(PersonPeriod.person_id)
+    )
+
+
+def _check(state: PersonState, rule: StateRule) -> None:
+    """Refuses what would make the rate untrue, or the rules contradict each other."""
+    if state is PersonState.WORKING and not (rule.counted and rule.may_sign):
+        sentence = N_("“%(state)s” luôn được tính và được ký số.")
+    elif rule.has_left and (rule.counted or rule.may_sign):
+        sentence = N_("“%(state)s” là đã rời cơ quan: không tính vào số người, không ký số.")
+    elif rule.may_sign and rule.consequence in (Consequence.REVOKE, Consequence.SUSPEND_USE):
+        sentence = N_("“%(state)s”: không thể vừa được ký số vừa bị thu hồi hay tạm dừng.")
+    elif rule.has_left and rule.consequence in (Consequence.NONE, Consequence.SUSPEND_USE):
+        sentence = N_("“%(state)s” là đã rời cơ quan: chứng thư phải thu hồi hoặc thay đổi.")
+    else:
+        return
+    raise Invalid(sentence, field=state.value, state=rule.label)
+
+
+def _decided(rule: StateRule) -> dict[str, Any]:
+    return {
+        "counted": rule.counted,
+        "may_sign": rule.may_sign,
+        "consequence": rule.consequence,
+    }
