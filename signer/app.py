@@ -94,7 +94,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     )
     vault = Vault(hsm)
     accounts = Accounts(settings, clock, audit)
-    inventory = Inventory(clock, audit, files, settings)
+    inventory = Inventory(clock, audit, files, settings, jobs)
     profiles = load_profiles()
     authority = _authority(hsm, settings, profiles, clock, audit)
     issuance = Issuance(settings, clock, audit, jobs, inventory, vault, authority)

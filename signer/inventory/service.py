@@ -34,6 +34,7 @@ from signer.inventory.storage import (
     known_units,
 )
 from signer.inventory.tree import HANOI_UNITS, UnitFacts, read_units, store_units
+from signer.jobs import Jobs
 
 _T = TypeVar("_T")
 _PAGE_MOST = 500
@@ -51,9 +52,12 @@ class Page(Generic[_T]):
 class Inventory:
     """Keeps units and people, with their history; the only writer of those tables."""
 
-    def __init__(self, clock: Clock, audit: Audit, files: Files, settings: Settings) -> None:
+    def __init__(
+        self, clock: Clock, audit: Audit, files: Files, settings: Settings, jobs: Jobs
+    ) -> None:
         self._clock = clock
         self._audit = audit
+        self._jobs = jobs
         self._imports = RosterImports(clock, audit, files, settings)
 
     # Units

@@ -18,6 +18,8 @@ class Job(Base):
     title: Mapped[str] = mapped_column(String(200))
     scope_path: Mapped[str] = mapped_column(String(200))
     state: Mapped[str] = mapped_column(String(20))
+    at_once: Mapped[int] = mapped_column(server_default="200")
+    """Items that a worker claims together: about a second of work."""
     created_by: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

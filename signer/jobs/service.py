@@ -15,7 +15,7 @@ from signer.errors import N_, Conflict, NotFound, SignerError, Unavailable
 from signer.jobs.models import Job, JobItem
 
 CHUNK = 200
-"""Items claimed together: few commits in bulk, a second or two of work lost with a worker."""
+"""Small items claimed together: few commits in bulk, a second or two lost with a worker."""
 LEASE = timedelta(seconds=60)
 """After this long without an answer another worker may take the item; handlers are idempotent."""
 _FINISH_LOCK = 0x10B5  # any fixed number: who closes jobs, among PostgreSQL's advisory locks
@@ -81,14 +81,25 @@ class Jobs:
         self._record = record
 
     def create(
-        self, kind: str, keys: Sequence[str], *, actor: str, title: str, scope_path: str = ""
+        self,
+        kind: str,
+        keys: Sequence[str],
+        *,
+        actor: str,
+        title: str,
+        scope_path: str = "",
+        at_once: int = CHUNK,
     ) -> int:
-        """The id of a new job, one waiting item per key; inside the caller's transaction."""
+        """The id of a new job, one waiting item per key; inside the caller's transaction.
+
+        `at_once` items are claimed together; progress moves and a pause holds between claims.
+        """
         job = Job(
             kind=kind,
             title=title,
             scope_path=scope_path,
             state="running",
+            at_once=at_once,
             created_by=actor,
             created_at=self._clock.now(),
         )
@@ -229,7 +240,7 @@ class Jobs:
         )
         with transaction():
             oldest = (
-                select(Job.id, Job.kind)
+                select(Job.id, Job.kind, Job.at_once)
                 .join(JobItem, JobItem.job_id == Job.id)
                 .where(Job.state == "running", Job.kind.in_(list(handlers)), free)
                 .order_by(Job.id)
@@ -244,7 +255,7 @@ class Jobs:
                 select(JobItem.id, JobItem.key)
                 .where(JobItem.job_id == job.id, free)
                 .order_by(JobItem.id)
-                .limit(CHUNK)
+                .limit(job.at_once)
                 .with_for_update(skip_locked=True)
             ).all()
             db.session.execute(

@@ -21,6 +21,7 @@ from signer.db import db
 from signer.files import Files
 from signer.inventory.importing import CheckedRoster
 from signer.inventory.service import Inventory
+from signer.jobs import Jobs
 
 assert signer.accounts.models.Account.__tablename__ == "account"
 
@@ -81,6 +82,11 @@ def audit(clock: MovingClock) -> Audit:
 
 
 @pytest.fixture
+def jobs(clock: MovingClock, audit: Audit) -> Jobs:
+    return Jobs(clock, audit.record)
+
+
+@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path)
 
@@ -100,11 +106,11 @@ def app(database_url: str) -> Iterator[Flask]:
 
 @pytest.fixture
 def inventory(
-    app: Flask, clock: MovingClock, audit: Audit, settings: Settings, tmp_path: Path
+    app: Flask, clock: MovingClock, audit: Audit, settings: Settings, jobs: Jobs, tmp_path: Path
 ) -> Inventory:
     """The inventory with the package's units loaded."""
     assert app
-    made = Inventory(clock, audit, Files(tmp_path / "files"), settings)
+    made = Inventory(clock, audit, Files(tmp_path / "files"), settings, jobs)
     made.load_units()
     return made
 
