@@ -5,12 +5,53 @@ holds two certificates counts once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from enum import StrEnum
+
+from signer.inventory.kinds import PersonKind
+from signer.outside.kinds import Carrier
 
 _TENTH = Decimal("0.1")
 _ALL = Decimal(100)
+
+
+class Standing(StrEnum):
+    """Where a counted person stands; nobody is in two of them."""
+
+    COVERED = "covered"
+    PENDING = "pending"
+    """Not covered, and a request for the person is open."""
+    LACKING = "lacking"
+
+
+class Facet(StrEnum):
+    """The groups that figures are kept for; everybody counted is in ALL and in at most one kind."""
+
+    ALL = "all"
+    CADRE = PersonKind.CADRE.value
+    CIVIL_SERVANT = PersonKind.CIVIL_SERVANT.value
+    PUBLIC_EMPLOYEE = PersonKind.PUBLIC_EMPLOYEE.value
+    WORKER = PersonKind.WORKER.value
+    LEADER = "leader"
+    ONE_STOP = "one_stop"
+
+
+class View(StrEnum):
+    """The lists of people behind the figures (R55)."""
+
+    HAS = "has"
+    LACKS = "lacks"
+    """Neither covered nor pending."""
+    PENDING = "pending"
+    EXPIRING = "expiring"
+    """Covered, and the certificate that lasts longest ends soon."""
+    UNUSED = "unused"
+    """Covered by our own CA, and no signature for `unused_after_days`; what a certificate from
+    outside signed elsewhere is not known here."""
+    MUST_REVOKE = "must_revoke"
+    """Left, and a certificate is still valid."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +62,8 @@ class Figures:
     covered: int = 0
     pending: int = 0
     """Not covered, and a request for the person was open on that day."""
+    carriers: Mapping[Carrier, int] = field(default_factory=dict)
+    """The covered by where their key lives; who has several carriers counts for the first."""
 
     @property
     def lacking(self) -> int:
@@ -42,6 +85,11 @@ class Figures:
             persons=self.persons + other.persons,
             covered=self.covered + other.covered,
             pending=self.pending + other.pending,
+            carriers={
+                carrier: self.carriers.get(carrier, 0) + other.carriers.get(carrier, 0)
+                for carrier in Carrier
+                if carrier in self.carriers or carrier in other.carriers
+            },
         )
 
 
@@ -85,6 +133,65 @@ class Coverage(Figures):
                 {"code": unit.code, "name": unit.name, **_figures_json(unit)} for unit in self.units
             ],
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayFigures:
+    """The figures at the end of one day."""
+
+    day: date
+    figures: Figures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """When everybody is covered if it goes on at the pace of the last days."""
+
+    per_day: Decimal
+    """By how many persons a day the gap shrank; zero or less when it did not."""
+    ends_on: date | None
+    """None: not at this pace."""
+    gap: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """The open request that a pending person waits for."""
+
+    request_id: int
+    state: str
+    """pending: for a decision; approved: for the certificate."""
+    requested_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """One person in a list behind the figures."""
+
+    person_id: int
+    code: str
+    full_name: str
+    unit_code: str
+    unit_name: str
+    title: str | None
+    carrier: Carrier | None
+    covered_until: date | None
+    pending_since: date | None
+    waiting: Waiting | None
+    """Only of who is pending."""
+
+
+def forecast(before: Figures, now: Figures, *, today: date, over_days: int) -> Forecast:
+    """The end at the pace between two days' figures, `over_days` apart, the later one today."""
+    per_day = Decimal(before.gap - now.gap) / over_days
+    ends_on = None
+    if now.gap == 0:
+        ends_on = today
+    elif per_day > 0:
+        days_left = -(-now.gap * over_days // (before.gap - now.gap))
+        if days_left <= (date.max - today).days:
+            ends_on = today + timedelta(days=days_left)
+    return Forecast(per_day=per_day, ends_on=ends_on, gap=now.gap)
 
 
 def coverage_rate(covered: int, persons: int) -> Decimal | None:
@@ -133,6 +240,7 @@ def roll_up(
             persons=figures.persons,
             covered=figures.covered,
             pending=figures.pending,
+            carriers=figures.carriers,
         )
         for path, figures in totals.items()
     ]
