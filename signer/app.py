@@ -18,6 +18,7 @@ from signer.ca.profiles import ProfileSet, load_profiles
 from signer.ca.responder import OcspResponder
 from signer.ca.roles import InForce, RoleFile
 from signer.ca.timestamp import TimestampAuthority
+from signer.campaigns.service import Campaigns
 from signer.clock import Clock
 from signer.config import Settings, read_secret
 from signer.db import db
@@ -99,6 +100,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     authority = _authority(hsm, settings, profiles, clock, audit)
     issuance = Issuance(settings, clock, audit, jobs, inventory, vault, authority)
     signing = Signing(settings, clock, audit, files, inventory, vault, authority)
+    reports = Reports(clock)
     return Services(
         settings=settings,
         clock=clock,
@@ -126,7 +128,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         issuance=issuance,
         signing=signing,
         dossiers=Dossiers(clock, audit, files, inventory, signing),
-        reports=Reports(clock),
+        reports=reports,
+        campaigns=Campaigns(clock, audit, files, inventory, reports),
     )
 
 

@@ -11,6 +11,7 @@ from signer.audit import Audit
 from signer.ca.authority import Authority
 from signer.ca.responder import OcspResponder
 from signer.ca.timestamp import TimestampAuthority
+from signer.campaigns.service import Campaigns
 from signer.clock import Clock
 from signer.config import Settings
 from signer.dossiers.service import Dossiers
@@ -48,6 +49,7 @@ class Services:
     signing: Signing
     dossiers: Dossiers
     reports: Reports
+    campaigns: Campaigns
 
     @property
     def job_handlers(self) -> Mapping[str, Handler]:

@@ -1,0 +1,147 @@
+"""Why people still lack a certificate: said for one or for many, over by itself once covered."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+
+from signer.accounts import Actor, Permission, in_subtree, visible
+from signer.audit import Audit
+from signer.audit.events import Happening
+from signer.campaigns.kinds import LackCause
+from signer.campaigns.models import LackReason
+from signer.clock import Clock
+from signer.db import advisory_lock, db, transaction
+from signer.errors import N_, Invalid, NotFound
+from signer.inventory.models import Person
+from signer.inventory.names import clean_text
+from signer.inventory.storage import in_chunks
+
+_LOCK = 0x1ACC5  # any fixed number: two clerks' reasons for the same people, one after the other
+_AT_ONCE = 500
+"""Persons of one statement, and of one audit event."""
+TEXT_LENGTH = 500
+_OWNER_LENGTH = 200
+
+
+class Lacks:
+    """Keeps the reasons; the only writer of `lack_reason`."""
+
+    def __init__(self, clock: Clock, audit: Audit) -> None:
+        self._clock = clock
+        self._audit = audit
+
+    def assign(
+        self,
+        actor: Actor,
+        person_ids: Iterable[int],
+        reason: LackCause,
+        *,
+        note: str = "",
+        owner: str = "",
+        due_on: date | None = None,
+    ) -> int:
+        """The number of these persons for whom this reason now holds, instead of any before.
+
+        All of them or nobody: `NotFound` when one is outside the units whose tasks the actor
+        reports. `Invalid` for "another reason" without a note, and for a day that is over.
+        """
+        note, owner = clean_text(note), clean_text(owner)
+        if reason is LackCause.OTHER and not note:
+            raise Invalid(N_("Hãy ghi rõ nguyên nhân khác là gì."), field="note")
+        if len(note) > TEXT_LENGTH or len(owner) > _OWNER_LENGTH:
+            raise Invalid(N_("Nội dung dài quá %(limit)d ký tự."), field="note", limit=TEXT_LENGTH)
+        if due_on is not None and due_on < self._clock.today():
+            raise Invalid(N_("Hạn giải quyết phải từ hôm nay trở đi."), field="due_on")
+        ids = _some(person_ids)
+        said = {"cause": reason.value, "note": note, "owner": owner, "due_on": due_on}
+        now = self._clock.now()
+        with transaction():
+            advisory_lock(_LOCK)
+            for chunk in in_chunks(ids, _AT_ONCE):
+                codes = _own(actor, chunk)
+                self._end(chunk)
+                db.session.execute(
+                    insert(LackReason),
+                    [said | {"person_id": i, "set_by": actor.name, "set_at": now} for i in chunk],
+                )
+                self._record(actor, "lack.reason_given", codes, reason=reason, due_on=str(due_on))
+        return len(ids)
+
+    def take_back(self, actor: Actor, person_ids: Iterable[int]) -> None:
+        """No reason holds for these persons any more; harmless where none did."""
+        ids = _some(person_ids)
+        with transaction():
+            advisory_lock(_LOCK)
+            for chunk in in_chunks(ids, _AT_ONCE):
+                codes = _own(actor, chunk)
+                self._end(chunk)
+                self._record(actor, "lack.reason_taken_back", codes)
+
+    def of(self, person_ids: Iterable[int]) -> Mapping[int, LackReason]:
+        """The reason that holds now for each of these persons who has one.
+
+        The caller has found the persons in a list that the actor may see.
+        """
+        found: dict[int, LackReason] = {}
+        for chunk in in_chunks(sorted(set(person_ids)), _AT_ONCE):
+            holding = _holding().where(LackReason.person_id.in_(chunk))
+            found |= {reason.person_id: reason for reason in db.session.scalars(holding)}
+        return found
+
+    def counts(self, unit_path: str) -> tuple[Mapping[LackCause, int], int]:
+        """How many of a subtree lack a certificate for which reason, the most first; and how
+        many of these were to be settled by a day that is over."""
+        here = (
+            select(LackReason.cause, func.count(), func.count().filter(self._overdue()))
+            .join(Person, Person.id == LackReason.person_id)
+            .where(LackReason.ended_at.is_(None), in_subtree(_path(), unit_path))
+            .group_by(LackReason.cause)
+            .order_by(func.count().desc(), LackReason.cause)
+        )
+        rows = db.session.execute(here).all()
+        return {LackCause(cause): n for cause, n, _ in rows}, sum(late for _, _, late in rows)
+
+    def _overdue(self) -> Any:  # SQLAlchemy's ColumnElement[bool]
+        return LackReason.due_on < self._clock.today()
+
+    def _end(self, person_ids: Sequence[int]) -> None:
+        db.session.execute(
+            update(LackReason)
+            .where(LackReason.person_id.in_(person_ids), LackReason.ended_at.is_(None))
+            .values(ended_at=self._clock.now())
+            .execution_options(synchronize_session=False)
+        )
+
+    def _record(self, actor: Actor, action: str, codes: list[str], **details: object) -> None:
+        told: dict[str, object] = {"persons": codes, **details}
+        subject = f"person:{codes[0]}" if len(codes) == 1 else "lack:several"
+        self._audit.record_many(
+            actor.name, [Happening(action=action, subject=subject, details=told)]
+        )
+
+
+def _holding() -> Any:  # SQLAlchemy's Select[LackReason]
+    return select(LackReason).where(LackReason.ended_at.is_(None))
+
+
+def _some(person_ids: Iterable[int]) -> list[int]:
+    ids = sorted(set(person_ids))
+    if not ids:
+        raise Invalid(N_("Hãy chọn ít nhất một người."), field="person")
+    return ids
+
+
+def _own(actor: Actor, person_ids: Sequence[int]) -> list[str]:
+    """The codes of these persons; `NotFound` unless the actor reports for all their units."""
+    statement = select(Person.code).where(Person.id.in_(person_ids))
+    codes = db.session.scalars(visible(actor, Permission.TASK_REPORT, statement, _path()))
+    found = sorted(codes)
+    if len(found) < len(person_ids):
+        raise NotFound(N_("Có người không thuộc đơn vị mà bạn được báo cáo."))
+    return found
+
+
+def _path() -> Any:  # a column of the mapped class
+    return Person.unit_path

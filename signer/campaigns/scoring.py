@@ -1,0 +1,279 @@
+"""Keeping the scoring table: criteria, what is typed for a unit, who checked it, and the files."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import update
+
+from signer.accounts import Actor, Permission
+from signer.audit import Audit
+from signer.campaigns.evidence import media_type_of
+from signer.campaigns.kinds import Measure
+from signer.campaigns.models import Campaign, Criterion, Evidence, Score
+from signer.campaigns.score_table import UnitScore, criteria_of, draw_table
+from signer.clock import Clock
+from signer.db import db, release, transaction
+from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
+from signer.files import Files
+from signer.inventory.models import OrgUnit
+from signer.inventory.names import clean_text
+from signer.inventory.service import Inventory
+from signer.reports.service import Reports
+
+_MOST = 10**9
+_NOTE_LENGTH = 500
+
+
+class Scoring:
+    """Keeps the scoring tables; the only writer of `criterion`, `score` and `evidence`."""
+
+    def __init__(
+        self, clock: Clock, audit: Audit, files: Files, inventory: Inventory, reports: Reports
+    ) -> None:
+        self._clock = clock
+        self._audit = audit
+        self._files = files
+        self._inventory = inventory
+        self._reports = reports
+
+    def criteria(self, campaign: Campaign) -> Sequence[Criterion]:
+        """The lines of the table that hold, in the order of their codes."""
+        return criteria_of(campaign)
+
+    def table(self, actor: Actor, campaign: Campaign) -> tuple[UnitScore, ...]:
+        """See `draw_table`."""
+        return draw_table(actor, campaign, self._clock.today(), self._inventory, self._reports)
+
+    def unit_score(self, actor: Actor, campaign: Campaign, unit_code: str) -> UnitScore:
+        """One line of the table; `NotFound` when it has none that the actor may see."""
+        for row in self.table(actor, campaign):
+            if row.code == unit_code:
+                return row
+        raise NotFound(N_("Bảng chấm điểm không có đơn vị %(code)s."), code=unit_code)
+
+    def add_criterion(
+        self,
+        actor: Actor,
+        campaign: Campaign,
+        *,
+        code: str,
+        title: str,
+        most_points: int,
+        measure: Measure,
+        verifier_code: str = "",
+    ) -> int:
+        """The table has another line, or a line of that code says this from now on.
+
+        A line that was changed begins anew: what was typed for it stays with the old line.
+        """
+        actor.require(Permission.CAMPAIGN_MANAGE, campaign.unit_path)
+        code, title = clean_text(code), clean_text(title)
+        for name, text, length in (("code", code, 20), ("title", title, 300)):
+            if not 0 < len(text) <= length:
+                raise Invalid(
+                    N_("Ô này phải có từ 1 đến %(limit)d ký tự."), field=name, limit=length
+                )
+        if not 1 <= most_points <= 1000:
+            raise Invalid(N_("Điểm tối đa phải từ 1 đến 1.000."), field="most_points")
+        verifier = self._inventory.unit_of(verifier_code) if verifier_code else None
+        with transaction():
+            self._end(campaign.id, code)
+            made = Criterion(
+                campaign_id=campaign.id,
+                code=code,
+                title=title,
+                most_points=most_points,
+                measure=measure,
+                verifier_id=verifier.id if verifier else None,
+            )
+            db.session.add(made)
+            db.session.flush()
+            self._audit.record(
+                actor.name,
+                "criterion.set",
+                f"campaign:{campaign.id}",
+                code=code,
+                title=title,
+                most_points=most_points,
+                measure=measure,
+            )
+        return made.id
+
+    def end_criterion(self, actor: Actor, campaign: Campaign, code: str) -> None:
+        """The line counts no more; what was typed for it is kept."""
+        actor.require(Permission.CAMPAIGN_MANAGE, campaign.unit_path)
+        with transaction():
+            if not self._end(campaign.id, code):
+                raise NotFound(N_("Bảng chấm điểm không có tiêu chí %(code)s."), code=code)
+            self._audit.record(actor.name, "criterion.ended", f"campaign:{campaign.id}", code=code)
+
+    def set_score(
+        self,
+        actor: Actor,
+        criterion_id: int,
+        unit_code: str,
+        *,
+        a: int | None,
+        b: int | None,
+        note: str = "",
+    ) -> None:
+        """The unit has a of b in this criterion, not checked by anybody yet.
+
+        a and b are for criteria typed by hand; the others are counted and take a note only.
+        """
+        criterion, unit = self._at(actor, criterion_id, unit_code, Permission.TASK_REPORT)
+        if criterion.measure != Measure.TYPED:
+            a = b = None
+        elif a is None or b is None or not (0 <= a <= b and 0 < b <= _MOST):
+            raise Invalid(N_("Cần hai số: a từ 0 trở lên và không lớn hơn b."), field="a")
+        note = clean_text(note)
+        if len(note) > _NOTE_LENGTH:
+            raise Invalid(N_("Nội dung dài quá %(limit)d ký tự."), field="note", limit=_NOTE_LENGTH)
+        with transaction():
+            self._store(actor, criterion.id, unit.id, a=a, b=b, note=note)
+            self._audit.record(
+                actor.name, "score.set", f"unit:{unit.code}", criterion=criterion.code, a=a, b=b
+            )
+
+    def verify(self, actor: Actor, criterion_id: int, unit_code: str) -> None:
+        """The verifying unit (or whoever manages the campaign) has looked at the evidence.
+
+        A later change of a, b, or of the files takes the word back. Nobody checks the own entry.
+        """
+        criterion, unit = self._at(actor, criterion_id, unit_code, None)
+        if not self.may_verify(actor, criterion):
+            raise Forbidden(N_("Tiêu chí này do đơn vị khác thẩm định."))
+        score = db.session.get(Score, (criterion.id, unit.id))
+        if score is None:
+            raise Conflict(N_("Đơn vị chưa nhập gì cho tiêu chí này."))
+        if score.set_by == actor.name:
+            raise Forbidden(N_("Người nhập số liệu không tự thẩm định."))
+        with transaction():
+            done: Any = db.session.execute(
+                update(Score)
+                .where(
+                    Score.criterion_id == criterion.id,
+                    Score.unit_id == unit.id,
+                    Score.set_at == score.set_at,
+                )
+                .values(verified_by=actor.name, verified_at=self._clock.now())
+            )
+            if done.rowcount != 1:
+                raise Conflict(N_("Số liệu vừa được sửa; hãy xem lại trước khi xác nhận."))
+            self._audit.record(
+                actor.name, "score.verified", f"unit:{unit.code}", criterion=criterion.code
+            )
+
+    def may_verify(self, actor: Actor, criterion: Criterion) -> bool:
+        """True for the verifying unit's reporters and for those who manage the campaign."""
+        campaign = db.session.get_one(Campaign, criterion.campaign_id)
+        if actor.can(Permission.CAMPAIGN_MANAGE, campaign.unit_path):
+            return True
+        verifier = db.session.get(OrgUnit, criterion.verifier_id) if criterion.verifier_id else None
+        return verifier is not None and actor.can(Permission.TASK_REPORT, verifier.path)
+
+    def add_evidence(
+        self, actor: Actor, criterion_id: int, unit_code: str, *, file_name: str, content: bytes
+    ) -> int:
+        """The file stands beside the score; one of another type or too large is `Invalid`."""
+        criterion, unit = self._at(actor, criterion_id, unit_code, Permission.TASK_REPORT)
+        media_type = media_type_of(file_name, content)
+        release()
+        sha256 = self._files.put(content)
+        with transaction():
+            self._store(actor, criterion.id, unit.id)
+            added = Evidence(
+                criterion_id=criterion.id,
+                unit_id=unit.id,
+                sha256=sha256,
+                file_name=file_name[-200:],
+                media_type=media_type,
+                size_bytes=len(content),
+                added_by=actor.name,
+                added_at=self._clock.now(),
+            )
+            db.session.add(added)
+            db.session.flush()
+            self._audit.record(
+                actor.name,
+                "evidence.added",
+                f"unit:{unit.code}",
+                criterion=criterion.code,
+                sha256=sha256,
+            )
+        return added.id
+
+    def withdraw_evidence(self, actor: Actor, evidence_id: int) -> None:
+        """The file no longer counts; it stays in the store, and the record says who withdrew it."""
+        found, unit = self._evidence(actor, evidence_id)
+        actor.require(Permission.TASK_REPORT, unit.path)
+        with transaction():
+            self._store(actor, found.criterion_id, found.unit_id)
+            db.session.execute(
+                update(Evidence)
+                .where(Evidence.id == found.id)
+                .values(withdrawn_at=self._clock.now())
+            )
+            self._audit.record(
+                actor.name, "evidence.withdrawn", f"unit:{unit.code}", sha256=found.sha256
+            )
+
+    def open_evidence(self, actor: Actor, evidence_id: int) -> tuple[Evidence, bytes]:
+        """The file and its bytes; `NotFound` outside the units whose reports the actor sees."""
+        found, _ = self._evidence(actor, evidence_id)
+        sha256 = found.sha256
+        release()
+        return found, self._files.get(sha256)
+
+    def _at(
+        self, actor: Actor, criterion_id: int, unit_code: str, needed: Permission | None
+    ) -> tuple[Criterion, OrgUnit]:
+        criterion = db.session.get(Criterion, criterion_id)
+        unit = self._inventory.unit_of(unit_code)
+        if (
+            criterion is None
+            or criterion.ended_at is not None
+            or not actor.can(Permission.REPORT_VIEW, unit.path)
+        ):
+            raise NotFound(N_("Bảng chấm điểm không có dòng này."))
+        if needed is not None:
+            actor.require(needed, unit.path)
+        campaign = db.session.get_one(Campaign, criterion.campaign_id)
+        if unit.parent_id != campaign.unit_id:
+            raise Invalid(
+                N_("%(unit)s không thuộc phạm vi của chiến dịch."), field="unit", unit=unit.name
+            )
+        return criterion, unit
+
+    def _evidence(self, actor: Actor, evidence_id: int) -> tuple[Evidence, OrgUnit]:
+        found = db.session.get(Evidence, evidence_id)
+        unit = db.session.get(OrgUnit, found.unit_id) if found else None
+        if found is None or unit is None or found.withdrawn_at is not None:
+            raise NotFound(N_("Không tìm thấy tài liệu này."))
+        verifies = self.may_verify(actor, db.session.get_one(Criterion, found.criterion_id))
+        if not verifies and not actor.can(Permission.REPORT_VIEW, unit.path):
+            raise NotFound(N_("Không tìm thấy tài liệu này."))
+        return found, unit
+
+    def _store(self, actor: Actor, criterion_id: int, unit_id: int, **values: object) -> None:
+        """Writes the score's row anew, unverified; what is not given stays as it was."""
+        row = db.session.get(Score, (criterion_id, unit_id), with_for_update=True)
+        if row is None:
+            row = Score(criterion_id=criterion_id, unit_id=unit_id, note="")
+            db.session.add(row)
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.set_by, row.set_at = actor.name, self._clock.now()
+        row.verified_by = row.verified_at = None
+
+    def _end(self, campaign_id: int, code: str) -> bool:
+        ended: Any = db.session.execute(
+            update(Criterion)
+            .where(
+                Criterion.campaign_id == campaign_id,
+                Criterion.code == code,
+                Criterion.ended_at.is_(None),
+            )
+            .values(ended_at=self._clock.now())
+        )
+        return bool(ended.rowcount)
