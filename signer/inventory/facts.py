@@ -48,11 +48,18 @@ class KnownPerson:
     facts: PersonFacts
     period_id: int
     period_from: date
+    merged_into: str | None = None
+    """The code of the person whom this one turned out to be."""
 
     @property
     def has_left(self) -> bool:
         """True when the person is no longer of the city's staff."""
         return self.facts.state is not None and STATE_RULES[self.facts.state].has_left
+
+    @property
+    def is_active(self) -> bool:
+        """True while nobody else may have the same address or identity number."""
+        return self.merged_into is None and not self.has_left
 
 
 COMPARED = tuple(f.name for f in fields(PersonFacts) if f.name not in ("code", "unit_path"))
@@ -77,7 +84,7 @@ class KnownPeople:
     by_code: dict[str, KnownPerson] = field(default_factory=dict)
     code_of_id_number: dict[str, str] = field(default_factory=dict)
     code_of_email: dict[str, str] = field(default_factory=dict)
-    """Only addresses of people who have not left."""
+    """Both only of people who are active."""
     codes_of_name_and_birth: dict[tuple[str, date], tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -87,11 +94,11 @@ class KnownPeople:
         for person in people:
             facts = person.facts
             known.by_code[facts.code] = person
-            if facts.id_number:
+            if facts.id_number and person.is_active:
                 known.code_of_id_number[facts.id_number] = facts.code
-            if facts.email and not person.has_left:
+            if facts.email and person.is_active:
                 known.code_of_email[facts.email] = facts.code
-            if facts.birth_date:
+            if facts.birth_date and person.merged_into is None:
                 key = (fold(facts.full_name), facts.birth_date)
                 known.codes_of_name_and_birth[key] = (
                     *known.codes_of_name_and_birth.get(key, ()),

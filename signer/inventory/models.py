@@ -26,6 +26,7 @@ from signer.inventory.kinds import (
     UnitKind,
 )
 from signer.inventory.states import LEFT_STATES, Consequence, PersonState
+from signer.inventory.structure_models import UnitChange, UnitMove
 
 __all__ = [
     "PERSON_KIND_NAMES",
@@ -42,8 +43,10 @@ __all__ = [
     "Sex",
     "SigningRole",
     "StatePolicy",
+    "UnitChange",
     "UnitDuty",
     "UnitKind",
+    "UnitMove",
     "UnitSuccessor",
 ]
 
@@ -81,7 +84,8 @@ class OrgUnit(Base):
     __tablename__ = "org_unit"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    code: Mapped[str] = mapped_column(String(35), unique=True)
+    code: Mapped[str] = mapped_column(String(35), index=True)
+    """Carried on when a unit is renamed or moved, so unique only among those that are open."""
     name: Mapped[str] = mapped_column(String(200))
     kind: Mapped[UnitKind] = mapped_column(_enum(UnitKind))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("org_unit.id"), index=True)
@@ -97,12 +101,30 @@ class OrgUnit(Base):
     tax_code: Mapped[str | None] = mapped_column(String(14))
     budget_code: Mapped[str | None] = mapped_column(String(7))
     electronic_code: Mapped[str | None] = mapped_column(String(35))
+    opened_by_id: Mapped[int | None] = mapped_column(ForeignKey("unit_change.id"))
+    closed_by_id: Mapped[int | None] = mapped_column(ForeignKey("unit_change.id"))
+    """The acts that began and ended it here; None for what came from a file."""
+
+    __table_args__ = (
+        Index(
+            "uq_org_unit_open_code",
+            "code",
+            unique=True,
+            sqlite_where=text("valid_to IS NULL"),
+            postgresql_where=text("valid_to IS NULL"),
+        ),
+    )
 
     def is_valid_on(self, day: date) -> bool:
         """True when the unit exists on that day."""
         return (self.valid_from is None or self.valid_from <= day) and (
             self.valid_to is None or day <= self.valid_to
         )
+
+    @property
+    def is_undone(self) -> bool:
+        """True when the act that began it was undone: it was valid on no day."""
+        return bool(self.valid_from and self.valid_to and self.valid_to < self.valid_from)
 
 
 class UnitSuccessor(Base):
@@ -112,6 +134,8 @@ class UnitSuccessor(Base):
 
     unit_id: Mapped[int] = mapped_column(ForeignKey("org_unit.id"), primary_key=True)
     successor_id: Mapped[int] = mapped_column(ForeignKey("org_unit.id"), primary_key=True)
+    change_id: Mapped[int] = mapped_column(ForeignKey("unit_change.id"), primary_key=True)
+    """By which act; it says nothing any more when that act was undone."""
 
 
 class UnitDuty(Base):
@@ -144,6 +168,7 @@ class UnitDuty(Base):
 
 
 _LEFT = ", ".join(f"'{state}'" for state in LEFT_STATES)
+_ACTIVE = f"state NOT IN ({_LEFT}) AND merged_into_id IS NULL"
 
 
 class Person(Base):
@@ -154,11 +179,11 @@ class Person(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     code: Mapped[str] = mapped_column(String(20), unique=True)
     full_name: Mapped[str] = mapped_column(String(100))
-    search_key: Mapped[str] = mapped_column(String(100), index=True)
+    search_key: Mapped[str] = mapped_column(String(100))
     sort_key: Mapped[str] = mapped_column(PathColumn)
     birth_date: Mapped[date | None]
     sex: Mapped[Sex | None] = mapped_column(_enum(Sex))
-    id_number: Mapped[str | None] = mapped_column(String(12), unique=True)
+    id_number: Mapped[str | None] = mapped_column(String(12), index=True)
     id_number_kind: Mapped[IdNumberKind | None] = mapped_column(_enum(IdNumberKind))
     id_issued_on: Mapped[date | None]
     id_issued_by: Mapped[str | None] = mapped_column(String(200))
@@ -168,7 +193,7 @@ class Person(Base):
     """The unit's path, copied so that a subtree is one range of one index."""
     division: Mapped[str | None] = mapped_column(String(200))
     title: Mapped[str | None] = mapped_column(String(200))
-    email: Mapped[str | None] = mapped_column(String(254))
+    email: Mapped[str | None] = mapped_column(String(254), index=True)
     mobile: Mapped[str | None] = mapped_column(String(15))
     state: Mapped[PersonState] = mapped_column(_enum(PersonState), default=PersonState.WORKING)
     state_since: Mapped[date]
@@ -186,13 +211,18 @@ class Person(Base):
     __table_args__ = (
         Index("ix_person_list", "sort_key", "id"),
         Index("ix_person_subtree", "unit_path", "sort_key", "id"),
-        # Unique while active (domain.md 4.1): a leaver's address may be given to a successor.
-        Index(
-            "uq_person_active_email",
-            "email",
-            unique=True,
-            sqlite_where=text(f"state NOT IN ({_LEFT})"),
-            postgresql_where=text(f"state NOT IN ({_LEFT})"),
+        Index("ix_person_name_birth", "search_key", "birth_date"),
+        # Unique while active (domain.md 4.1): a leaver's address may be given to a successor, and
+        # who left one body may be entered by the next before anybody sees that it is one person.
+        *(
+            Index(
+                f"uq_person_active_{column}",
+                column,
+                unique=True,
+                sqlite_where=text(_ACTIVE),
+                postgresql_where=text(_ACTIVE),
+            )
+            for column in ("email", "id_number")
         ),
         Index(
             "ix_person_merged",

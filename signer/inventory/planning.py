@@ -167,7 +167,7 @@ class _Judge:
             (
                 Field.EMAIL,
                 N_("Thư điện tử này có ở cả các dòng %(rows)s."),
-                self._address_held,
+                lambda f: self._held(f, "email"),
             ),
         ]
         for field, sentence, value_of in rules:
@@ -179,8 +179,8 @@ class _Judge:
 
     def _check_against_known(self, number: int, facts: PersonFacts) -> None:
         known = self._known.by_code.get(facts.code)
-        if facts.id_number:
-            owner = self._known.code_of_id_number.get(facts.id_number)
+        if id_number := self._held(facts, "id_number"):
+            owner = self._known.code_of_id_number.get(id_number)
             if owner not in (None, facts.code):
                 self._error(
                     number,
@@ -188,7 +188,7 @@ class _Judge:
                     N_("Số định danh này đã thuộc về người có mã %(code)s."),
                     code=owner,
                 )
-        if address := self._address_held(facts):
+        if address := self._held(facts, "email"):
             owner = self._known.code_of_email.get(address)
             if owner not in (None, facts.code):
                 self._error(
@@ -200,16 +200,26 @@ class _Judge:
         if known is not None:
             self._check_same_person(number, facts, known)
 
-    def _address_held(self, facts: PersonFacts) -> str | None:
-        """The address this person has once the row is stored; leavers hold none."""
+    def _held(self, facts: PersonFacts, name: str) -> str | None:
+        """The address or number this person has once the row is stored; leavers hold none."""
         known = self._known.by_code.get(facts.code)
         state = facts.state or (known.facts.state if known else None)
         if state is not None and STATE_RULES[state].has_left:
             return None
-        return facts.email or (known.facts.email if known else None)
+        held: str | None = getattr(facts, name) or (getattr(known.facts, name) if known else None)
+        return held
 
     def _check_same_person(self, number: int, facts: PersonFacts, known: KnownPerson) -> None:
         stored = known.facts
+        if known.merged_into is not None:
+            self._error(
+                number,
+                Field.CODE,
+                N_("Người có mã này đã được gộp vào người có mã %(code)s."),
+                N_("Ghi mã %(code)s, hoặc tách hai người ra lại nếu gộp nhầm."),
+                code=known.merged_into,
+            )
+            return
         if not any(stored.unit_path.startswith(scope) for scope in self._rules.scopes):
             self._error(
                 number,

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Row, Select, and_, insert, select, update
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from signer.audit import Audit, Happening
 from signer.db import changed, db
@@ -62,10 +62,14 @@ def known_people(told: Sequence[PersonFacts]) -> KnownPeople:
     for column, values in keys:
         for chunk in in_chunks(sorted(values), _KEYS_PER_QUERY):
             _add(found, _known().where(column.in_(chunk)))
-    # An address that a returning person still holds may have gone to somebody else meanwhile.
-    held = {p.facts.email for p in found.values() if p.facts.email} - {f.email for f in told}
-    for chunk in in_chunks(sorted(map(str, held)), _KEYS_PER_QUERY):
-        _add(found, _known().where(Person.email.in_(chunk)))
+    # What a returning person still holds may have gone to somebody else meanwhile.
+    returning = [p.facts for p in found.values() if p.has_left]
+    for column, values in (
+        (Person.email, {f.email for f in returning if f.email}),
+        (Person.id_number, {f.id_number for f in returning if f.id_number}),
+    ):
+        for chunk in in_chunks(sorted(values), _KEYS_PER_QUERY):
+            _add(found, _known().where(column.in_(chunk)))
     births = {(fold(f.full_name), f.birth_date) for f in told if f.birth_date}
     for pairs in in_chunks(sorted(births, key=str), _KEYS_PER_QUERY // 2):
         same_name = Person.search_key.in_({name for name, _ in pairs})
@@ -83,9 +87,21 @@ def in_chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
 def _known() -> Select[Any]:
     """Persons as bare columns: objects of the session would cost ten times as much here."""
     columns = [getattr(Person, name) for name in _FACTS]
-    return select(
-        Person.id, PersonPeriod.id.label("period_id"), PersonPeriod.valid_from, *columns
-    ).join(PersonPeriod, and_(PersonPeriod.person_id == Person.id, PersonPeriod.valid_to.is_(None)))
+    survivor = aliased(Person)
+    return (
+        select(
+            Person.id,
+            PersonPeriod.id.label("period_id"),
+            PersonPeriod.valid_from,
+            survivor.code.label("merged_into"),
+            *columns,
+        )
+        .join(
+            PersonPeriod,
+            and_(PersonPeriod.person_id == Person.id, PersonPeriod.valid_to.is_(None)),
+        )
+        .outerjoin(survivor, survivor.id == Person.merged_into_id)
+    )
 
 
 def _add(found: dict[int, KnownPerson], statement: Select[Any]) -> None:
@@ -96,7 +112,13 @@ def _add(found: dict[int, KnownPerson], statement: Select[Any]) -> None:
 
 def _known_person(row: Row[Any]) -> KnownPerson:
     facts = PersonFacts(**{name: getattr(row, name) for name in _FACTS})
-    return KnownPerson(id=row.id, facts=facts, period_id=row.period_id, period_from=row.valid_from)
+    return KnownPerson(
+        id=row.id,
+        facts=facts,
+        period_id=row.period_id,
+        period_from=row.valid_from,
+        merged_into=row.merged_into,
+    )
 
 
 class Storing:
