@@ -1,16 +1,259 @@
-"""Two rows that are one person: proposed by the system, merged or kept apart by a person."""
+"""Two entries that are one person: proposed by the system, merged or kept apart by a person (R10).
 
-from collections.abc import Collection, Iterable
+A merged entry stays as it was written; it leaves lists and counts, and its certificates count for
+the survivor. Taking a decision back makes the pair a proposal again.
+"""
+
+from collections.abc import Collection, Iterable, Set
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import Select, func, insert, select, tuple_, update
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from signer.db import db
-from signer.inventory.models import Person
-from signer.inventory.storage import in_chunks
+from signer.accounts import SYSTEM, Actor, Permission, visible
+from signer.audit import Audit
+from signer.clock import Clock
+from signer.db import LOST_RACE, advisory_lock, changed, db, move_state, transaction
+from signer.errors import N_, Conflict, Invalid, NotFound
+from signer.inventory.likeness import Likeness, alike, differ, difference
+from signer.inventory.models import DuplicatePair, Person, PersonPeriod
+from signer.inventory.names import clean_text
+from signer.inventory.policy import rules
+from signer.inventory.policy_change import flip_counted
+from signer.inventory.states import LEFT_STATES
+from signer.inventory.storage import ROSTER_LOCK, in_chunks
 
 _IDS_PER_QUERY = 900
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairView:
+    """A pair with both persons, and what was decided."""
+
+    id: int
+    first: Person
+    second: Person
+    likenesses: tuple[Likeness, ...]
+    has_other_number: bool
+    """The two identity numbers differ, so that they may well be two people."""
+    state: str
+    decided_by: str | None
+    decided_at: datetime | None
+
+    @property
+    def survivor(self) -> Person | None:
+        """Who counts for both; None unless they were merged."""
+        merged = next((p for p in (self.first, self.second) if p.merged_into_id), None)
+        return {self.first: self.second, self.second: self.first}.get(merged) if merged else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairPage:
+    """A piece of the list; `next` is what `after` wants for the piece behind it."""
+
+    items: tuple[PairView, ...]
+    next: str | None
+
+
+class Duplicates:
+    """Finds pairs and keeps what was decided about them. Decisions need both persons' units."""
+
+    def __init__(self, clock: Clock, audit: Audit) -> None:
+        self._clock = clock
+        self._audit = audit
+
+    def find(self, person_ids: Set[int] | None = None) -> int:
+        """How many pairs are newly proposed; proposals that no longer hold have lapsed.
+
+        Looks at everybody, or at these persons against everybody. Decided pairs stay decided.
+        """
+        found = alike(person_ids)
+        if not any(difference(found, person_ids)):
+            return 0
+        with transaction():
+            advisory_lock(ROSTER_LOCK)
+            new, altered = difference(found, person_ids)
+            if new:
+                db.session.execute(insert(DuplicatePair), new)
+            if altered:
+                db.session.execute(update(DuplicatePair), altered)
+            self._audit.record(
+                SYSTEM.name, "duplicates.found", "people", new=len(new), changed=len(altered)
+            )
+        return len(new)
+
+    def pairs(
+        self,
+        actor: Actor,
+        *,
+        states: Collection[str] = ("proposed",),
+        after: str | None = None,
+        limit: int = 50,
+    ) -> PairPage:
+        """Pairs of which the actor may correct both persons, the surest first."""
+        statement = self._decidable(actor).where(DuplicatePair.state.in_(states))
+        if after is not None:
+            place = tuple_(DuplicatePair.rank, DuplicatePair.id)
+            statement = statement.where(place > tuple_(*_place_of(after)))
+        statement = statement.order_by(DuplicatePair.rank, DuplicatePair.id).limit(limit + 1)
+        rows = db.session.execute(statement).all()
+        last = rows[limit - 1][0] if len(rows) > limit else None
+        return PairPage(
+            items=tuple(_view(*row) for row in rows[:limit]),
+            next=f"{last.rank}.{last.id}" if last else None,
+        )
+
+    def count(self, actor: Actor, states: Collection[str] = ("proposed",)) -> int:
+        """How many pairs that list has in all."""
+        found = self._decidable(actor).where(DuplicatePair.state.in_(states)).subquery()
+        return db.session.scalar(select(func.count()).select_from(found)) or 0
+
+    def pair_of(self, actor: Actor, pair_id: int) -> PairView:
+        """The pair; `NotFound` unless the actor may correct both persons."""
+        row = db.session.execute(
+            self._decidable(actor).where(DuplicatePair.id == pair_id)
+        ).one_or_none()
+        if row is None:
+            raise NotFound(N_("Không tìm thấy cặp hồ sơ này trong các đơn vị của bạn."))
+        return _view(*row)
+
+    def pair_with(self, actor: Actor, code: str, other_code: str) -> PairView:
+        """The pair of these two persons, made if nothing proposed it; nothing is decided yet."""
+        codes = [clean_text(text).upper() for text in (code, other_code)]
+        ids = []
+        for wanted in codes:
+            statement = select(Person.id).where(Person.code == wanted)
+            found = db.session.scalar(
+                visible(actor, Permission.PERSON_EDIT, statement, _path(Person))
+            )
+            if found is None:
+                raise NotFound(N_("Không tìm thấy người có mã %(code)s."), code=wanted)
+            ids.append(found)
+        if ids[0] == ids[1]:
+            raise Invalid(N_("Hãy nêu hai mã cán bộ khác nhau."))
+        first, second = sorted(ids)
+        with transaction():
+            advisory_lock(ROSTER_LOCK)
+            pair_id = db.session.scalar(
+                select(DuplicatePair.id).where(
+                    DuplicatePair.first_id == first, DuplicatePair.second_id == second
+                )
+            )
+            if pair_id is None:
+                pair = DuplicatePair(
+                    first_id=first, second_id=second, rank=9, reasons="", state="lapsed"
+                )
+                db.session.add(pair)
+                db.session.flush()
+                pair_id = pair.id
+        return self.pair_of(actor, pair_id)
+
+    def merge(self, actor: Actor, pair_id: int, survivor_code: str) -> PairView:
+        """The other person leaves lists and counts from today, and the survivor counts for both.
+
+        `Conflict` when one of them was merged already, or when only the other one has a log-in.
+        """
+        with transaction():
+            advisory_lock(ROSTER_LOCK)
+            pair = self.pair_of(actor, pair_id)
+            both = {person.code: person for person in (pair.first, pair.second)}
+            survivor = both.pop(clean_text(survivor_code).upper(), None)
+            if survivor is None:
+                raise Invalid(N_("Hãy chọn hồ sơ được giữ lại."), field="survivor")
+            (other,) = both.values()
+            _refuse_merging(survivor, other)
+            self._decide(actor, pair, ("proposed", "kept_apart", "lapsed"), "merged")
+            self._set_survivor(other, survivor.id)
+            is_counted = select(PersonPeriod.person_id).where(
+                PersonPeriod.person_id == other.id,
+                PersonPeriod.valid_to.is_(None),
+                PersonPeriod.counted,
+            )
+            flip_counted(self._clock.today(), db.session.scalars(is_counted).all())
+            self._audit.record(
+                actor.name,
+                "person.merged",
+                f"person:{other.code}",
+                into=survivor.code,
+                likenesses=list(pair.likenesses),
+            )
+        return self.pair_of(actor, pair_id)
+
+    def keep_apart(self, actor: Actor, pair_id: int) -> PairView:
+        """These two are two people, and are not proposed again."""
+        with transaction():
+            advisory_lock(ROSTER_LOCK)
+            pair = self.pair_of(actor, pair_id)
+            self._decide(actor, pair, ("proposed", "lapsed"), "kept_apart")
+            self._audit.record(
+                actor.name,
+                "person.kept_apart",
+                f"person:{pair.first.code}",
+                other=pair.second.code,
+            )
+        return self.pair_of(actor, pair_id)
+
+    def take_back(self, actor: Actor, pair_id: int) -> PairView:
+        """The decision no longer holds: merged persons are two again, and count again from today.
+
+        `Conflict` when somebody active got the number or address of the one that comes back.
+        """
+        with transaction():
+            advisory_lock(ROSTER_LOCK)
+            pair = self.pair_of(actor, pair_id)
+            survivor = pair.survivor
+            back = "proposed" if pair.likenesses else "lapsed"
+            self._decide(actor, pair, ("merged", "kept_apart"), back)
+            if survivor is None:
+                self._audit.record(
+                    actor.name,
+                    "person.reconsidered",
+                    f"person:{pair.first.code}",
+                    other=pair.second.code,
+                )
+            else:
+                other = pair.second if survivor is pair.first else pair.first
+                self._separate(actor, other, survivor)
+        return self.pair_of(actor, pair_id)
+
+    def _separate(self, actor: Actor, other: Person, survivor: Person) -> None:
+        _refuse_separating(other)
+        self._set_survivor(other, None)
+        if rules()[other.state].counted:
+            flip_counted(self._clock.today(), [other.id])
+        self._audit.record(
+            actor.name, "person.separated", f"person:{other.code}", was_merged_into=survivor.code
+        )
+
+    def _set_survivor(self, person: Person, survivor_id: int | None) -> None:
+        concerned = families([person.id])  # before and after: both counted for the other's papers
+        person.merged_into_id = survivor_id
+        person.updated_at = self._clock.now()
+        db.session.flush()
+        changed("person", concerned | families([person.id]))
+
+    def _decide(self, actor: Actor, pair: PairView, expected: tuple[str, ...], state: str) -> None:
+        move_state(
+            DuplicatePair,
+            pair.id,
+            expected,
+            state,
+            decided_by=actor.name,
+            decided_at=self._clock.now(),
+        )
+
+    def _decidable(self, actor: Actor) -> Select[DuplicatePair, Person, Person]:
+        first, second = aliased(Person), aliased(Person)
+        statement = (
+            select(DuplicatePair, first, second)
+            .join(first, first.id == DuplicatePair.first_id)
+            .join(second, second.id == DuplicatePair.second_id)
+        )
+        for person in (first, second):
+            statement = visible(actor, Permission.PERSON_EDIT, statement, _path(person))
+        return statement
 
 
 def survivors(ids: Iterable[int]) -> dict[int, int]:
@@ -39,3 +282,59 @@ def _merged(column: InstrumentedAttribute[Any], values: Collection[int]) -> dict
         statement = select(Person.id, Person.merged_into_id).where(column.in_(chunk))
         pairs |= {own: into for own, into in db.session.execute(statement) if into is not None}
     return pairs
+
+
+def _refuse_merging(survivor: Person, other: Person) -> None:
+    if survivor.merged_into_id is not None or other.merged_into_id is not None:
+        raise Conflict(LOST_RACE)
+    if other.account_id is not None and survivor.account_id is None:
+        raise Conflict(
+            N_("Người có mã %(code)s đang có tài khoản đăng nhập; hãy giữ lại hồ sơ này."),
+            code=other.code,
+        )
+
+
+def _refuse_separating(person: Person) -> None:
+    """Raises `Conflict` when what only one active person may hold is somebody else's meanwhile."""
+    if person.state in LEFT_STATES:
+        return
+    for column, held in ((Person.id_number, person.id_number), (Person.email, person.email)):
+        statement = select(Person.code).where(
+            column == held,
+            Person.id != person.id,
+            Person.merged_into_id.is_(None),
+            Person.state.not_in(LEFT_STATES),
+        )
+        if held and (owner := db.session.scalar(statement)) is not None:
+            raise Conflict(
+                N_(
+                    "Chưa tách được: số định danh hoặc thư điện tử của người này nay thuộc về "
+                    "người có mã %(code)s; hãy sửa hồ sơ đó trước."
+                ),
+                code=owner,
+            )
+
+
+def _view(pair: DuplicatePair, first: Person, second: Person) -> PairView:
+    return PairView(
+        id=pair.id,
+        first=first,
+        second=second,
+        likenesses=tuple(map(Likeness, filter(None, pair.reasons.split(",")))),
+        has_other_number=differ(first.id_number, second.id_number),
+        state=pair.state,
+        decided_by=pair.decided_by,
+        decided_at=pair.decided_at,
+    )
+
+
+def _place_of(token: str) -> tuple[int, int]:
+    rank, _, pair_id = token.partition(".")
+    if not (rank.isdecimal() and pair_id.isdecimal() and len(token) <= 12):
+        raise Invalid(N_("Địa chỉ trang danh sách không đúng; hãy mở lại từ đầu."))
+    return int(rank), int(pair_id)
+
+
+def _path(person: Any) -> Any:
+    """The path column of a person, aliased or not, for `visible`."""
+    return person.unit_path

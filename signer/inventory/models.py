@@ -33,6 +33,7 @@ __all__ = [
     "SEX_NAMES",
     "SIGNING_ROLE_NAMES",
     "UNIT_KIND_NAMES",
+    "DuplicatePair",
     "IdNumberKind",
     "ImportState",
     "OrgUnit",
@@ -262,6 +263,31 @@ class PersonPeriod(Base):
         Index("ix_person_period_subtree", "unit_path", "valid_from", "valid_to"),
         Index("uq_person_period_start", "person_id", "valid_from", unique=True),
         CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="order"),
+    )
+
+
+class DuplicatePair(Base):
+    """Two persons who may be one, why it looks so, and what somebody decided about it (R10)."""
+
+    __tablename__ = "duplicate_pair"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    first_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    second_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    rank: Mapped[int]
+    """How sure it looks: 1 the same identity number, 4 name and birth but other numbers."""
+    reasons: Mapped[str] = mapped_column(String(60))
+    """`id_number`, `email`, `name_birth`, commas between; empty when only a person said so."""
+    state: Mapped[str] = mapped_column(String(10))
+    decided_by: Mapped[str | None] = mapped_column(String(100))
+    decided_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    __table_args__ = (
+        Index("uq_duplicate_pair", "first_id", "second_id", unique=True),
+        Index("ix_duplicate_pair_list", "state", "rank", "id"),
+        CheckConstraint("first_id < second_id", name="order"),
+        # lapsed: proposed once, and what made them look alike was corrected since.
+        CheckConstraint("state IN ('proposed', 'merged', 'kept_apart', 'lapsed')", name="state"),
     )
 
 
