@@ -21,7 +21,7 @@ from signer.ca.timestamp import TimestampAuthority
 from signer.campaigns.service import Campaigns
 from signer.clock import Clock
 from signer.config import Settings, read_secret
-from signer.db import db
+from signer.db import db, follow
 from signer.dossiers.service import Dossiers
 from signer.errors import N_, ConfigError
 from signer.files import Files
@@ -50,6 +50,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0)  # type: ignore[method-assign]  # Flask's own way
     rooms = build_services(settings, clock or Clock())
     app.extensions["signer"] = rooms
+    follow(app, rooms.reports.follow)  # before all that read where people stand
     limits.register(app)
     web.register(app)
     api.register(app)
@@ -100,7 +101,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     authority = _authority(hsm, settings, profiles, clock, audit)
     issuance = Issuance(settings, clock, audit, jobs, inventory, vault, authority)
     signing = Signing(settings, clock, audit, files, inventory, vault, authority)
-    reports = Reports(clock)
+    reports = Reports(settings, clock)
     return Services(
         settings=settings,
         clock=clock,

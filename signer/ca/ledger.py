@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from signer.ca.crl import RevocationReason
 from signer.ca.models import Certificate, CertificateBytes, CertificateState
-from signer.db import Base, db
+from signer.db import Base, changed, db
 
 EXISTING = (CertificateState.ISSUED, CertificateState.SUSPENDED, CertificateState.REVOKED)
 # Tables, not classes: what the ORM adds to a bulk statement costs as much as the statement.
@@ -150,6 +150,7 @@ def store(
             .where(_CERTIFICATES.c.id.in_(mine.intersection(part)))
             .values(state=CertificateState.ISSUED.value, issued_at=issued_at)
         )
+    changed("certificate", mine)
     won = [(reservation, der) for reservation, der in signed if reservation.id in mine]
     if won:
         db.session.execute(

@@ -14,7 +14,7 @@ from signer.ca.crl import RevocationReason
 from signer.ca.ledger import EXISTING, serial_hex
 from signer.ca.models import Certificate, CertificateState, OcspAnswer
 from signer.clock import Clock
-from signer.db import LOST_RACE, db, transaction
+from signer.db import LOST_RACE, changed, db, transaction
 from signer.errors import N_, Conflict, Invalid, NotFound, SignerError
 
 _CHUNK = 500  # bound variables per statement stay far below SQLite's 32,766
@@ -202,6 +202,7 @@ def _store(moves: Mapping[int, _Move]) -> None:
             if result.rowcount != len(part):
                 raise Conflict(LOST_RACE)
             db.session.execute(delete(OcspAnswer).where(OcspAnswer.certificate_id.in_(part)))
+    changed("certificate", moves)
 
 
 def _event(move: _Move) -> Happening:

@@ -16,7 +16,7 @@ from signer.ca.issuing import IssueOrder
 from signer.ca.models import Certificate, CertificateState
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import Base, advisory_lock, db, release, transaction
+from signer.db import Base, advisory_lock, changed, db, release, transaction
 from signer.errors import Conflict, SignerError, Unavailable
 from signer.inventory.models import Person
 from signer.issuance.keys import retire_keys
@@ -141,7 +141,13 @@ class Certifying:
             return []
         with transaction():
             keys = db.session.execute(
-                select(SigningKey.id, SigningKey.request_item_id, SigningKey.state, Person.code)
+                select(
+                    SigningKey.id,
+                    SigningKey.request_item_id,
+                    SigningKey.person_id,
+                    SigningKey.state,
+                    Person.code,
+                )
                 .join(Person, Person.id == SigningKey.person_id)
                 .where(
                     SigningKey.id.in_(made),
@@ -157,6 +163,7 @@ class Certifying:
                 self._store_certified(won, made)
             if late:
                 _put_away(late)
+            changed("person", [key.person_id for key in keys])
         self._superseding.end_orphans(
             [(made[key.id][1], ended.get(made[key.id][0])) for key in late], "system"
         )

@@ -14,7 +14,7 @@ from signer.ca.authority import Authority
 from signer.ca.models import Certificate, CertificateState
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import canonical_json, db, move_state, release, transaction
+from signer.db import canonical_json, changed, db, move_state, release, transaction
 from signer.errors import N_, Conflict, Invalid, SignerError, Unavailable
 from signer.inventory.models import Person
 from signer.inventory.policy import rules
@@ -279,11 +279,13 @@ class Issuing:
             for item_id, error in failures.items():
                 note = canonical_json({"sentence": error.sentence, "values": error.values})
                 is_over = error.sentence in FINAL
-                db.session.execute(
+                people = db.session.scalars(
                     update(RequestItem)
                     .where(RequestItem.id == item_id, RequestItem.state == "open")
                     .values(error=note, state="closed" if is_over else "open")
+                    .returning(RequestItem.person_id)
                 )
+                changed("person", people)
 
 
 _NO_EMAIL = N_("Chưa có thư điện tử công vụ; hãy bổ sung rồi làm lại phần chưa thành công.")

@@ -15,7 +15,7 @@ from signer.ca.authority import Authority
 from signer.ca.issuing import IssueOrder
 from signer.ca.models import Certificate, CertificateState
 from signer.config import Settings
-from signer.db import Base, canonical_json, db, release, transaction
+from signer.db import Base, canonical_json, changed, db, release, transaction
 from signer.errors import Conflict, SignerError, Unavailable
 from signer.inventory.models import Person
 from signer.issuance.holdings import Holding
@@ -80,6 +80,7 @@ class Reissuing:
             late = [row for row in rows if not _is_fit(row)]
             if fit:
                 self._move(fit)
+            changed("person", [row.person_id for row in rows])
             for row in late:
                 note = canonical_json({"sentence": ENDED_MEANWHILE, "values": {}})
                 db.session.execute(
@@ -130,6 +131,7 @@ def _unsettled(item_ids: Collection[int] | None) -> Select[*tuple[Any, ...]]:
         select(
             RequestItem.id.label("item_id"),
             CertificateRequest.kind,
+            Person.id.label("person_id"),
             Person.code,
             SigningKey.id.label("key_id"),
             SigningKey.state.label("key_state"),

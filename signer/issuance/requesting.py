@@ -9,7 +9,7 @@ from signer.accounts import Actor, Permission, in_subtree, visible
 from signer.audit import Audit
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import db, transaction
+from signer.db import changed, db, transaction
 from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from signer.inventory.models import OrgUnit, Person
 from signer.inventory.policy import counted_states, rules
@@ -184,6 +184,7 @@ class Requesting:
             db.session.execute(insert(RequestItem), rows)
         except IntegrityError as error:
             raise Conflict(_ASKED_FOR_ALREADY) from error
+        changed("person", person_ids)
         self._audit.record(
             actor.name,
             "request.created",

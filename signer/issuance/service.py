@@ -9,7 +9,7 @@ from signer.audit import Audit
 from signer.ca.authority import Authority
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import db, move_state, transaction
+from signer.db import changed, db, move_state, transaction
 from signer.errors import N_, Forbidden, Invalid, NotFound
 from signer.inventory.models import OrgUnit, Person
 from signer.inventory.policy import counted_states
@@ -326,4 +326,5 @@ class Issuance:
     def _close_items(self, of: ColumnElement[bool]) -> None:
         requests = select(CertificateRequest.id).where(of)
         open_items = RequestItem.request_id.in_(requests), RequestItem.state == "open"
-        db.session.execute(update(RequestItem).where(*open_items).values(state="closed"))
+        closed = update(RequestItem).where(*open_items).values(state="closed")
+        changed("person", db.session.scalars(closed.returning(RequestItem.person_id)))

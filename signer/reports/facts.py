@@ -1,6 +1,6 @@
 """Reads what coverage is made from, for many people at once: periods, certificates, requests."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -18,7 +18,6 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from signer.ca.models import Certificate
 from signer.db import db
-from signer.inventory.duplicates import families
 from signer.inventory.models import Person, PersonPeriod
 from signer.inventory.states import LEFT_STATES
 from signer.issuance.models import CertificateRequest, Decision, RequestItem, SigningKey
@@ -42,15 +41,12 @@ _DAYS_TO_2000 = 10_957
 _NEWEST = aliased(Certificate)
 
 
-def histories(
-    person_ids: Iterable[int], *, own_ca_counts: bool
-) -> tuple[dict[int, History], set[int]]:
-    """What is known of everybody who is one with any of these persons, and who counts for nobody.
+def histories(head_of: Mapping[int, int], *, own_ca_counts: bool) -> dict[int, History]:
+    """What is known of everybody who counts, by what is known of all who are one with them.
 
-    The first has those who count, with the certificates and requests of whoever was merged into
-    them; the second the merged ones. A dozen queries, whatever their number.
+    `head_of` has each person with the one that counts (`inventory.duplicates.families`). Half a
+    dozen queries, whatever their number.
     """
-    head_of = families(person_ids)
     heads = set(head_of.values())
     found = _people(heads, head_of)
     _read_periods(found, head_of)
@@ -67,7 +63,7 @@ def histories(
             )
         )
     _read_waits(found, head_of)
-    return found, set(head_of) - heads
+    return found
 
 
 def certified(certificate_ids: Collection[int]) -> set[int]:

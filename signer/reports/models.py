@@ -65,6 +65,7 @@ class StandingNow(Base):
     pending_since: Mapped[int | None]
     is_unused: Mapped[bool]
     must_revoke: Mapped[bool]
+    last_signed: Mapped[int | None]
     next_on: Mapped[int | None]
     """The day from which the row may be wrong, unless it is counted anew."""
 

@@ -1,183 +1,217 @@
-"""Figures for those who answer for them: read-only questions over the dated rows."""
+"""Figures for those who answer for them: how many, where, on which day, and who they are."""
 
-from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 
-from sqlalchemy import Subquery, and_, case, exists, func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import or_, select
 
 from signer.accounts import Actor, Permission, in_subtree
-from signer.ca.models import Certificate
-from signer.clock import HANOI, Clock
-from signer.db import db
+from signer.clock import Clock
+from signer.config import Settings
+from signer.db import Changes, db
 from signer.errors import N_, Forbidden, Invalid, NotFound
-from signer.inventory.models import OrgUnit, PersonPeriod
+from signer.inventory.models import OrgUnit
 from signer.inventory.names import sort_key
-from signer.issuance.models import CertificateRequest, Decision, RequestItem, SigningKey
-from signer.reports.coverage import Coverage, Figures, UnitOnDay, roll_up
+from signer.reports import sums
+from signer.reports.coverage import (
+    Coverage,
+    DayFigures,
+    Facet,
+    Figures,
+    Forecast,
+    UnitOnDay,
+    forecast,
+    roll_up,
+)
+from signer.reports.recount import Difference, Progress, Recount
+from signer.reports.standing import Standings
+from signer.reports.timeline import day_number, day_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """The units that a question is about, as they stand on the day it asks for."""
+
+    paths: tuple[str, ...]
+    """The topmost units that there are on the day."""
+    units: tuple[UnitOnDay, ...]
+    """These and all below them."""
+    path_of: Mapping[int, str] = field(repr=False)
+    """By id, closed units too: their people count for the nearest unit above."""
+
+    @property
+    def single(self) -> UnitOnDay | None:
+        """The one unit that is asked about; None when several stand side by side."""
+        return self.units[0] if len(self.paths) == 1 else None
 
 
 class Reports:
-    """Answers "how many, where, on which day"; writes nothing."""
+    """Answers questions about coverage, and keeps the figures true that answer them."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         self._clock = clock
+        self._settings = settings
+        self._standings = Standings(settings, clock)
+        self._recount = Recount(clock, self._standings)
 
     def coverage(
-        self, actor: Actor, *, as_of: date | None = None, unit_code: str | None = None
+        self,
+        actor: Actor,
+        *,
+        as_of: date | None = None,
+        unit_code: str | None = None,
+        facet: Facet = Facet.ALL,
     ) -> Coverage:
         """The coverage of a unit's subtree on a day, with one row per unit below it.
 
-        Without a day: now. A past day is taken at its end in Hanoi, over the units and the people
-        of that day (requirement R2). Without a unit: the city for those who see all of it, else
-        the actor's own units. Raises `Forbidden` outside the actor's units, `NotFound` for an
-        unknown unit, `Invalid` for a day to come or on which the unit did not exist. Two queries,
-        whatever the size of the city.
+        A day is taken at its end in Hanoi, over the units and the people of that day
+        (requirement R2); today, the default, as it will end if nothing more happens. Without a
+        unit: the city for those who see all of it, else the actor's own units. Raises `Forbidden`
+        outside the actor's units, `NotFound` for an unknown unit, `Invalid` for a day to come or
+        on which the unit did not exist. Two queries, whatever the size of the city.
         """
-        day = as_of or self._clock.today()
-        if day > self._clock.today():
-            raise Invalid(N_("Chưa có số liệu của ngày trong tương lai."), field="as_of")
-        scopes = self._scopes(actor, unit_code, day)
-        units = _units_on(day, scopes)
-        roots = _topmost(units)
-        if not roots:
-            raise Invalid(
-                N_("Chưa có đơn vị nào của bạn hoạt động vào ngày %(day)s."),
-                field="as_of",
-                day=day.strftime("%d/%m/%Y"),
-            )
-        overall, direct, rows = roll_up(self._figures(day, roots), units, roots)
-        single = next(u for u in units if u.path == roots[0]) if len(roots) == 1 else None
+        day = self._past_day(as_of)
+        scope = self.scope(actor, day, unit_code)
+        counted = sums.figures_by_unit(day_number(day), facet)
+        by_path = {scope.path_of[i]: found for i, found in counted.items() if i in scope.path_of}
+        overall, direct, rows = roll_up(by_path, scope.units, scope.paths)
         return Coverage(
             as_of=day,
-            code=single.code if single else None,
-            name=single.name if single else None,
+            code=scope.single.code if scope.single else None,
+            name=scope.single.name if scope.single else None,
             units=rows,
             direct=direct,
             persons=overall.persons,
             covered=overall.covered,
             pending=overall.pending,
+            carriers=overall.carriers,
         )
 
-    def _scopes(self, actor: Actor, unit_code: str | None, day: date) -> tuple[str, ...]:
-        """The unit paths asked about; the empty path is the whole city."""
-        if unit_code is None:
-            scopes = actor.scopes(Permission.REPORT_VIEW)
-            if not scopes:
-                raise Forbidden(N_("Tài khoản của bạn không có quyền xem báo cáo."))
-            return scopes
-        unit = db.session.scalar(select(OrgUnit).where(OrgUnit.code == unit_code))
-        if unit is None:
-            raise NotFound(N_("Không có đơn vị nào mang mã “%(code)s”."), code=unit_code)
-        actor.require(Permission.REPORT_VIEW, unit.path)
-        if not unit.is_valid_on(day):
+    def facets(
+        self, actor: Actor, *, as_of: date | None = None, unit_code: str | None = None
+    ) -> Mapping[Facet, Figures]:
+        """The figures of each group of people on a day, over the units asked about."""
+        day = self._past_day(as_of)
+        return sums.figures_by_facet(day_number(day), self.scope(actor, day, unit_code).paths)
+
+    def trend(
+        self,
+        actor: Actor,
+        *,
+        until: date | None = None,
+        days: int = 60,
+        unit_code: str | None = None,
+        facet: Facet = Facet.ALL,
+    ) -> tuple[DayFigures, ...]:
+        """The figures of each of so many days, the last one `until` (today when None).
+
+        Over today's subtree of the unit, also for days on which other units stood in it.
+        """
+        if days < 1:
+            raise ValueError("a trend needs a day")
+        today = self._clock.today()
+        last = day_number(self._past_day(until))
+        first = max(last - days + 1, 0)
+        paths = self.scope(actor, today, unit_code).paths
+        figures = sums.figures_by_facet(first, paths)[facet]
+        found = [DayFigures(day=day_of(first), figures=figures)]
+        changes = sums.changes_by_day(first + 1, last, facet, paths)
+        for day in range(first + 1, last + 1):
+            figures += changes.get(day, Figures())
+            found.append(DayFigures(day=day_of(day), figures=figures))
+        return tuple(found)
+
+    def forecast(
+        self, actor: Actor, *, unit_code: str | None = None, over_days: int = 14
+    ) -> Forecast:
+        """When the gap of the unit closes at the pace of the last `over_days` days."""
+        days = self.trend(actor, days=over_days + 1, unit_code=unit_code)
+        return forecast(
+            days[0].figures, days[-1].figures, today=self._clock.today(), over_days=over_days
+        )
+
+    def follow(self, changes: Changes) -> None:
+        """See `Standings.follow`; `create_app` makes it run inside every transaction."""
+        self._standings.follow(changes)
+
+    def bring_to_today(self) -> int:
+        """See `Standings.bring_to_today`."""
+        return self._standings.bring_to_today()
+
+    def first_difference(self, progress: Progress | None = None) -> Difference | None:
+        """See `Recount.first_difference`."""
+        return self._recount.first_difference(progress)
+
+    def rebuild(self, progress: Progress | None = None) -> None:
+        """See `Recount.rebuild`."""
+        self._recount.rebuild(progress)
+
+    def scope(
+        self,
+        actor: Actor,
+        day: date,
+        unit_code: str | None,
+        permission: Permission = Permission.REPORT_VIEW,
+    ) -> Scope:
+        """The units asked about, or all that the actor may see, as they stood on the day."""
+        wanted = _paths_of(actor, permission, unit_code, day)
+        rows = db.session.execute(
+            select(OrgUnit.id, OrgUnit.code, OrgUnit.name, OrgUnit.path, OrgUnit.kind)
+            .add_columns(OrgUnit.valid_from, OrgUnit.valid_to)
+            .where(or_(*(in_subtree(OrgUnit.path, path) for path in wanted)))
+            .order_by(OrgUnit.path)
+        ).all()
+        units = [
+            UnitOnDay(code=row.code, name=row.name, path=row.path, sort_key=_name_key(row.name))
+            for row in rows
+            if (row.valid_from is None or row.valid_from <= day)
+            and (row.valid_to is None or day <= row.valid_to)
+        ]
+        if not units:
             raise Invalid(
-                N_("%(name)s không hoạt động vào ngày %(day)s."),
+                N_("Chưa có đơn vị nào của bạn hoạt động vào ngày %(day)s."),
                 field="as_of",
-                name=unit.name,
                 day=day.strftime("%d/%m/%Y"),
             )
-        return (unit.path,)
-
-    def _figures(self, day: date, roots: Sequence[str]) -> dict[str, Figures]:
-        """The figures of each unit path alone: one query over all people of the subtrees."""
-        at = min(self._clock.now(), _end_of(day))
-        covered, pending = _covered(at), _pending(at)
-        rows = db.session.execute(
-            select(
-                PersonPeriod.unit_path,
-                func.count(),
-                func.count(covered.c.person_id),
-                func.count(case((covered.c.person_id.is_(None), pending.c.person_id))),
-            )
-            .outerjoin(covered, covered.c.person_id == PersonPeriod.person_id)
-            .outerjoin(pending, pending.c.person_id == PersonPeriod.person_id)
-            .where(
-                PersonPeriod.counted,
-                PersonPeriod.valid_from <= day,
-                or_(PersonPeriod.valid_to.is_(None), PersonPeriod.valid_to >= day),
-                or_(*(in_subtree(PersonPeriod.unit_path, root) for root in roots)),
-            )
-            .group_by(PersonPeriod.unit_path)
+        return Scope(
+            paths=tuple(_topmost(units)),
+            units=tuple(units),
+            path_of={row.id: row.path for row in rows},
         )
-        return {
-            path: Figures(persons=persons, covered=with_certificate, pending=waiting)
-            for path, persons, with_certificate, waiting in rows
-        }
+
+    def _past_day(self, day: date | None) -> date:
+        today = self._clock.today()
+        if day is not None and day > today:
+            raise Invalid(N_("Chưa có số liệu của ngày trong tương lai."), field="as_of")
+        return day or today
 
 
-def _covered(at: datetime) -> Subquery:
-    """SQL: each person who held a valid certificate at the instant, once (requirement R15)."""
-    newest = aliased(Certificate)
-    return (
-        select(SigningKey.person_id)
-        .join(newest, newest.id == SigningKey.certificate_id)
-        # A renewed or changed key had earlier certificates, and past days were theirs.
-        .join(Certificate, Certificate.spki_sha256 == newest.spki_sha256)
-        .where(
-            Certificate.issued_at <= at,
-            Certificate.not_after >= at,
-            or_(Certificate.revoked_at.is_(None), Certificate.revoked_at > at),
+def _paths_of(
+    actor: Actor, permission: Permission, unit_code: str | None, day: date
+) -> tuple[str, ...]:
+    """The unit paths asked about; the empty path is the whole city."""
+    if unit_code is None:
+        scopes = actor.scopes(permission)
+        if not scopes:
+            raise Forbidden(N_("Tài khoản của bạn không có quyền xem báo cáo."))
+        return scopes
+    # A unit that was renamed or moved is several rows of one code, each for its time.
+    found = db.session.scalars(
+        select(OrgUnit).where(OrgUnit.code == unit_code).order_by(OrgUnit.id.desc())
+    ).all()
+    if not found:
+        raise NotFound(N_("Không có đơn vị nào mang mã “%(code)s”."), code=unit_code)
+    unit = next((unit for unit in found if unit.is_valid_on(day)), found[0])
+    actor.require(permission, unit.path)
+    if not unit.is_valid_on(day):
+        raise Invalid(
+            N_("%(name)s không hoạt động vào ngày %(day)s."),
+            field="as_of",
+            name=unit.name,
+            day=day.strftime("%d/%m/%Y"),
         )
-        .distinct()
-        .subquery("covered")
-    )
-
-
-def _pending(at: datetime) -> Subquery:
-    """SQL: each person who was in a request at the instant that was then not yet finished.
-
-    A rejection ends the wait when it is decided, an issue when the certificate is there. A
-    request that was taken back is left out of past days too: it keeps no date of its own.
-    """
-    newest = aliased(Certificate)
-    issued = (
-        select(SigningKey.id)
-        .join(newest, newest.id == SigningKey.certificate_id)
-        .join(Certificate, Certificate.spki_sha256 == newest.spki_sha256)
-        .where(SigningKey.request_item_id == RequestItem.id, Certificate.issued_at <= at)
-    )
-    return (
-        select(RequestItem.person_id)
-        .join(CertificateRequest, CertificateRequest.id == RequestItem.request_id)
-        .outerjoin(Decision, Decision.request_id == CertificateRequest.id)
-        .where(
-            CertificateRequest.requested_at <= at,
-            or_(
-                RequestItem.state == "open",
-                and_(
-                    RequestItem.state == "issued",
-                    # A renewal or a change is for a key that an earlier item is named by.
-                    CertificateRequest.kind.in_(("issue", "rekey")),
-                    ~exists(issued),
-                ),
-                and_(
-                    RequestItem.state == "closed",
-                    Decision.outcome == "rejected",
-                    Decision.decided_at > at,
-                ),
-            ),
-        )
-        .distinct()
-        .subquery("pending")
-    )
-
-
-def _units_on(day: date, scopes: Sequence[str]) -> list[UnitOnDay]:
-    """The units of the subtrees as they stood on the day, those above first."""
-    rows = db.session.execute(
-        select(OrgUnit.code, OrgUnit.name, OrgUnit.path)
-        .where(
-            or_(OrgUnit.valid_from.is_(None), OrgUnit.valid_from <= day),
-            or_(OrgUnit.valid_to.is_(None), OrgUnit.valid_to >= day),
-            or_(*(in_subtree(OrgUnit.path, scope) for scope in scopes)),
-        )
-        .order_by(OrgUnit.path)
-    )
-    return [
-        UnitOnDay(code=code, name=name, path=path, sort_key=_name_key(name))
-        for code, name, path in rows
-    ]
+    return (unit.path,)
 
 
 def _topmost(units: Sequence[UnitOnDay]) -> list[str]:
@@ -192,7 +226,3 @@ def _topmost(units: Sequence[UnitOnDay]) -> list[str]:
 def _name_key(name: str) -> str:
     """Vietnamese order from the first word on; `sort_key` alone puts a person's last word first."""
     return " ".join(sort_key(word) for word in name.split())
-
-
-def _end_of(day: date) -> datetime:
-    return datetime.combine(day + timedelta(days=1), time(), HANOI) - timedelta(microseconds=1)

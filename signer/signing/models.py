@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from signer.db import Base, UTCDateTime
@@ -35,7 +35,7 @@ class Signature(Base):
     intent: Mapped[str] = mapped_column(String(200), unique=True)
     state: Mapped[str] = mapped_column(String(10))
     signing_key_id: Mapped[int] = mapped_column(ForeignKey("signing_key.id"), index=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
     input_sha256: Mapped[str] = mapped_column(String(64))
     output_sha256: Mapped[str | None] = mapped_column(String(64))
     field_name: Mapped[str | None] = mapped_column(String(100))
@@ -44,6 +44,7 @@ class Signature(Base):
     signed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     __table_args__ = (
+        Index("ix_signature_person", "person_id", "signed_at"),
         CheckConstraint("state IN ('intent', 'done')", name="state"),
         CheckConstraint(
             "(state = 'done') = (output_sha256 IS NOT NULL AND signed_at IS NOT NULL)",

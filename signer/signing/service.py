@@ -14,7 +14,7 @@ from signer.audit import Audit
 from signer.ca.authority import Authority, CertificateStatus
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import LOST_RACE, db, release, transaction
+from signer.db import LOST_RACE, changed, db, release, transaction
 from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from signer.files import Files
 from signer.inventory.models import OrgUnit, Person
@@ -210,6 +210,7 @@ class Signing:
             ).all()
             if not won:
                 raise Conflict(LOST_RACE)
+            changed("signed", [person.id])
             self._audit.record(
                 actor_name,
                 "document.signed",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -10,7 +11,8 @@ from signer.accounts import Actor, Grant, Role
 from signer.accounts.models import Account
 from signer.ca.models import Certificate
 from signer.clock import Clock
-from signer.db import db, transaction
+from signer.config import Settings
+from signer.db import changed, db, follow, transaction
 from signer.inventory.models import OrgUnit, Person, PersonPeriod, UnitKind
 from signer.inventory.names import sort_key
 from signer.inventory.states import STATE_RULES, PersonState
@@ -84,6 +86,7 @@ class City:
             db.session.add(person)
             db.session.flush()
             self._period(person.id, unit_id, path, since, until, state)
+            changed("person", [person.id])
         return person.id
 
     def moved(self, person_id: int, path: str, *, on: date) -> None:
@@ -91,6 +94,7 @@ class City:
         with transaction():
             unit_id = db.session.query(OrgUnit.id).filter_by(path=path).scalar()
             self._period(person_id, unit_id, path, on, None, PersonState.WORKING)
+            changed("person", [person_id])
 
     def certificate(
         self,
@@ -132,6 +136,7 @@ class City:
                     created_at=issued,
                 )
             )
+            changed("person", [person_id])
 
     def request(
         self,
@@ -172,6 +177,7 @@ class City:
             item = RequestItem(request_id=request.id, person_id=person_id, state=item_state)
             db.session.add(item)
             db.session.flush()
+            changed("person", [person_id])
         return item.id
 
     def _account(self) -> int:
@@ -205,14 +211,19 @@ class City:
 
 
 @pytest.fixture
-def city(database_url: str) -> Iterator[City]:
-    """An empty city in a database of its own."""
+def city(database_url: str, reports: Reports) -> Iterator[City]:
+    """An empty city in a database of its own, whose figures are kept as the application keeps them.
+
+    Afterwards they are what an independent look at the rows below makes of them.
+    """
     app = Flask("reports-test")
     app.config["SQLALCHEMY_DATABASE_URI"] = database_url
     db.init_app(app)
+    follow(app, reports.follow)
     with app.app_context():
         db.create_all()
         yield City()
+        assert reports.first_difference() is None
         db.session.remove()
         db.engine.dispose()
 
@@ -223,8 +234,8 @@ def clock() -> StandingClock:
 
 
 @pytest.fixture
-def reports(clock: StandingClock) -> Reports:
-    return Reports(clock)
+def reports(clock: StandingClock, tmp_path: Path) -> Reports:
+    return Reports(Settings(home=tmp_path), clock)
 
 
 def officer(*paths: str, role: Role = Role.HR) -> Actor:

@@ -1,0 +1,160 @@
+"""Keeps everybody's row of `standing` and the sums true, in the transactions that change them."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, insert, or_, select, update
+
+from signer.clock import Clock
+from signer.config import Settings
+from signer.db import Base, Changes, db, transaction
+from signer.inventory.duplicates import families
+from signer.inventory.models import Person
+from signer.inventory.storage import in_chunks
+from signer.reports.facts import certified, histories
+from signer.reports.models import StandingNow
+from signer.reports.sums import Deltas
+from signer.reports.timeline import History, day_number, now_of, pack, steps_of, unpack
+
+CHUNK = 5_000
+"""Persons taken together: SQLite takes up to 32,766 values in a statement."""
+_TABLE = Base.metadata.tables[StandingNow.__tablename__]
+_FIELDS = tuple(column.name for column in _TABLE.columns if column.name != "person_id")
+_NOBODY: Mapping[str, Any] = {
+    **dict.fromkeys(_FIELDS),
+    "steps": b"",
+    "is_leader": False,
+    "is_one_stop": False,
+    "is_unused": False,
+    "must_revoke": False,
+}
+
+Row = Mapping[str, Any]
+"""The columns of `standing` but for the person's id."""
+
+
+class Standings:
+    """Counts persons anew: whoever a transaction told of, and whoever the day made different."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+
+    def follow(self, changes: Changes) -> None:
+        """Everybody whom these changed rows are about is counted anew, in the open transaction."""
+        people = set(changes.get("person", ()))
+        for chunk in in_chunks(changes.get("certificate", ()), CHUNK):
+            people |= certified(chunk)
+        for chunk in in_chunks(changes.get("signed", ()), CHUNK):
+            people |= self._first_signed_today(chunk)
+        for chunk in in_chunks(sorted(people), CHUNK):
+            self.count_anew(chunk)
+
+    def count_anew(self, person_ids: Collection[int], *, with_sums: bool = True) -> None:
+        """The rows of these persons and the sums say what the rooms below say, in the open
+        transaction.
+
+        The rows are locked before anything is read, so that of two transactions about one person
+        the later one sees what both did.
+        """
+        head_of = families(person_ids)
+        known = stored(head_of, is_locked=True)
+        rows = self.rows_of(head_of)
+        new = {person_id: row for person_id, row in rows.items() if person_id not in known}
+        if new:
+            values = [{"person_id": person_id, **row} for person_id, row in new.items()]
+            db.session.execute(insert(_TABLE), values)
+        altered = {
+            person_id: {name: row[name] for name in _FIELDS if row[name] != known[person_id][name]}
+            for person_id, row in rows.items()
+            if person_id in known
+        }
+        _update(altered)
+        if with_sums:
+            deltas = Deltas()
+            for person_id, row in rows.items():
+                before = known[person_id]["steps"] if person_id in known else b""
+                if before != row["steps"]:
+                    deltas.add(unpack(before), -1)
+                    deltas.add(unpack(row["steps"]))
+            deltas.store()
+
+    def bring_to_today(self) -> int:
+        """How many persons were counted anew because a day came that changes where they stand."""
+        today = day_number(self._clock.today())
+        due = select(_TABLE.c.person_id).where(_TABLE.c.next_on <= today).limit(CHUNK)
+        done = 0
+        while chunk := db.session.scalars(due).all():
+            with transaction():
+                self.count_anew(chunk)
+            done += len(chunk)
+        return done
+
+    def rows_of(self, head_of: Mapping[int, int]) -> dict[int, Row]:
+        """What the rows of these persons, with all that are one with them, must say today."""
+        found = histories(head_of, own_ca_counts=self._settings.own_ca_counts)
+        today = day_number(self._clock.today())
+        rows = {person_id: self._row(history, today) for person_id, history in found.items()}
+        for person_id, sort_key, unit_path in _names(head_of.keys() - found.keys()):
+            rows[person_id] = {**_NOBODY, "sort_key": sort_key, "unit_path": unit_path}
+        return rows
+
+    def _row(self, history: History, today: int) -> Row:
+        now = now_of(history, today, self._settings.unused_after_days)
+        row = {name: getattr(now, name) for name in _FIELDS if hasattr(now, name)}
+        return row | {
+            "steps": pack(steps_of(history)),
+            "sort_key": history.sort_key,
+            "last_signed": history.last_signed,
+        }
+
+    def _first_signed_today(self, person_ids: Collection[int]) -> set[int]:
+        """Those whose first signature of the day it is: nothing follows from any other.
+
+        Some people sign a thousand times a day.
+        """
+        one = _TABLE.c
+        return set(
+            db.session.scalars(
+                select(one.person_id).where(
+                    one.person_id.in_(person_ids),
+                    or_(
+                        one.last_signed.is_(None),
+                        one.last_signed < day_number(self._clock.today()),
+                    ),
+                )
+            )
+        )
+
+
+def stored(person_ids: Collection[int], *, is_locked: bool = False) -> dict[int, Row]:
+    """The rows of these persons as they are kept."""
+    statement = (
+        select(_TABLE).where(_TABLE.c.person_id.in_(person_ids)).order_by(_TABLE.c.person_id)
+    )
+    if is_locked:
+        statement = statement.with_for_update()
+    return {row.person_id: row._asdict() for row in db.session.execute(statement)}
+
+
+def _names(person_ids: Collection[int]) -> Iterator[tuple[int, str, str]]:
+    if person_ids:
+        statement = select(Person.id, Person.sort_key, Person.unit_path)
+        for row in db.session.execute(statement.where(Person.id.in_(person_ids))):
+            yield row[0], row[1], row[2]
+
+
+def _update(altered: Mapping[int, Row]) -> None:
+    """Only columns that change are named: whatever is named is written into its indexes again."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for person_id, values in altered.items():
+        if values:
+            alike.setdefault(tuple(values), []).append({"row": person_id, **values})
+    for names, rows in alike.items():
+        statement = update(_TABLE).where(_TABLE.c.person_id == bindparam("row"))
+        db.session.execute(statement.values({name: bindparam(name) for name in names}), rows)
+
+
+def is_due(row: Row, today: int) -> bool:
+    """True for a row that the worker has not yet brought to today: only its steps are true."""
+    return row["next_on"] is not None and row["next_on"] <= today
