@@ -216,8 +216,16 @@ def _bulk() -> Iterator[Put]:
 
 @contextmanager
 def _sqlite(database: str) -> Iterator[Put]:
+    db.session.remove()
+    db.engine.dispose()  # the journal can be switched off only by who is alone
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        for pragma in ("synchronous = OFF", "cache_size = -2000000", "foreign_keys = OFF"):
+        for pragma in (
+            "locking_mode = EXCLUSIVE",
+            "journal_mode = OFF",
+            "synchronous = OFF",
+            "cache_size = -2000000",
+            "foreign_keys = OFF",
+        ):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("BEGIN")
 
@@ -229,7 +237,6 @@ def _sqlite(database: str) -> Iterator[Put]:
 
         yield put
         connection.execute("COMMIT")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager
