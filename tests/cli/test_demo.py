@@ -11,6 +11,7 @@ from fontTools.ttLib import TTFont
 from signer.cli.demo import papers
 from signer.cli.demo.cases import COMMUNE_CASES, DEPARTMENT_CASES, Case, Office, paper_of
 from signer.cli.demo.people import Invented, invented_people
+from signer.reports.typesetting import FONT_FILES, FONTS
 
 PEOPLE = invented_people()
 CASES = [*COMMUNE_CASES, *DEPARTMENT_CASES]
@@ -59,8 +60,8 @@ def test_the_font_has_every_vietnamese_letter() -> None:
     """Each of the 134 letters is drawn, not replaced by a box."""
     letters = vietnamese_letters()
     assert len(letters) == 134
-    for name in papers._FONT_FILES.values():
-        known = TTFont(papers._FONTS / name).getBestCmap()
+    for name in FONT_FILES.values():
+        known = TTFont(FONTS / name).getBestCmap()
         assert [letter for letter in sorted(letters) if ord(letter) not in known] == []
 
 

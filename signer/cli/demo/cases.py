@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from signer.cli.demo.papers import NameBlock, Paper
 from signer.cli.demo.people import Invented
+from signer.reports.decree30 import NameBlock, Paper
 
 CITY = "Ủy ban nhân dân thành phố Hà Nội"
 
