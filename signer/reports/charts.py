@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from signer.errors import N_
-from signer.reports.coverage import Coverage, Figures, UnitCoverage
+from signer.reports.coverage import Coverage, DayFigures, Figures, UnitCoverage
+from signer.reports.plots import DayPlot
 from signer.reports.wording import Say, date_text, in_vietnamese, number_text, rate_text
 
 CHART_ROWS = 20
@@ -210,3 +211,44 @@ def _shortened(name: str, letters: int) -> str:
 
 def _text_element(parent: ET.Element, tag: str, attributes: dict[str, str], text: str) -> None:
     ET.SubElement(parent, tag, attributes).text = text
+
+
+def trend_chart(
+    days: Sequence[DayFigures],
+    *,
+    say: Say = in_vietnamese,
+    locale: str = "vi",
+    narrow: bool = False,
+) -> str:
+    """An SVG element: how many are counted and how many of them are covered, day by day."""
+    first, last = days[0], days[-1]
+    plot = DayPlot(
+        first=first.day,
+        last=last.day,
+        most=max(one.figures.persons for one in days),
+        narrow=narrow,
+        locale=locale,
+    )
+    plot.begin(
+        "trend-narrow" if narrow else "trend",
+        say(N_("Số người đã được cấp, từng ngày")),
+        say(
+            N_("Từ %(then)s người ngày %(start)s lên %(now)s trên %(persons)s người ngày %(day)s."),
+            then=number_text(first.figures.covered, locale),
+            start=date_text(first.day),
+            now=number_text(last.figures.covered, locale),
+            persons=number_text(last.figures.persons, locale),
+            day=date_text(last.day),
+        ),
+    )
+    covered = [(one.day, one.figures.covered) for one in days]
+    plot.area(covered, "#1d6fb8")
+    plot.line([(one.day, one.figures.persons) for one in days], "chart-ideal", "#6b7480", 2, "7 5")
+    plot.line(covered, "chart-actual", "#1d6fb8", 3)
+    said = say(
+        N_("%(covered)s / %(persons)s"),
+        covered=number_text(last.figures.covered, locale),
+        persons=number_text(last.figures.persons, locale),
+    )
+    plot.point(last.day, last.figures.covered, said, "#1d6fb8")
+    return plot.drawn()
