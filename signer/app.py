@@ -51,6 +51,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     rooms = build_services(settings, clock or Clock())
     app.extensions["signer"] = rooms
     follow(app, rooms.reports.follow)  # before all that read where people stand
+    follow(app, rooms.campaigns.follow)
     limits.register(app)
     web.register(app)
     api.register(app)
@@ -96,7 +97,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     )
     vault = Vault(hsm)
     accounts = Accounts(settings, clock, audit)
-    inventory = Inventory(clock, audit, files, settings, jobs)
+    inventory = Inventory(clock, audit, files, settings, jobs, accounts)
     profiles = load_profiles()
     authority = _authority(hsm, settings, profiles, clock, audit)
     issuance = Issuance(settings, clock, audit, jobs, inventory, vault, authority)

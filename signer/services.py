@@ -18,6 +18,7 @@ from signer.dossiers.service import Dossiers
 from signer.files import Files
 from signer.inventory.logins import Logins
 from signer.inventory.service import Inventory
+from signer.inventory.structure import STRUCTURE_JOB_KIND
 from signer.issuance.revoking import REVOKE_JOB_KIND
 from signer.issuance.service import JOB_KIND, Issuance
 from signer.jobs import Jobs
@@ -57,6 +58,7 @@ class Services:
         return {
             JOB_KIND: self.issuance.issuing.issue_items,
             REVOKE_JOB_KIND: self.issuance.revoking.revoke_items,
+            STRUCTURE_JOB_KIND: self.inventory.structure.carry_items,
         }
 
 

@@ -3,13 +3,14 @@
 import hashlib
 import math
 import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import or_, select, update
+from sqlalchemy import insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from signer.accounts.models import Account, RoleGrant, Session
@@ -133,6 +134,67 @@ class Accounts:
             actor_name, "account.created", f"account:{name}", role=role, scope=scope_path
         )
         return account.id
+
+    def carry_grants(
+        self, granted_by: str, closed: Sequence[str], heirs: Callable[[int, str], Sequence[str]]
+    ) -> int:
+        """How many roles over closed units were given over those that took over as well.
+
+        `heirs` names their paths, by account and closed path. Inside the caller's transaction;
+        the old roles stay, for they open the papers of the past. `granted_by` names the act.
+        """
+        now = self._clock.now()
+        in_force = or_(RoleGrant.valid_to.is_(None), RoleGrant.valid_to > now)
+        rows = db.session.execute(
+            select(RoleGrant.account_id, RoleGrant.role, RoleGrant.scope_path).where(
+                RoleGrant.scope_path.in_(closed), in_force
+            )
+        ).all()
+        held = db.session.execute(
+            select(RoleGrant.account_id, RoleGrant.role, RoleGrant.scope_path).where(
+                RoleGrant.account_id.in_({row.account_id for row in rows}), in_force
+            )
+        )
+        known = {tuple(row) for row in held}
+        wanted = dict.fromkeys(
+            (row.account_id, row.role, path)
+            for row in rows
+            for path in heirs(row.account_id, row.scope_path)
+        )
+        new = [one for one in wanted if one not in known]
+        if new:
+            db.session.execute(
+                insert(RoleGrant),
+                [
+                    {
+                        "account_id": account_id,
+                        "role": role,
+                        "scope_path": path,
+                        "granted_by": granted_by,
+                        "valid_from": now,
+                    }
+                    for account_id, role, path in new
+                ],
+            )
+        return len(new)
+
+    def take_back_grants(self, granted_by: str, paths: Sequence[str]) -> None:
+        """What `carry_grants` gave under that name is over; `Conflict` when others gave roles.
+
+        `paths` are those of units that end with it. Inside the caller's transaction.
+        """
+        now = self._clock.now()
+        in_force = or_(RoleGrant.valid_to.is_(None), RoleGrant.valid_to > now)
+        other = select(RoleGrant.id).where(
+            RoleGrant.scope_path.in_(paths), RoleGrant.granted_by != granted_by, in_force
+        )
+        if db.session.scalar(other.limit(1)) is not None:
+            raise Conflict(N_("Đã có tài khoản được cấp quyền ở đơn vị mới."))
+        db.session.execute(
+            update(RoleGrant)
+            .where(RoleGrant.granted_by == granted_by, in_force)
+            .values(valid_to=now)
+        )
 
     def log_in(self, name: str, password: str, *, address: str, kind: str = "browser") -> str:
         """A session token for the right name and password; `Forbidden` says no more than "no".

@@ -11,18 +11,22 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_, update
 
-from signer.accounts import SYSTEM, Actor, Permission, in_subtree, visible
+from signer.accounts import SYSTEM, Accounts, Actor, Permission, in_subtree, visible
 from signer.audit import Audit
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import advisory_lock, db, transaction
 from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.files import Files
+from signer.inventory.bodies import Bodies
+from signer.inventory.duplicates import Duplicates
 from signer.inventory.facts import PersonFacts, changes_between
 from signer.inventory.importing import CheckedRoster, ImportView, RosterImports, RosterReceipt
 from signer.inventory.models import OrgUnit, Person, PersonPeriod, RosterImport, UnitKind
 from signer.inventory.names import clean_text, fold
+from signer.inventory.persons import Persons
 from signer.inventory.planning import PlannedRow, Verdict
+from signer.inventory.policy_change import PolicyChange
 from signer.inventory.states import PersonState
 from signer.inventory.storage import (
     ROSTER_LOCK,
@@ -33,7 +37,8 @@ from signer.inventory.storage import (
     known_people,
     known_units,
 )
-from signer.inventory.tree import HANOI_UNITS, UnitFacts, read_units, store_units
+from signer.inventory.structure import Structure
+from signer.inventory.tree import HANOI_UNITS, UnitFacts, read_units, store_units, unit_on
 from signer.jobs import Jobs
 
 _T = TypeVar("_T")
@@ -53,11 +58,22 @@ class Inventory:
     """Keeps units and people, with their history; the only writer of those tables."""
 
     def __init__(
-        self, clock: Clock, audit: Audit, files: Files, settings: Settings, jobs: Jobs
+        self,
+        clock: Clock,
+        audit: Audit,
+        files: Files,
+        settings: Settings,
+        jobs: Jobs,
+        accounts: Accounts,
     ) -> None:
         self._clock = clock
         self._audit = audit
+        self.structure = Structure(clock, audit, jobs, accounts)
+        self.bodies = Bodies(clock, audit)
         self._jobs = jobs
+        self.policy = PolicyChange(clock, audit, jobs)
+        self.duplicates = Duplicates(clock, audit)
+        self.persons = Persons(clock, audit, settings, self.duplicates)
         self._imports = RosterImports(clock, audit, files, settings)
 
     # Units
@@ -89,12 +105,12 @@ class Inventory:
         store_units([facts], self._audit, actor.name)
         return self.unit_of(facts.code)
 
-    def unit_of(self, code: str) -> OrgUnit:
-        """The unit of that code, closed or not; `NotFound` when there is none."""
-        unit = db.session.scalar(select(OrgUnit).where(OrgUnit.code == code))
-        if unit is None:
-            raise NotFound(N_("Không có đơn vị nào mang mã %(code)s."), code=code)
-        return unit
+    def unit_of(self, code: str, on: date | None = None) -> OrgUnit:
+        """The unit that has the code on that day (today when None), else the newest that had it.
+
+        `NotFound` when there never was one.
+        """
+        return unit_on(code, on or self._clock.today())
 
     def units(self, as_of: date | None = None, *, within: str = "") -> list[OrgUnit]:
         """The units of that day (today when None) in the order of the tree.
@@ -215,7 +231,9 @@ class Inventory:
         self, actor: Actor, unit_path: str, *, permission: Permission = Permission.PERSON_VIEW
     ) -> list[Person]:
         """Everybody of a subtree over whom the actor holds the permission, in list order."""
-        statement = select(Person).where(in_subtree(_path(Person), unit_path))
+        statement = select(Person).where(
+            in_subtree(_path(Person), unit_path), Person.merged_into_id.is_(None)
+        )
         statement = visible(actor, permission, statement, _path(Person))
         return list(db.session.scalars(statement.order_by(Person.sort_key, Person.id)))
 
@@ -230,7 +248,9 @@ class Inventory:
         found: dict[str, Person] = {}
         wanted = sorted({clean_text(code).upper() for code in codes})
         for chunk in in_chunks(wanted, _IDS_PER_QUERY):
-            statement = select(Person).where(Person.code.in_(chunk))
+            statement = select(Person).where(
+                Person.code.in_(chunk), Person.merged_into_id.is_(None)
+            )
             statement = visible(actor, permission, statement, _path(Person))
             found |= {person.code: person for person in db.session.scalars(statement)}
         return found
@@ -258,14 +278,6 @@ class Inventory:
             self._audit.record(
                 actor.name, "person.account_linked", f"person:{person.code}", account_id=account_id
             )
-
-    def reveal_id(self, actor: Actor, code: str) -> str | None:
-        """The full identity number; each look is recorded before the answer (R5)."""
-        person = self.person_of(actor, code)
-        actor.require(Permission.PERSON_REVEAL, person.unit_path)
-        with transaction():
-            self._audit.record(actor.name, "person.id_revealed", f"person:{person.code}")
-        return person.id_number
 
     def history_of(self, person_id: int) -> list[PersonPeriod]:
         """Where the person belonged and in which state, oldest first."""
@@ -309,7 +321,8 @@ class Inventory:
         search: str | None,
         states: Iterable[PersonState] | None,
     ) -> Select[Person]:
-        statement = visible(actor, Permission.PERSON_VIEW, select(Person), _path(Person))
+        statement = select(Person).where(Person.merged_into_id.is_(None))
+        statement = visible(actor, Permission.PERSON_VIEW, statement, _path(Person))
         if unit_path:
             statement = statement.where(in_subtree(_path(Person), unit_path))
         if states is not None:

@@ -1,4 +1,4 @@
-"""Writes the unit tree: loads it from a file, adds single units, never deletes one."""
+"""Writes the unit tree as a file tells it, and finds a unit by its code; never deletes one."""
 
 import csv
 from collections.abc import Sequence
@@ -18,7 +18,10 @@ HANOI_UNITS = Path(__file__).with_name("data") / "hanoi_units.csv"
 """The city, its 16 agencies, the 30 districts closed on 30/06/2025 and the 126 communes after."""
 
 _COLUMNS = ("code", "name", "kind", "parent_code", "valid_from", "valid_to")
-_LOCK = 0x07EEE
+TREE_LOCK = 0x07EEE
+"""One writer of units at a time: ordinals and codes are looked up before they are given."""
+BODIES = frozenset(UnitKind) - {UnitKind.DIVISION}
+"""Kinds that have legal status and a seal of their own unless somebody says otherwise (R22)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +74,19 @@ def store_units(units: Sequence[UnitFacts], audit: Audit, actor: str) -> int:
     """The number of units added or changed; those that agree already are left alone.
 
     All in one transaction. A unit never moves to another parent: its paths in history would lie.
+    Units that an act began or ended are left alone too: the act is newer than the file.
     """
     with transaction():
-        advisory_lock(_LOCK)
-        known = {unit.code: unit for unit in db.session.scalars(select(OrgUnit))}
+        advisory_lock(TREE_LOCK)
+        known: dict[str, OrgUnit] = {}
+        for row in db.session.scalars(select(OrgUnit).order_by(OrgUnit.id)):
+            if not row.is_undone:
+                known[row.code] = row
         events: list[Happening] = []
         for facts in units:
             unit = known.get(facts.code)
+            if unit is not None and (unit.opened_by_id or unit.closed_by_id):
+                continue
             if unit is None:
                 known[facts.code] = _add(facts, known)
                 events.append(_event("unit.created", facts))
@@ -86,6 +95,17 @@ def store_units(units: Sequence[UnitFacts], audit: Audit, actor: str) -> int:
         if events:
             audit.record_many(actor, events)
     return len(events)
+
+
+def unit_on(code: str, day: date) -> OrgUnit:
+    """The unit that has the code on that day, else the newest that had it; else `NotFound`."""
+    rows = db.session.scalars(select(OrgUnit).where(OrgUnit.code == code))
+    found = [unit for unit in rows if not unit.is_undone]
+    if not found:
+        raise NotFound(N_("Không có đơn vị nào mang mã %(code)s."), code=code)
+    return max(
+        found, key=lambda unit: (unit.is_valid_on(day), unit.valid_from or date.min, unit.id)
+    )
 
 
 def _event(action: str, facts: UnitFacts, **details: object) -> Happening:
@@ -108,17 +128,19 @@ def _add(facts: UnitFacts, known: dict[str, OrgUnit]) -> OrgUnit:
         name=facts.name,
         kind=facts.kind,
         parent_id=parent.id if parent else None,
-        path=_next_path(parent),
+        path=next_path(parent),
         valid_from=facts.valid_from,
         valid_to=facts.valid_to,
         search_key=fold(facts.name),
+        has_legal_status=facts.kind in BODIES,
+        has_seal=facts.kind in BODIES,
     )
     db.session.add(unit)
     db.session.flush()
     return unit
 
 
-def _next_path(parent: OrgUnit | None) -> str:
+def next_path(parent: OrgUnit | None) -> str:
     """The parent's path and the first ordinal after its last child, in four digits."""
     where = OrgUnit.parent_id.is_(None) if parent is None else OrgUnit.parent_id == parent.id
     last = db.session.scalar(select(func.max(OrgUnit.path)).where(where))

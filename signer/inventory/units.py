@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from signer.inventory.kinds import UnitKind
 from signer.inventory.names import clean_text, fold, spelling_key
 
 _PUNCTUATION = re.compile(r"[\s.,;:()/&\u2010-\u2015\-\"'“”‘’]+")
@@ -37,6 +38,8 @@ class KnownUnit:
     parent_id: int | None
     valid_from: date | None
     valid_to: date | None
+    kind: UnitKind | None = None
+    """None where only the name is asked for."""
 
     def is_valid_on(self, day: date) -> bool:
         """True when the unit exists on that day."""
@@ -70,12 +73,13 @@ class UnitIndex:
     def __init__(self, units: Iterable[KnownUnit], day: date) -> None:
         self._day = day
         self._units = tuple(units)
-        self._by_code = {unit.code.casefold(): unit for unit in self._units}
+        self._by_code: dict[str, list[KnownUnit]] = defaultdict(list)
         self._exact: dict[str, list[KnownUnit]] = defaultdict(list)
         self._bare: dict[str, list[KnownUnit]] = defaultdict(list)
         self._folded: dict[str, list[KnownUnit]] = defaultdict(list)
         self._children: dict[tuple[int | None, str], KnownUnit] = {}
         for unit in self._units:
+            self._by_code[unit.code.casefold()].append(unit)
             full, *shorter = _spellings(unit.name)
             self._exact[spelling_key(full)].append(unit)
             for words in shorter:
@@ -106,7 +110,7 @@ class UnitIndex:
         # A code of the statistics office has five digits, of which Excel drops leading zeros.
         for written in (code, code.zfill(5) if code.isdecimal() else code):
             if by_code := self._by_code.get(written):
-                return self._decide([by_code])
+                return self._decide(by_code)
         words = plain_words(text)
         tries = [words, *_without_city(words)]
         for table in (self._exact, self._bare):

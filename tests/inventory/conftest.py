@@ -13,7 +13,7 @@ import xlsxwriter
 from flask import Flask
 
 import signer.accounts.models  # a person points to an account
-from signer.accounts import Actor, Grant, Role
+from signer.accounts import Accounts, Actor, Grant, Role
 from signer.audit import Audit
 from signer.clock import Clock
 from signer.config import Settings
@@ -110,7 +110,8 @@ def inventory(
 ) -> Inventory:
     """The inventory with the package's units loaded."""
     assert app
-    made = Inventory(clock, audit, Files(tmp_path / "files"), settings, jobs)
+    accounts = Accounts(settings, clock, audit)
+    made = Inventory(clock, audit, Files(tmp_path / "files"), settings, jobs, accounts)
     made.load_units()
     return made
 
