@@ -100,23 +100,6 @@ def test_an_officer_sees_the_own_subtree(
     assert inventory.count_people(clerk(""), unit_path=path) == 1
 
 
-def test_each_look_at_a_full_number_is_recorded(
-    inventory: Inventory, people: Check, hr: Actor, audit: Audit
-) -> None:
-    """R5: a role of its own, and an event before the answer."""
-    assert people
-    assert inventory.reveal_id(hr, "HN000001") == "001185000001"
-    event = audit.events()[0]
-    assert (event.action, event.subject, event.actor) == (
-        "person.id_revealed",
-        "person:HN000001",
-        hr.name,
-    )
-    assert "001185" not in event.details
-    with pytest.raises(Forbidden):
-        inventory.reveal_id(clerk("", role=Role.AUDITOR), "HN000001")
-
-
 def test_an_account_belongs_to_one_person(
     inventory: Inventory, people: Check, clock: Clock
 ) -> None:

@@ -1,0 +1,284 @@
+"""One person by hand: added or corrected with the checks of a roster, and dated like one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select
+
+from signer.accounts import Actor, Permission
+from signer.audit import Audit
+from signer.clock import Clock
+from signer.config import Settings
+from signer.db import LOST_RACE, advisory_lock, db, transaction
+from signer.errors import N_, Conflict, Invalid, NotFound
+from signer.inventory.duplicates import Duplicates
+from signer.inventory.facts import KnownPeople, PersonFacts
+from signer.inventory.findings import Finding
+from signer.inventory.models import OrgUnit, Person
+from signer.inventory.names import clean_text
+from signer.inventory.planning import PlannedRow, ReadRoster, Verdict, plan
+from signer.inventory.policy import rules
+from signer.inventory.reading import ReadingRules, read_row
+from signer.inventory.roster import Column, Field, Table, TableRow
+from signer.inventory.sheets import Cell
+from signer.inventory.states import Consequence
+from signer.inventory.storage import ROSTER_LOCK, Storing, known_people, known_units
+from signer.inventory.units import UnitIndex
+
+_FACTS = frozenset(field.name for field in fields(PersonFacts))
+FIELDS: tuple[Field, ...] = (
+    Field.CODE,
+    *(field for field in Field if field.value in _FACTS - {"code"}),
+    Field.UNIT,
+)
+"""What a form for one person holds (domain.md 4.1)."""
+_KEPT = frozenset({Field.CODE, Field.FULL_NAME, Field.UNIT, Field.KIND, Field.STATE})
+"""Fields that cannot be emptied once they are known; the day of a state goes with the state."""
+_ON_CERTIFICATE = frozenset({"full_name", "unit_id", "email"})
+_PURPOSE_LENGTH = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """What would be stored of one person, and everything to be said about it before."""
+
+    before: PersonFacts | None
+    """None when the person is new."""
+    after: PersonFacts | None
+    """None when an error refuses it."""
+    changes: tuple[str, ...]
+    """Names of the facts that change, as in `PersonFacts`."""
+    errors: tuple[Invalid, ...]
+    """Each with the field it speaks of."""
+    warnings: tuple[Finding, ...]
+
+    @property
+    def asks(self) -> Consequence:
+        """What the new state asks of the person's certificate."""
+        if self.after is None or self.after.state is None or "state" not in self.changes:
+            return Consequence.NONE
+        return rules()[self.after.state].consequence
+
+    @property
+    def alters_certificate(self) -> bool:
+        """True when a certificate issued before says something else than the entry then does."""
+        return self.before is not None and not _ON_CERTIFICATE.isdisjoint(self.changes)
+
+
+class Persons:
+    """Corrects and adds single persons. Cells are read as a roster's are, sentences included."""
+
+    def __init__(
+        self, clock: Clock, audit: Audit, settings: Settings, duplicates: Duplicates
+    ) -> None:
+        self._clock = clock
+        self._audit = audit
+        self._settings = settings
+        self._duplicates = duplicates
+
+    def check(
+        self,
+        actor: Actor,
+        cells: Mapping[Field, Cell],
+        *,
+        code: str | None = None,
+        effective_on: date | None = None,
+    ) -> Correction:
+        """What these cells would change of the person of that code, or add; nothing is stored.
+
+        Fields that are absent stay as they are, blank ones are emptied. A changed unit, state,
+        kind or signing role holds from `effective_on` (today when None). Raises `NotFound`
+        unless the actor may correct the person.
+        """
+        actor.require(Permission.PERSON_EDIT)
+        correction, _ = self._check(actor, cells, code, effective_on)
+        return correction
+
+    def store(
+        self,
+        actor: Actor,
+        cells: Mapping[Field, Cell],
+        *,
+        code: str | None = None,
+        effective_on: date | None = None,
+        seen: datetime | None = None,
+    ) -> Correction:
+        """The person is so; see `check`. `Invalid` with its first error, if it has one.
+
+        `Conflict` when the entry changed after `seen`, its `updated_at` as it was shown.
+        """
+        actor.require(Permission.PERSON_EDIT)
+        with transaction():
+            advisory_lock(ROSTER_LOCK)
+            if code is not None and seen is not None:
+                person = _person(actor, code, Permission.PERSON_EDIT)
+                db.session.refresh(person)
+                if person.updated_at != seen:
+                    raise Conflict(LOST_RACE)
+            correction, known = self._check(actor, cells, code, effective_on)
+            if correction.errors:
+                raise correction.errors[0]
+            after = correction.after
+            assert after is not None, "a person without errors has facts"
+            verdict = Verdict.CHANGED if correction.before else Verdict.NEW
+            if correction.changes or verdict is Verdict.NEW:
+                entry = PlannedRow(row=1, facts=after, verdict=verdict, changes=correction.changes)
+                storing = Storing(
+                    self._audit,
+                    actor=actor.name,
+                    subject="by_hand" if correction.before else f"person:{after.code}",
+                    effective_on=effective_on or self._clock.today(),
+                    now=self._clock.now(),
+                )
+                codes = {unit.id: unit.code for unit in known_units()}
+                storing.store([entry], known, codes)
+        self._look_for_doubles(after.code)
+        return correction
+
+    def reveal_id(self, actor: Actor, code: str, purpose: str) -> str | None:
+        """The full identity number; each look and its purpose are recorded before (R5)."""
+        purpose = clean_text(purpose)
+        person = _person(actor, code, Permission.PERSON_REVEAL)
+        if not 0 < len(purpose) <= _PURPOSE_LENGTH:
+            raise Invalid(
+                N_("Ghi mục đích xem số định danh, không quá 200 ký tự."), field="purpose"
+            )
+        number, subject = person.id_number, f"person:{person.code}"
+        with transaction():
+            self._audit.record(actor.name, "person.id_revealed", subject, purpose=purpose)
+        return number
+
+    def cells_of(self, person: Person) -> dict[Field, Cell]:
+        """The person as the cells of a roster that would change nothing; blanks left out."""
+        unit = db.session.get_one(OrgUnit, person.unit_id)
+        told = {field: _cell(getattr(person, field.value, None)) for field in FIELDS}
+        told[Field.UNIT] = unit.code
+        return {field: cell for field, cell in told.items() if cell is not None}
+
+    def _check(
+        self,
+        actor: Actor,
+        cells: Mapping[Field, Cell],
+        code: str | None,
+        effective_on: date | None,
+    ) -> tuple[Correction, KnownPeople]:
+        reading = self._rules(actor, effective_on)
+        person = _person(actor, code, Permission.PERSON_EDIT) if code is not None else None
+        told = dict(cells) if person is None else self._over(person, cells)
+        emptied = [field for field, cell in told.items() if _is_blank(cell)]
+        row = TableRow(number=1, cells={f: c for f, c in told.items() if f not in emptied})
+        read = read_row(row, _COLUMNS, reading)
+        known = known_people([read.facts] if read.facts else [])
+        planned = plan(ReadRoster(table=_table(row), rows=(read,)), known, reading)
+        errors = [_as_error(finding) for finding in planned.errors]
+        errors += _unread(read.facts, row, planned.warnings)
+        before = known.by_code.get(read.facts.code) if read.facts else None
+        if person is None and before is not None:
+            errors.append(Invalid(N_("Mã cán bộ này đã có người mang."), field=Field.CODE))
+        entry = planned.entries[0] if planned.entries and not errors else None
+        changes = entry.changes if entry else ()
+        if entry is not None and before is not None:
+            changes = _emptied(before.facts, changes, emptied)
+        correction = Correction(
+            before=before.facts if before else None,
+            after=entry.facts if entry else None,
+            changes=changes,
+            errors=tuple(errors),
+            warnings=planned.warnings,
+        )
+        return correction, known
+
+    def _over(self, person: Person, cells: Mapping[Field, Cell]) -> dict[Field, Cell]:
+        """The stored entry with these cells over it."""
+        stored = self.cells_of(person)
+        told = {**stored, **cells, Field.CODE: person.code}
+        told |= {f: stored[f] for f in _KEPT if f in stored and _is_blank(told[f])}
+        before, now = (
+            [str(cells.get(f)) for f in (Field.STATE, Field.STATE_SINCE)]
+            for cells in (stored, told)
+        )
+        if before[0] != now[0] and before[1] == now[1]:
+            told.pop(Field.STATE_SINCE)  # it is the day of the state before
+        return told
+
+    def _rules(self, actor: Actor, effective_on: date | None) -> ReadingRules:
+        today = self._clock.today()
+        if effective_on is not None and effective_on > today:
+            raise Invalid(N_("Ngày có hiệu lực không được ở tương lai."), field="effective_on")
+        return ReadingRules(
+            units=UnitIndex(known_units(), effective_on or today),
+            effective_on=effective_on or today,
+            today=today,
+            email_domains=self._settings.email_domains,
+            scopes=actor.scopes(Permission.PERSON_EDIT),
+        )
+
+    def _look_for_doubles(self, code: str) -> None:
+        person_id = db.session.scalar(select(Person.id).where(Person.code == code))
+        if person_id is not None:
+            self._duplicates.find({person_id})
+
+
+_COLUMNS: Mapping[Field, Column] = {
+    # The letter is what findings call a column by; here it is the field itself.
+    field: Column(field=field, index=index, letter=field.value, heading="")
+    for index, field in enumerate(FIELDS)
+}
+
+
+def _person(actor: Actor, code: str, permission: Permission) -> Person:
+    """The person; outside one's units there is none, inside them the permission is needed."""
+    person = db.session.scalar(select(Person).where(Person.code == clean_text(code).upper()))
+    if person is None or not actor.can(Permission.PERSON_VIEW, person.unit_path):
+        raise NotFound(N_("Không tìm thấy người có mã %(code)s."), code=code)
+    actor.require(permission, person.unit_path)
+    return person
+
+
+def _table(row: TableRow) -> Table:
+    return Table(
+        sheet="", header_row=0, columns=_COLUMNS, rows=(row,), ignored=(), unknown_headings=()
+    )
+
+
+def _as_error(finding: Finding) -> Invalid:
+    return Invalid(finding.sentence, field=finding.column, **finding.values)
+
+
+def _unread(facts: PersonFacts | None, row: TableRow, warnings: Sequence[Finding]) -> list[Invalid]:
+    """What a roster leaves out with a warning is refused here: somebody typed just this."""
+    if facts is None:
+        return []
+    return [
+        _as_error(warning)
+        for warning in warnings
+        if warning.column in _FACTS
+        and Field(warning.column) in row.cells
+        and getattr(facts, warning.column) is None
+    ]
+
+
+def _emptied(
+    before: PersonFacts, changes: tuple[str, ...], blank: Sequence[Field]
+) -> tuple[str, ...]:
+    """The changes, and the facts that blank cells take away; a row of blanks read as None."""
+    names: list[str] = [field.value for field in blank if field.value in _FACTS]
+    if "id_number" in names:
+        names.append("id_number_kind")
+    return (*changes, *(name for name in names if getattr(before, name) is not None))
+
+
+def _is_blank(cell: Cell) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+def _cell(fact: Any) -> Cell:
+    """A fact as a roster's cell says it."""
+    if isinstance(fact, bool):
+        return "có" if fact else "không"
+    if isinstance(fact, tuple):
+        return ", ".join(fact) or "không"
+    return str(fact) if isinstance(fact, StrEnum) else fact
