@@ -29,6 +29,7 @@ from signer.inventory.logins import Logins
 from signer.inventory.service import Inventory
 from signer.issuance.service import Issuance
 from signer.jobs import Jobs
+from signer.outside.service import Outside
 from signer.pkcs11.hsm import Hsm
 from signer.pkcs11.keys import key_for
 from signer.pkcs11.vault import Vault
@@ -100,6 +101,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     inventory = Inventory(clock, audit, files, settings, jobs, accounts)
     profiles = load_profiles()
     authority = _authority(hsm, settings, profiles, clock, audit)
+    outside = Outside(settings, clock, audit, files, jobs)
     issuance = Issuance(settings, clock, audit, jobs, inventory, vault, authority)
     signing = Signing(settings, clock, audit, files, inventory, vault, authority)
     reports = Reports(settings, clock)
@@ -127,6 +129,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
             clock,
             chain=[authority.certificate],
         ),
+        outside=outside,
         issuance=issuance,
         signing=signing,
         dossiers=Dossiers(clock, audit, files, inventory, signing),

@@ -23,6 +23,9 @@ from signer.issuance.revoking import REVOKE_JOB_KIND
 from signer.issuance.service import JOB_KIND, Issuance
 from signer.jobs import Jobs
 from signer.jobs.service import Handler
+from signer.outside.following import JOB_KIND as STATUS_JOB_KIND
+from signer.outside.importing import JOB_KIND as OUTSIDE_JOB_KIND
+from signer.outside.service import Outside
 from signer.pkcs11.hsm import Hsm
 from signer.pkcs11.vault import Vault
 from signer.reports.service import Reports
@@ -46,6 +49,7 @@ class Services:
     authority: Authority
     ocsp: OcspResponder
     timestamps: TimestampAuthority
+    outside: Outside
     issuance: Issuance
     signing: Signing
     dossiers: Dossiers
@@ -57,6 +61,8 @@ class Services:
         """Which room does which kind of job."""
         return {
             JOB_KIND: self.issuance.issuing.issue_items,
+            OUTSIDE_JOB_KIND: self.outside.importing.store_items,
+            STATUS_JOB_KIND: self.outside.following.ask_items,
             REVOKE_JOB_KIND: self.issuance.revoking.revoke_items,
             STRUCTURE_JOB_KIND: self.inventory.structure.carry_items,
         }

@@ -82,6 +82,7 @@ class _Duties:
         if time.monotonic() >= self._sweep_due:
             self._sweep_due = time.monotonic() + SWEEP_SECONDS
             rooms.issuance.revoking.sweep()
+            rooms.outside.following.sweep()
 
     def publish(self, rooms: Services) -> None:
         """Lists are what they must be."""

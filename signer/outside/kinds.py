@@ -60,6 +60,8 @@ class CertificateStatus(StrEnum):
     """On its list as certificateHold: it may count again."""
     REVOKED = "revoked"
     UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    """Shown, never stored: the day says it."""
 
 
 class ImportKind(StrEnum):
@@ -70,10 +72,9 @@ class ImportKind(StrEnum):
 
 
 class ImportState(StrEnum):
-    """Checked only; begun and to be continued; everything valid stored."""
+    """Checked only, or stored, as far as its job has come."""
 
     CHECKED = "checked"
-    APPLYING = "applying"
     APPLIED = "applied"
 
 
@@ -89,6 +90,7 @@ STATUS_NAMES: dict[CertificateStatus, str] = {
     CertificateStatus.HELD: N_("Tạm dừng"),
     CertificateStatus.REVOKED: N_("Đã thu hồi"),
     CertificateStatus.UNKNOWN: N_("Chưa rõ trạng thái"),
+    CertificateStatus.EXPIRED: N_("Hết hạn"),
 }
 OWNER_NAMES: dict[Owner, str] = {
     Owner.PERSON: N_("Cá nhân"),

@@ -98,17 +98,18 @@ class CertificateList:
     def __init__(self, path: Path, *, limit_bytes: int) -> None:
         """Raises `Invalid` when no sheet has a header with the columns that are needed."""
         for sheet in read_sheets(path, limit_bytes=limit_bytes):
-            for place, row in enumerate(sheet.rows[:_HEADER_WITHIN_ROWS]):
+            rows = list(enumerate(sheet.rows, 1))
+            for place, (_number, row) in enumerate(rows[:_HEADER_WITHIN_ROWS]):
                 columns = _columns(row)
                 if len(columns) >= 3 and {_F.SERIAL, _F.NAME, _F.SUBJECT} & set(columns):
                     self._headings = {c: as_text(row[i]) for c, i in columns.items()}
                     self._columns, self.remark = columns, sheet.remark
+                    self._check_columns()
                     self.rows = [
                         (number, values)
-                        for number, values in enumerate(sheet.rows[place + 1 :], place + 2)
+                        for number, values in rows[place + 1 :]
                         if self._is_certificates(values)
                     ]
-                    self._check_columns()
                     return
         raise Invalid(
             N_(

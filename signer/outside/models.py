@@ -53,7 +53,7 @@ class OutsideImport(Base):
     """What the dry run read and found, in the document store."""
     file_name: Mapped[str] = mapped_column(String(200))
     scopes: Mapped[str] = mapped_column(String(2000))
-    """Paths of the units whose people may be matched, as JSON; the importer's own units."""
+    """Paths of the units whose people may be matched, one a line: the importer's own units."""
     imported_by: Mapped[str] = mapped_column(String(100), index=True)
     at: Mapped[datetime] = mapped_column(UTCDateTime)
     state: Mapped[ImportState] = mapped_column(_enum(ImportState))
@@ -62,7 +62,7 @@ class OutsideImport(Base):
     job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
     applied_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
-    __table_args__ = (CheckConstraint("state IN ('checked', 'applying', 'applied')", name="state"),)
+    __table_args__ = (CheckConstraint("state IN ('checked', 'applied')", name="state"),)
 
 
 class OutsideCertificate(Base):

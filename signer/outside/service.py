@@ -1,5 +1,326 @@
 """`Outside`: certificates of other authorities, brought in, matched to people, and followed."""
 
-from signer.outside.counting import CountedCertificate, counting
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
-__all__ = ["CountedCertificate", "counting"]
+from sqlalchemy import ColumnElement, and_, func, or_, select
+
+from signer.accounts import Actor, Permission
+from signer.accounts.permissions import in_subtree
+from signer.audit import Audit
+from signer.clock import Clock
+from signer.config import Settings
+from signer.db import LOST_RACE, db, transaction
+from signer.errors import N_, Conflict, Invalid, NotFound
+from signer.files import Files
+from signer.inventory.models import OrgUnit, Person
+from signer.inventory.names import fold
+from signer.inventory.service import Page
+from signer.jobs import Jobs
+from signer.outside.anchors import Anchors, load_anchors
+from signer.outside.counting import CountedCertificate, counting
+from signer.outside.following import Following
+from signer.outside.importing import Importing
+from signer.outside.kinds import Carrier, CertificateStatus, Generation, Match, Owner
+from signer.outside.matching import Matched
+from signer.outside.models import OutsideCertificate
+from signer.outside.storage import assign, tell
+
+__all__ = ["CountedCertificate", "Outside", "counting"]
+
+_MAX_PAGE = 500
+
+
+class Tab(StrEnum):
+    """The lists that certificates from outside are shown in."""
+
+    PROPOSED = "proposed"
+    UNMATCHED = "unmatched"
+    MATCHED = "matched"
+    BODIES = "bodies"
+    NOT_OFFICIAL = "not_official"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateView:
+    """One certificate as lists and pages show it."""
+
+    id: int
+    serial_hex: str
+    common_name: str
+    subject: str
+    units: tuple[str, ...]
+    email: str | None
+    issuer_name: str
+    anchor: str | None
+    is_official: bool
+    """False: "không phải chuyên dùng công vụ"; it never counts (R16)."""
+    counts: bool
+    is_proven: bool
+    """False: known from a list only, its bytes were never seen."""
+    generation: Generation
+    owner: Owner
+    not_before: datetime
+    not_after: datetime
+    key_usage: str | None
+    algorithm: str | None
+    carrier: Carrier
+    device_number: str | None
+    match: Match
+    match_reason: str | None
+    status: CertificateStatus
+    """As of now: what has expired is expired, what was good too long ago is unknown."""
+    status_source: str | None
+    status_at: datetime | None
+    revoked_at: datetime | None
+    person_code: str | None
+    """Whose it is, or is proposed to be."""
+    person_name: str | None
+    unit_name: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """How many certificates stand in each list, and how sure their status is."""
+
+    tabs: dict[Tab, int]
+    unknown_status: int
+    """Counted, although nobody has said whether they were revoked; own figure by design."""
+    revoked: int
+
+
+class Outside:
+    """What the city knows of certificates that it did not issue. `importing` brings them in,
+    `following` keeps their status; here it is decided whose they are."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, audit: Audit, files: Files, jobs: Jobs
+    ) -> None:
+        """Raises `ConfigError` when a trusted file is missing or was swapped (R17)."""
+        self._clock = clock
+        self._audit = audit
+        self.anchors: Anchors = load_anchors(settings.below_home(settings.trust))
+        self.following = Following(clock, audit, files, jobs, self.anchors)
+        self.importing = Importing(
+            settings, clock, audit, files, jobs, self.anchors, self.following
+        )
+
+    def page(
+        self,
+        actor: Actor,
+        tab: Tab | None = None,
+        *,
+        status: CertificateStatus | None = None,
+        text: str = "",
+        after: int | None = None,
+        limit: int = 50,
+    ) -> Page[CertificateView]:
+        """A page of the list, the newest first; `text` is a name, an address or a serial."""
+        row = OutsideCertificate
+        statement = self._seen(actor).order_by(row.id.desc())
+        if tab is not None:
+            statement = statement.where(_TABS[tab])
+        if status is not None:
+            statement = statement.where(self._has(status))
+        if wanted := text.strip():
+            folded = fold(wanted)
+            statement = statement.where(
+                or_(
+                    row.name_key.startswith(folded, autoescape=True),
+                    row.email == wanted.lower(),
+                    row.serial_hex == wanted.lower().replace(":", "").lstrip("0"),
+                )
+            )
+        if after is not None:
+            statement = statement.where(row.id < after)
+        size = min(max(limit, 1), _MAX_PAGE)
+        rows = db.session.execute(statement.limit(size + 1)).all()
+        items = tuple(self._view(*found) for found in rows[:size])
+        return Page(items=items, next=str(items[-1].id) if len(rows) > size else None)
+
+    def certificate_of(self, actor: Actor, certificate_id: int) -> CertificateView:
+        """The certificate; raises `NotFound`, also when it is not the actor's to see."""
+        statement = self._seen(actor).where(OutsideCertificate.id == certificate_id)
+        found = db.session.execute(statement).first()
+        if found is None:
+            raise NotFound(N_("Không tìm thấy chứng thư này."))
+        return self._view(*found)
+
+    def of_person(self, person_id: int) -> list[CertificateView]:
+        """The person's certificates, the newest first; the caller has checked the right."""
+        row = OutsideCertificate
+        statement = self._joined().where(row.person_id == person_id).order_by(row.not_after.desc())
+        return [self._view(*found) for found in db.session.execute(statement)]
+
+    def figures(self, actor: Actor) -> Figures:
+        """The figures of the actor's lists."""
+        row = OutsideCertificate
+        counted = (row.counted_until.is_not(None), row.person_id.is_not(None))
+        columns = [func.count().filter(condition) for condition in _TABS.values()]
+        columns += [
+            func.count().filter(and_(self._has(CertificateStatus.UNKNOWN), *counted)),
+            func.count().filter(row.status == CertificateStatus.REVOKED),
+        ]
+        statement = select(*columns).select_from(row).outerjoin(Person, _WHOSE)
+        *tabs, unknown, revoked = db.session.execute(self._limited(actor, statement)).one()
+        return Figures(
+            tabs=dict(zip(_TABS, tabs, strict=True)), unknown_status=unknown, revoked=revoked
+        )
+
+    def confirm(self, actor: Actor, certificate_ids: Sequence[int]) -> int:
+        """These proposals are right: from now on the certificates are those people's.
+
+        Returns how many; what somebody else decided meanwhile is left as it is.
+        """
+        return self._decide(
+            actor,
+            certificate_ids,
+            (Match.PROPOSED,),
+            lambda row: Matched(
+                match=Match.CONFIRMED, person_id=row.proposed_person_id, reason=row.match_reason
+            ),
+        )
+
+    def reject(self, actor: Actor, certificate_id: int) -> None:
+        """It is not that person's, whatever had said so; it is nobody's until somebody assigns it.
+
+        The same is not proposed again. Also undoes a confirmation.
+        """
+        refused = Matched(match=Match.REJECTED)
+        states = (Match.PROPOSED, Match.CERTAIN, Match.CONFIRMED)
+        if not self._decide(actor, [certificate_id], states, lambda _: refused):
+            raise Conflict(LOST_RACE)
+
+    def assign(self, actor: Actor, certificate_id: int, person_code: str) -> None:
+        """The certificate is this person's, because the actor says so."""
+        person = db.session.scalar(select(Person).where(Person.code == person_code.strip().upper()))
+        if person is None or not actor.can(Permission.CERTIFICATE_IMPORT, person.unit_path):
+            raise Invalid(
+                N_("Không có ai mang mã cán bộ này trong đơn vị bạn phụ trách."), field="person"
+            )
+        view = self.certificate_of(actor, certificate_id)
+        if view.owner is not Owner.PERSON:
+            raise Invalid(
+                N_("Đây là chứng thư của cơ quan, tổ chức, không gán cho cá nhân được."),
+                field="person",
+            )
+        given = Matched(match=Match.CONFIRMED, person_id=person.id)
+        states = (Match.NONE, Match.REJECTED, Match.PROPOSED)
+        if not self._decide(actor, [certificate_id], states, lambda _: given):
+            raise Conflict(LOST_RACE)
+
+    def _decide(
+        self,
+        actor: Actor,
+        certificate_ids: Sequence[int],
+        states: tuple[Match, ...],
+        decision: Any,  # a function of the row; what it gives becomes the row's match
+    ) -> int:
+        row = OutsideCertificate
+        now = self._clock.now()
+        with transaction():
+            found = db.session.execute(
+                self._seen(actor)
+                .where(row.id.in_(certificate_ids), row.match.in_(states))
+                .with_for_update(of=row)
+                .execution_options(populate_existing=True)
+            ).all()
+            moved: list[int | None] = []
+            for certificate, *_ in found:
+                moved.append(certificate.person_id)
+                assign(certificate, decision(certificate))
+                certificate.decided_by, certificate.decided_at = actor.name, now
+                moved.append(certificate.person_id)
+                self._audit.record(
+                    actor.name,
+                    f"outside.{certificate.match}",
+                    f"outside-certificate:{certificate.serial_hex}",
+                    issuer=certificate.issuer_name,
+                    person=certificate.person_id,
+                )
+            tell(moved)
+        return len(found)
+
+    def _joined(self) -> Any:  # a Select of a row and three texts
+        return (
+            select(OutsideCertificate, Person.code, Person.full_name, OrgUnit.name)
+            .outerjoin(Person, _WHOSE)
+            .outerjoin(OrgUnit, OrgUnit.id == Person.unit_id)
+        )
+
+    def _seen(self, actor: Actor) -> Any:
+        return self._limited(actor, self._joined())
+
+    def _limited(self, actor: Actor, statement: Any) -> Any:
+        """What the actor may see: certificates of own people, and nobody's that came from there."""
+        actor.require(Permission.CERTIFICATE_IMPORT)
+        scopes = actor.scopes(Permission.CERTIFICATE_IMPORT)
+        if "" in scopes:
+            return statement
+        row = OutsideCertificate
+        return statement.where(
+            or_(
+                *(in_subtree(Person.unit_path, scope) for scope in scopes),
+                and_(
+                    Person.id.is_(None),
+                    or_(
+                        row.imported_by == actor.name,
+                        *(in_subtree(row.scope_path, scope) for scope in scopes),
+                    ),
+                ),
+            )
+        )
+
+    def _has(self, status: CertificateStatus) -> ColumnElement[bool]:
+        """The rows that `_view` shows with this status."""
+        row, now = OutsideCertificate, self._clock.now()
+        lapsed = and_(row.status == CertificateStatus.GOOD, row.status_until < now)
+        if status is CertificateStatus.REVOKED:
+            return row.status == status
+        if status is CertificateStatus.EXPIRED:
+            return and_(row.status != CertificateStatus.REVOKED, row.not_after < now)
+        if status is CertificateStatus.UNKNOWN:
+            return and_(row.not_after >= now, or_(row.status == status, lapsed))
+        return and_(row.not_after >= now, row.status == status, ~lapsed)
+
+    def _view(
+        self, row: OutsideCertificate, code: str | None, name: str | None, unit: str | None
+    ) -> CertificateView:
+        now = self._clock.now()
+        status = row.status
+        if status is not CertificateStatus.REVOKED and row.not_after < now:
+            status = CertificateStatus.EXPIRED
+        elif status is CertificateStatus.GOOD and row.status_until and row.status_until < now:
+            status = CertificateStatus.UNKNOWN
+        return CertificateView(
+            **{name: getattr(row, name) for name in _SAME},
+            units=tuple(filter(None, row.units.split("\n"))),
+            is_official=row.anchor is not None,
+            counts=row.counted_until is not None,
+            is_proven=row.sha256 is not None,
+            status=status,
+            person_code=code,
+            person_name=name,
+            unit_name=unit,
+        )
+
+
+_WHOSE = Person.id == func.coalesce(
+    OutsideCertificate.person_id, OutsideCertificate.proposed_person_id
+)
+_SAME = (
+    *("id", "serial_hex", "common_name", "subject", "email", "issuer_name", "anchor"),
+    *("generation", "owner", "not_before", "not_after", "key_usage", "algorithm", "carrier"),
+    *("device_number", "match", "match_reason", "status_source", "status_at", "revoked_at"),
+)
+_IS_PERSONS = OutsideCertificate.owner == Owner.PERSON
+_TABS: dict[Tab, ColumnElement[bool]] = {
+    Tab.PROPOSED: OutsideCertificate.match == Match.PROPOSED,
+    Tab.UNMATCHED: and_(OutsideCertificate.match.in_((Match.NONE, Match.REJECTED)), _IS_PERSONS),
+    Tab.MATCHED: OutsideCertificate.match.in_((Match.CERTAIN, Match.CONFIRMED)),
+    Tab.BODIES: OutsideCertificate.owner == Owner.BODY,
+    Tab.NOT_OFFICIAL: OutsideCertificate.anchor.is_(None),
+}

@@ -1,4 +1,4 @@
-"""What an issuer says of its certificates: revocation lists that somebody brings, and OCSP (R18)."""
+"""What issuers say of their certificates: revocation lists that somebody brings, OCSP (R18)."""
 
 import http.client
 import ssl
