@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from signer.errors import N_, ConfigError
@@ -24,6 +24,7 @@ from signer.outside.kinds import CertificateStatus, Generation
 FILE = "anchors.toml"
 _LONGEST_PATH = 4
 """Intermediates of an upload between a certificate and an anchor; the real ones have none."""
+Signed = x509.Certificate | x509.CertificateRevocationList
 _WEAK = frozenset({"md2", "md5", "sha1"})
 _ANCHOR_KEYS = frozenset({"file", "sha256", "name", "generation", "role", "counts", "allow_sha1"})
 _KEYS = frozenset({"anchor", "rewrite", "unknown_counts", "lists_count"})
@@ -130,14 +131,36 @@ class Anchors:
 
 
 def issued_by(certificate: x509.Certificate, issuer: x509.Certificate, *, allow_sha1: bool) -> bool:
-    """The issuer's key signed the certificate, and the names fit, as far as they can be read."""
+    """The issuer's key signed the certificate, and the names fit."""
     try:
-        if certificate_digest(certificate) in _WEAK and not allow_sha1:
-            return False
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return certificate.issuer == issuer.subject and is_signed_by(
+            certificate, certificate.tbs_certificate_bytes, issuer, allow_sha1=allow_sha1
+        )
+    except (ValueError, UnsupportedAlgorithm):
         return False
-    return isinstance(issuer.public_key(), rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
+
+
+def is_signed_by(
+    signed: Signed, signed_bytes: bytes, issuer: x509.Certificate, *, allow_sha1: bool
+) -> bool:
+    """The signature is the issuer's, RSA or ECDSA. cryptography's own checks of certificates
+    and lists refuse SHA-1 before they look."""
+    key, digest = issuer.public_key(), signed.signature_hash_algorithm
+    if digest is None or (digest.name in _WEAK and not allow_sha1):
+        return False
+    parameters = signed.signature_algorithm_parameters
+    try:
+        if isinstance(key, rsa.RSAPublicKey) and isinstance(
+            parameters, padding.PKCS1v15 | padding.PSS
+        ):
+            key.verify(signed.signature, signed_bytes, parameters, digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(parameters, ec.ECDSA):
+            key.verify(signed.signature, signed_bytes, parameters)
+        else:
+            return False
+    except (InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def certificate_digest(certificate: x509.Certificate) -> str:

@@ -10,9 +10,10 @@ from typing import TypeVar
 from signer.clock import HANOI
 from signer.errors import N_, Invalid
 from signer.inventory.cells import date_of, email_of
+from signer.inventory.legacy import evidence, to_unicode
 from signer.inventory.names import clean_text, fold
 from signer.inventory.roster import as_text
-from signer.inventory.sheets import Cell, read_sheets
+from signer.inventory.sheets import Cell, Sheet, opened_sheets
 from signer.outside.anchors import Anchor, Anchors
 from signer.outside.dn import DistinguishedName, owner_of, parse_name, parse_text, shown_name
 from signer.outside.entries import Entry
@@ -97,20 +98,21 @@ class CertificateList:
 
     def __init__(self, path: Path, *, limit_bytes: int) -> None:
         """Raises `Invalid` when no sheet has a header with the columns that are needed."""
-        for sheet in read_sheets(path, limit_bytes=limit_bytes):
-            rows = list(enumerate(sheet.rows, 1))
-            for place, (_number, row) in enumerate(rows[:_HEADER_WITHIN_ROWS]):
-                columns = _columns(row)
-                if len(columns) >= 3 and {_F.SERIAL, _F.NAME, _F.SUBJECT} & set(columns):
-                    self._headings = {c: as_text(row[i]) for c, i in columns.items()}
-                    self._columns, self.remark = columns, sheet.remark
-                    self._check_columns()
-                    self.rows = [
-                        (number, values)
-                        for number, values in rows[place + 1 :]
-                        if self._is_certificates(values)
-                    ]
-                    return
+        with opened_sheets(path, limit_bytes=limit_bytes) as sheets:
+            for sheet in sheets:
+                rows = _in_unicode(sheet)
+                for place, (_number, row) in enumerate(rows[:_HEADER_WITHIN_ROWS]):
+                    columns = _columns(row)
+                    if len(columns) >= 3 and {_F.SERIAL, _F.NAME, _F.SUBJECT} & set(columns):
+                        self._headings = {c: as_text(row[i]) for c, i in columns.items()}
+                        self._columns, self.remark = columns, sheet.remark
+                        self._check_columns()
+                        self.rows = [
+                            (number, values)
+                            for number, values in rows[place + 1 :]
+                            if self._is_certificates(values)
+                        ]
+                        return
         raise Invalid(
             N_(
                 "Không tìm thấy dòng tiêu đề của danh sách chứng thư "
@@ -219,6 +221,25 @@ def carrier_of(text: str) -> Carrier:
     """The carrier that these words mean; unknown when they mean none."""
     folded = fold(text)
     return next((c for word, c in _WORDS_OF_CARRIER if word in folded), Carrier.UNKNOWN)
+
+
+def _in_unicode(sheet: Sheet) -> list[tuple[int, list[Cell]]]:
+    """The numbered rows; those typed for an old font are converted, a mixture is refused."""
+    rows = list(sheet.numbered())
+    found = evidence(cell for _, row in rows for cell in row if isinstance(cell, str))
+    font = sheet.font or (found.font if found else None)
+    if found is not None and found.is_mixed:
+        raise Invalid(
+            N_("Danh sách lẫn chữ Unicode và chữ phông cũ %(font)s; hãy chuyển hết sang Unicode."),
+            field="file",
+            font=found.font,
+        )
+    if font is None:
+        return rows
+    return [
+        (n, [(to_unicode(c, font) or c) if isinstance(c, str) else c for c in row])
+        for n, row in rows
+    ]
 
 
 def _columns(row: Sequence[Cell]) -> dict[ListField, int]:

@@ -18,7 +18,7 @@ from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.files import Files
 from signer.inventory.models import OrgUnit, Person
 from signer.inventory.names import fold
-from signer.inventory.service import Page
+from signer.inventory.paging import Page
 from signer.jobs import Jobs
 from signer.outside.anchors import Anchors, load_anchors
 from signer.outside.counting import CountedCertificate, counting

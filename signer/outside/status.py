@@ -16,7 +16,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from signer.errors import N_, Invalid
-from signer.outside.anchors import Anchor, Anchors, issued_by
+from signer.outside.anchors import Anchor, Anchors, is_signed_by, issued_by
 from signer.outside.kinds import CertificateStatus
 
 _OCSP_SECONDS = 10.0
@@ -120,10 +120,7 @@ def _number_of_complete(crl: x509.CertificateRevocationList) -> int | None:
 
 def _is_of(crl: x509.CertificateRevocationList, anchor: Anchor) -> bool:
     issuer = anchor.certificate
-    digest = crl.signature_hash_algorithm
-    if crl.issuer != issuer.subject or digest is None:
-        return False
-    if isinstance(digest, SHA1) and not anchor.allow_sha1:
+    if crl.issuer != issuer.subject:
         return False
     try:
         usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
@@ -131,10 +128,7 @@ def _is_of(crl: x509.CertificateRevocationList, anchor: Anchor) -> bool:
             return False
     except x509.ExtensionNotFound:
         pass
-    try:
-        return bool(crl.is_signature_valid(issuer.public_key()))  # type: ignore[arg-type]  # CA keys
-    except (TypeError, ValueError, UnsupportedAlgorithm):
-        return False
+    return is_signed_by(crl, crl.tbs_certlist_bytes, issuer, allow_sha1=anchor.allow_sha1)
 
 
 def _reason(entry: x509.RevokedCertificate) -> str | None:
