@@ -7,7 +7,7 @@ from signer.accounts import Permission
 from signer.api.access import actor, needs
 from signer.api.operations import Operations, Schema
 from signer.api.wording import Said
-from signer.inventory.service import Page
+from signer.inventory.paging import Page
 from signer.issuance.expiring import ExpiringView
 from signer.services import services
 

@@ -8,6 +8,7 @@ from signer.api.access import actor, needs
 from signer.api.operations import Operations, Schema
 from signer.api.wording import Said
 from signer.inventory.models import OrgUnit, Person
+from signer.inventory.people import PeopleFilter
 from signer.issuance.states import SigningState, Standing
 from signer.services import services
 
@@ -86,8 +87,9 @@ def list_persons(
     """
     page, standings = services().issuance.people(
         actor(),
-        unit_path=services().inventory.unit_of(unit).path if unit else None,
-        search=search,
+        PeopleFilter(
+            unit_path=services().inventory.unit_of(unit).path if unit else None, search=search
+        ),
         state=state,
         after=after,
         limit=limit,

@@ -7,6 +7,7 @@ import click
 
 from signer.accounts import SYSTEM
 from signer.cli.console import _, language, progress, show_json, with_services
+from signer.inventory.people import PeopleFilter
 from signer.inventory.planning import RosterPlan
 from signer.issuance.states import STATE_NAMES
 from signer.reports.wording import rate_text
@@ -32,7 +33,7 @@ def list_people(services: Services, unit: str | None, state: str | None, as_json
     after = None
     while True:
         page, states = services.issuance.people(
-            SYSTEM, unit_path=path, state=state, after=after, limit=1000
+            SYSTEM, PeopleFilter(unit_path=path), state=state, after=after, limit=1000
         )
         for found in page.items:
             standing = states[found.id]

@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, String, false, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from signer.db import Base, PathColumn, UTCDateTime
 from signer.inventory.kinds import (
@@ -60,6 +60,11 @@ def _enum(values: type[StrEnum]) -> Enum:
         length=20,
         values_callable=lambda e: [member.value for member in e],
     )
+
+
+def _found_by_start(length: int) -> TypeEngine[str]:
+    """Text compared byte by byte, so that what begins alike is one range of its index."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
 class SigningRolesColumn(TypeDecorator[tuple[SigningRole, ...]]):
@@ -169,6 +174,7 @@ class UnitDuty(Base):
 
 
 _LEFT = ", ".join(f"'{state}'" for state in LEFT_STATES)
+_UNUSUAL = f"state != '{PersonState.WORKING}'"
 _ACTIVE = f"state NOT IN ({_LEFT}) AND merged_into_id IS NULL"
 
 
@@ -178,7 +184,7 @@ class Person(Base):
     __tablename__ = "person"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    code: Mapped[str] = mapped_column(String(20), unique=True)
+    code: Mapped[str] = mapped_column(_found_by_start(20), unique=True)
     full_name: Mapped[str] = mapped_column(String(100))
     search_key: Mapped[str] = mapped_column(String(100))
     sort_key: Mapped[str] = mapped_column(PathColumn)
@@ -194,7 +200,7 @@ class Person(Base):
     """The unit's path, copied so that a subtree is one range of one index."""
     division: Mapped[str | None] = mapped_column(String(200))
     title: Mapped[str | None] = mapped_column(String(200))
-    email: Mapped[str | None] = mapped_column(String(254), index=True)
+    email: Mapped[str | None] = mapped_column(_found_by_start(254), index=True)
     mobile: Mapped[str | None] = mapped_column(String(15))
     state: Mapped[PersonState] = mapped_column(_enum(PersonState), default=PersonState.WORKING)
     state_since: Mapped[date]
@@ -213,6 +219,13 @@ class Person(Base):
         Index("ix_person_list", "sort_key", "id"),
         Index("ix_person_subtree", "unit_path", "sort_key", "id"),
         Index("ix_person_name_birth", "search_key", "birth_date"),
+        # The few who are not simply at work, in list order.
+        Index(
+            "ix_person_unusual",
+            *("state", "sort_key", "id"),
+            sqlite_where=text(_UNUSUAL),
+            postgresql_where=text(_UNUSUAL),
+        ),
         # Unique while active (domain.md 4.1): a leaver's address may be given to a successor, and
         # who left one body may be entered by the next before anybody sees that it is one person.
         *(

@@ -1,29 +1,27 @@
 """The inventory: which units the city has, who works in them, since when and in which state."""
 
-import base64
-import binascii
-import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_, update
+from sqlalchemy import Select, or_, select, update
 
 from signer.accounts import SYSTEM, Accounts, Actor, Permission, in_subtree, visible
 from signer.audit import Audit
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import advisory_lock, db, transaction
-from signer.errors import N_, Conflict, Invalid, NotFound
+from signer.errors import N_, Conflict, NotFound
 from signer.files import Files
 from signer.inventory.bodies import Bodies
 from signer.inventory.duplicates import Duplicates
 from signer.inventory.facts import PersonFacts, changes_between
 from signer.inventory.importing import CheckedRoster, ImportView, RosterImports, RosterReceipt
 from signer.inventory.models import OrgUnit, Person, PersonPeriod, RosterImport, UnitKind
-from signer.inventory.names import clean_text, fold
+from signer.inventory.names import clean_text
+from signer.inventory.paging import Page
+from signer.inventory.people import EVERYBODY, PeopleFilter, count_of, each_of, page_of
 from signer.inventory.persons import Persons
 from signer.inventory.planning import PlannedRow, Verdict
 from signer.inventory.policy_change import PolicyChange
@@ -42,16 +40,7 @@ from signer.inventory.tree import HANOI_UNITS, UnitFacts, read_units, store_unit
 from signer.jobs import Jobs
 
 _T = TypeVar("_T")
-_PAGE_MOST = 500
 _IDS_PER_QUERY = 900
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page(Generic[_T]):
-    """A piece of a long list; `next` is what `after` wants for the piece behind it."""
-
-    items: tuple[_T, ...]
-    next: str | None
 
 
 class Inventory:
@@ -186,46 +175,25 @@ class Inventory:
     def people(
         self,
         actor: Actor,
+        asked: PeopleFilter = EVERYBODY,
         *,
-        unit_path: str | None = None,
-        search: str | None = None,
-        states: Iterable[PersonState] | None = None,
-        where: Sequence[ColumnElement[bool]] = (),
         after: str | None = None,
         limit: int = 50,
     ) -> Page[Person]:
-        """People in the order of a Vietnamese name list, those in the actor's subtrees only.
-
-        `search` takes words of a name in any order and with or without marks, the start of a
-        code, or the start of an e-mail address. `where` is what a room above adds, over columns
-        of `Person`.
-        """
-        limit = max(1, min(limit, _PAGE_MOST))
-        statement = self._listed(actor, unit_path, search, states).where(*where)
-        if after is not None:
-            sort_key, person_id = _place_of(after)
-            statement = statement.where(
-                tuple_(Person.sort_key, Person.id) > tuple_(sort_key, person_id)
-            )
-        found = db.session.scalars(
-            statement.order_by(Person.sort_key, Person.id).limit(limit + 1)
-        ).all()
-        items = tuple(found[:limit])
-        more = len(found) > limit
-        return Page(items=items, next=_token_of(items[-1]) if more else None)
+        """A page of the people in the actor's subtrees, by given name (R9); 500 at most."""
+        return page_of(actor, asked, after=after, limit=limit)
 
     def count_people(
-        self,
-        actor: Actor,
-        *,
-        unit_path: str | None = None,
-        search: str | None = None,
-        states: Iterable[PersonState] | None = None,
-        where: Sequence[ColumnElement[bool]] = (),
+        self, actor: Actor, asked: PeopleFilter = EVERYBODY, *, at_most: int | None = None
     ) -> int:
-        """How many people the same list has in all."""
-        found = self._listed(actor, unit_path, search, states).where(*where).subquery()
-        return db.session.scalar(select(func.count()).select_from(found)) or 0
+        """How many the same list has; `at_most + 1` stands for any number above `at_most`."""
+        return count_of(actor, asked, at_most=at_most)
+
+    def each_of_people(
+        self, actor: Actor, asked: PeopleFilter = EVERYBODY, *, at_once: int = 2_000
+    ) -> Iterator[list[Person]]:
+        """The whole list in its order, so many at a time; holds no more of them than that."""
+        return each_of(actor, asked, at_once=at_once)
 
     def people_in(
         self, actor: Actor, unit_path: str, *, permission: Permission = Permission.PERSON_VIEW
@@ -314,31 +282,6 @@ class Inventory:
             )
             return storing.store(entries, known, {unit.id: unit.code for unit in known_units()})
 
-    def _listed(
-        self,
-        actor: Actor,
-        unit_path: str | None,
-        search: str | None,
-        states: Iterable[PersonState] | None,
-    ) -> Select[Person]:
-        statement = select(Person).where(Person.merged_into_id.is_(None))
-        statement = visible(actor, Permission.PERSON_VIEW, statement, _path(Person))
-        if unit_path:
-            statement = statement.where(in_subtree(_path(Person), unit_path))
-        if states is not None:
-            statement = statement.where(Person.state.in_(list(states)))
-        if search and (words := fold(search).split()):
-            by_name = [_word_starts(word) for word in words]
-            whole = _like(clean_text(search))
-            statement = statement.where(
-                or_(
-                    and_(*by_name),
-                    Person.code.like(f"{whole.upper()}%", escape="\\"),
-                    Person.email.like(f"{whole.lower()}%", escape="\\"),
-                )
-            )
-        return statement
-
 
 def people_on(day: date, unit_path: str = "") -> Select[int, int, str, PersonState, bool]:
     """Selects (person_id, unit_id, unit_path, state, counted) as they were on that day (R2)."""
@@ -355,18 +298,6 @@ def people_on(day: date, unit_path: str = "") -> Select[int, int, str, PersonSta
     )
 
 
-def _word_starts(word: str) -> Any:  # SQLAlchemy's ColumnElement[bool]
-    start = _like(word)
-    return or_(
-        Person.search_key.like(f"{start}%", escape="\\"),
-        Person.search_key.like(f"% {start}%", escape="\\"),
-    )
-
-
-def _like(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
 def _path(model: type[OrgUnit] | type[Person] | type[PersonPeriod]) -> Any:
     """The path column of any of the three, for `visible` and `in_subtree`."""
     return model.path if model is OrgUnit else model.unit_path  # type: ignore[union-attr]  # see above
@@ -378,18 +309,3 @@ def _by_ids(model: type[_T], ids: Iterable[int]) -> list[_T]:
     for chunk in in_chunks(sorted(set(ids)), _IDS_PER_QUERY):
         found += db.session.scalars(select(model).where(key.in_(chunk)))
     return found
-
-
-def _token_of(person: Person) -> str:
-    place = json.dumps([person.sort_key, person.id]).encode()
-    return base64.urlsafe_b64encode(place).decode().rstrip("=")
-
-
-def _place_of(token: str) -> tuple[str, int]:
-    try:
-        sort_key, person_id = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        if not (0 < int(person_id) < 2**31 and str(sort_key).isascii() and "\0" not in sort_key):
-            raise ValueError("no place a page could have ended at")
-        return str(sort_key), int(person_id)
-    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
-        raise Invalid(N_("Địa chỉ trang danh sách không đúng; hãy mở lại từ đầu.")) from error

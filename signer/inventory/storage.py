@@ -19,6 +19,7 @@ from signer.inventory.planning import PlannedRow, Verdict
 from signer.inventory.policy import rules
 from signer.inventory.states import PersonState
 from signer.inventory.units import KnownUnit
+from signer.inventory.words import write_words
 
 _KEYS_PER_QUERY = 900  # below SQLite's historical limit of 999 parameters
 ROSTER_LOCK = 0x505E0
@@ -170,6 +171,9 @@ class Storing:
             insert(PersonPeriod),
             [self._period(person_id, row) for person_id, row in zip(ids, rows, strict=True)],
         )
+        write_words(
+            (person_id, None, row["full_name"]) for person_id, row in zip(ids, rows, strict=True)
+        )
         changed("person", ids)
 
     def _new_row(self, facts: PersonFacts) -> dict[str, Any]:
@@ -214,6 +218,11 @@ class Storing:
                 moved.append((before, row))
             rows.append(row | {"id": before.id, "updated_at": self._now})
         db.session.execute(update(Person), rows)
+        write_words(
+            (before.id, before.facts.full_name, row["full_name"])
+            for (before, _), row in zip(people, rows, strict=True)
+            if "full_name" in row
+        )
         changed("person", [row["id"] for row in rows])
         if moved:
             self._move(moved)

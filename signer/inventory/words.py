@@ -51,6 +51,14 @@ def word_key(word: str) -> str:
     return word
 
 
+def other_spelling(word: str) -> str | None:
+    """The same folded word with i for y or y for i, where both are written; None where not."""
+    if (key := word_key(word)) != word:
+        return key
+    other = f"{word[:-1]}y"
+    return other if word[-1:] == "i" and word_key(other) == word else None
+
+
 _VOWELS = "aeiouy"
 
 

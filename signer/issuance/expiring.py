@@ -14,7 +14,7 @@ from signer.config import Settings
 from signer.db import db
 from signer.errors import N_, Invalid
 from signer.inventory.models import Person
-from signer.inventory.service import Page
+from signer.inventory.paging import Page
 from signer.issuance.holdings import Holding, holding_rows, newest
 from signer.issuance.kinds import IN_ANOTHER_REQUEST, Reissue, RequestKind, why_not_reissue
 from signer.issuance.models import RequestItem, SigningKey

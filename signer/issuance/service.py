@@ -1,6 +1,7 @@
 """Requests for certificates: filed by one person, decided by another, worked off as a job."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sqlalchemy import ColumnElement, func, select, update
 
@@ -10,10 +11,12 @@ from signer.ca.authority import Authority
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import changed, db, move_state, transaction
-from signer.errors import N_, Forbidden, Invalid, NotFound
+from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from signer.inventory.models import OrgUnit, Person
+from signer.inventory.paging import Page
+from signer.inventory.people import EVERYBODY, PeopleFilter
 from signer.inventory.policy import counted_states
-from signer.inventory.service import Inventory, Page
+from signer.inventory.service import Inventory
 from signer.issuance.expiring import Expiring, ExpiringView
 from signer.issuance.issuing import Issuing
 from signer.issuance.kinds import RequestKind
@@ -210,6 +213,8 @@ class Issuance:
     def cancel_job(self, actor: Actor, job_id: int) -> None:
         """The job does no more; people it did not reach may be asked for (or ordered) again."""
         job = self._jobs.job_of(job_id)
+        if job.kind not in (JOB_KIND, REVOKE_JOB_KIND):
+            raise Conflict(N_("Công việc này phải làm đến hết; có thể tạm ngừng rồi tiếp tục."))
         is_order = job.kind == REVOKE_JOB_KIND
         actor.require(
             Permission.CERTIFICATE_REVOKE if is_order else Permission.CERTIFICATE_ISSUE,
@@ -248,9 +253,8 @@ class Issuance:
     def people(
         self,
         actor: Actor,
+        asked: PeopleFilter = EVERYBODY,
         *,
-        unit_path: str | None = None,
-        search: str | None = None,
         state: str | None = None,
         after: str | None = None,
         limit: int = 50,
@@ -260,13 +264,24 @@ class Issuance:
         The three words of the coverage report (covered, pending, lacking) list whom the report
         counts, so that its figures and the lists behind them agree.
         """
-        where = [in_state(Person.id, state, self._clock.now())] if state else []
+        page = self._inventory.people(actor, self.asked_in(asked, state), after=after, limit=limit)
+        return page, self.states_of([person.id for person in page.items])
+
+    def each_of_people(
+        self, actor: Actor, asked: PeopleFilter = EVERYBODY, *, state: str | None = None
+    ) -> Iterator[tuple[list[Person], dict[int, Standing]]]:
+        """The whole of the same list, some thousand people at a time."""
+        for people in self._inventory.each_of_people(actor, self.asked_in(asked, state)):
+            yield people, self.states_of([person.id for person in people])
+
+    def asked_in(self, asked: PeopleFilter, state: str | None) -> PeopleFilter:
+        """The filter, with that signing state besides; None: any."""
+        if state is None:
+            return asked
+        where = [*asked.where, in_state(Person.id, state, self._clock.now())]
         if state in ("covered", "pending", SigningState.LACKING):
             where.append(Person.state.in_(counted_states()))
-        page = self._inventory.people(
-            actor, unit_path=unit_path, search=search, after=after, limit=limit, where=where
-        )
-        return page, self.states_of([person.id for person in page.items])
+        return replace(asked, where=tuple(where))
 
     def counts(self, actor: Actor) -> dict[str, int]:
         """How many people the actor sees: covered, pending, lacking."""

@@ -19,6 +19,7 @@ from flask_babel import gettext as _
 
 from signer.accounts import Permission
 from signer.errors import N_, Invalid
+from signer.inventory.people import PeopleFilter
 from signer.services import services
 from signer.web.access import actor, permission
 from signer.web.forms import FormError, day_from, number_in_query, required, shown_again_by
@@ -100,7 +101,7 @@ def people() -> ResponseReturnValue:
     """A fragment: the people whose name or code matches what is being typed."""
     wanted = request.args.get("q", "").strip()
     search = services().inventory.people
-    found = search(actor(), search=wanted, limit=_FOUND).items if wanted else ()
+    found = search(actor(), PeopleFilter(search=wanted), limit=_FOUND).items if wanted else ()
     states = services().issuance.states_of([person.id for person in found])
     return render_template("dossiers/_people.html", people=found, states=states, wanted=wanted)
 

@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from signer.accounts import NewAccount, Permission
 from signer.errors import N_
 from signer.inventory.models import OrgUnit
+from signer.inventory.people import PeopleFilter
 from signer.services import services
 from signer.web.access import actor, permission
 from signer.web.audit import ACTION_NAMES
@@ -46,8 +47,9 @@ def index() -> ResponseReturnValue:
     unit = find_unit(request.args.get("unit", ""))
     page, standings = services().issuance.people(
         actor(),
-        unit_path=unit.path if unit else None,
-        search=request.args.get("q", "").strip() or None,
+        PeopleFilter(
+            unit_path=unit.path if unit else None, search=request.args.get("q", "").strip() or None
+        ),
         state=state if state in FILTERS else None,
         after=request.args.get("after") or None,
         limit=PAGE_SIZE,

@@ -14,6 +14,7 @@ from signer.db import db, transaction
 from signer.errors import Conflict, Forbidden, Invalid, NotFound
 from signer.inventory.facts import PersonFacts
 from signer.inventory.models import Person
+from signer.inventory.people import PeopleFilter
 from signer.inventory.service import Inventory, people_on
 from signer.inventory.states import LEFT_STATES, STATE_RULES, Consequence, PersonState
 from tests.databases import both_databases
@@ -52,9 +53,9 @@ def test_search_finds_people_however_they_are_typed(
 ) -> None:
     """R8: words of a name in any order, with or without marks; a code or address by its start."""
     assert people
-    names = [p.full_name for p in inventory.people(hr, search=search).items]
+    names = [p.full_name for p in inventory.people(hr, PeopleFilter(search=search)).items]
     assert sorted(names) == sorted(found)
-    assert inventory.count_people(hr, search=search) == len(names)
+    assert inventory.count_people(hr, PeopleFilter(search=search)) == len(names)
 
 
 @both_databases
@@ -95,9 +96,9 @@ def test_an_officer_sees_the_own_subtree(
     assert list(inventory.people_by_codes(officer, ["hn000050", "HN000001"])) == ["HN000050"]
     with pytest.raises(NotFound):
         inventory.person_of(officer, "HN000001")
-    assert inventory.people(clerk(), search="an").items == ()
+    assert inventory.people(clerk(), PeopleFilter(search="an")).items == ()
     assert inventory.count_people(clerk("")) == len(NAMES) + 1
-    assert inventory.count_people(clerk(""), unit_path=path) == 1
+    assert inventory.count_people(clerk(""), PeopleFilter(unit_path=path)) == 1
 
 
 def test_an_account_belongs_to_one_person(
