@@ -7,6 +7,7 @@ import click
 from signer import __version__
 from signer.cli import accounts, expiring, issuing, ledger, people, revoking, server, signing
 from signer.cli.console import Machine, _, sentence
+from signer.cli.inventory_check import inventory
 from signer.cli.setup import setup
 from signer.errors import SignerError
 
@@ -34,6 +35,7 @@ for _command in (
     revoking.suspend,
     revoking.release,
     revoking.draft,
+    inventory,
     ledger.ledger,
     people.person,
     people.roster,

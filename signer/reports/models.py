@@ -77,13 +77,13 @@ class StandingNow(Base):
         Index(
             "ix_standing_unused",
             *("sort_key", "person_id", *_ASKED),
-            sqlite_where=text("is_unused"),
+            sqlite_where=text("is_unused = 1"),
             postgresql_where=text("is_unused"),
         ),
         Index(
             "ix_standing_must_revoke",
             *("sort_key", "person_id", *_ASKED),
-            sqlite_where=text("must_revoke"),
+            sqlite_where=text("must_revoke = 1"),
             postgresql_where=text("must_revoke"),
         ),
         Index("ix_standing_until", "covered_until"),

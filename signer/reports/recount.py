@@ -1,7 +1,7 @@
 """The nightly recount: every figure derived anew from the rows of the rooms below, and mended."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
@@ -68,6 +68,10 @@ class Difference:
     figure: str
     kept: str
     counted: str
+
+    def to_json(self) -> dict[str, object]:
+        """For a machine to read."""
+        return {**asdict(self), "day": self.day.isoformat(), "facet": self.facet.value}
 
 
 class Recount:

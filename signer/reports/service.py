@@ -1,6 +1,6 @@
 """Figures for those who answer for them: how many, where, on which day, and who they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -13,14 +13,18 @@ from signer.db import Changes, db
 from signer.errors import N_, Forbidden, Invalid, NotFound
 from signer.inventory.models import OrgUnit
 from signer.inventory.names import sort_key
-from signer.reports import sums
+from signer.inventory.paging import Page
+from signer.reports import sums, views
+from signer.reports.appendix import EXPIRING_DAYS
 from signer.reports.coverage import (
     Coverage,
     DayFigures,
     Facet,
     Figures,
     Forecast,
+    Listed,
     UnitOnDay,
+    View,
     forecast,
     roll_up,
 )
@@ -131,6 +135,53 @@ class Reports:
             days[0].figures, days[-1].figures, today=self._clock.today(), over_days=over_days
         )
 
+    def people(
+        self,
+        actor: Actor,
+        view: View,
+        *,
+        unit_code: str | None = None,
+        facet: Facet = Facet.ALL,
+        expiring_days: int | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Page[Listed]:
+        """A page of the people behind one figure of today, in the order of given names (R9)."""
+        asked = self._asked(actor, view, unit_code, facet, expiring_days)
+        return views.page(asked, after=after, limit=limit)
+
+    def count(
+        self,
+        actor: Actor,
+        view: View,
+        *,
+        unit_code: str | None = None,
+        facet: Facet = Facet.ALL,
+        expiring_days: int | None = None,
+    ) -> int:
+        """How many people the same list has."""
+        asked = self._asked(actor, view, unit_code, facet, expiring_days)
+        if view not in (View.HAS, View.LACKS, View.PENDING):
+            return views.count(asked)
+        figures = sums.figures_by_facet(day_number(self._clock.today()), asked.paths)[facet]
+        return {
+            View.HAS: figures.covered,
+            View.LACKS: figures.lacking,
+            View.PENDING: figures.pending,
+        }[view]
+
+    def ids(
+        self,
+        actor: Actor,
+        view: View,
+        *,
+        unit_code: str | None = None,
+        facet: Facet = Facet.ALL,
+        expiring_days: int | None = None,
+    ) -> Iterator[int]:
+        """Everybody on the same list, for an act upon all of them."""
+        return views.ids(self._asked(actor, view, unit_code, facet, expiring_days))
+
     def follow(self, changes: Changes) -> None:
         """See `Standings.follow`; `create_app` makes it run inside every transaction."""
         self._standings.follow(changes)
@@ -178,6 +229,23 @@ class Reports:
             paths=tuple(_topmost(units)),
             units=tuple(units),
             path_of={row.id: row.path for row in rows},
+        )
+
+    def _asked(
+        self,
+        actor: Actor,
+        view: View,
+        unit_code: str | None,
+        facet: Facet,
+        expiring_days: int | None,
+    ) -> views.Asked:
+        today = self._clock.today()
+        until = day_number(today) + (EXPIRING_DAYS if expiring_days is None else expiring_days)
+        return views.Asked(
+            view=view,
+            paths=_paths_of(actor, Permission.PERSON_VIEW, unit_code, today),
+            facet=facet,
+            until=until,
         )
 
     def _past_day(self, day: date | None) -> date:
