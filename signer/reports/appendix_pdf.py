@@ -34,7 +34,7 @@ def appendix_story(appendix: TableAppendix, room: float) -> list[Flowable]:
 
 def _table(appendix: TableAppendix, room: float) -> LongTable:
     texts = [line.texts() for line in appendix.lines]
-    size, widths = _fitting(texts, room)
+    size, widths = fitted(texts, room)
     rows: list[list[str | Paragraph]] = [*_header(size)]
     looks: list[tuple[object, ...]] = _frame(size)
     for number, (line, cells) in enumerate(zip(appendix.lines, texts, strict=True), HEAD_ROWS):
@@ -58,7 +58,7 @@ def _table(appendix: TableAppendix, room: float) -> LongTable:
 _WRAPPED = ("label", "remark")
 
 
-def _fitting(texts: Sequence[Sequence[str]], room: float) -> tuple[float, list[float]]:
+def fitted(texts: Sequence[Sequence[str]], room: float) -> tuple[float, list[float]]:
     """The largest letters with which every figure stays on one line, and the columns' widths."""
     for size in _SIZES:
         widths = [

@@ -20,14 +20,13 @@ from docx.table import Table, _Cell
 from docx.text.paragraph import Paragraph
 
 from signer.reports import decree30 as layout
+from signer.reports.appendix_pdf import fitted
 from signer.reports.columns import COLUMNS, Line, Sort
 from signer.reports.decree30 import Heading, Paper, TableAppendix
 from signer.reports.typesetting import width_of
 
 FONT = "Times New Roman"
 _POINTS_A_MM = 72 / 25.4
-_NARROW = {"number": 9.0, "label": 46.0, "remark": 34.0}
-_TABLE_PT = 8.0
 
 
 def paper_docx(paper: Paper) -> bytes:
@@ -150,30 +149,33 @@ def _appendix(document: DocumentFile, appendix: TableAppendix) -> None:
     table = document.add_table(rows=2, cols=len(COLUMNS))
     table.style = "Table Grid"
     table.alignment = WD_TABLE_ALIGNMENT.CENTER
-    _set_widths(table)
-    _header(table)
-    for line in appendix.lines:
-        table._tbl.append(_row(line))
+    texts = [line.texts() for line in appendix.lines]
+    size, widths = fitted(texts, _text_mm(across=True) * _POINTS_A_MM)
+    _set_widths(table, widths)
+    _header(table, size - 1)
+    for line, cells in zip(appendix.lines, texts, strict=True):
+        table._tbl.append(_row(line, cells, size))
     for note in appendix.notes:
         _line(document.add_paragraph(), note, 10, italic=True, alignment=ALIGN.LEFT)
 
 
-def _row(line: Line) -> BaseOxmlElement:
+def _row(line: Line, cells: Sequence[str], size: float) -> BaseOxmlElement:
     """A row element by element: a city has thousands, and the library takes 11 ms for each."""
     is_strong = line.is_total or line.figures is None
-    half_points = str(round(2 * (_TABLE_PT - (1 if line.level else 0))))
+    half_points = str(round(2 * (size - (1 if line.level else 0))))
     row = _element("w:tr", _element("w:trPr", _element("w:cantSplit")))
-    for column, text in zip(COLUMNS, line.texts(), strict=True):
+    for column, text in zip(COLUMNS, cells, strict=True):
         side = "left" if column.sort is Sort.TEXT else "right"
         look = _element("w:rPr", *((_element("w:b"),) if is_strong else ()))
         look.append(_element("w:sz", val=half_points))
         words = _element("w:t", text=unicodedata.normalize("NFC", text))
-        shape = _element("w:pPr", _element("w:jc", val=side))
+        mark = _element("w:rPr", _element("w:sz", val=half_points))  # else 14 points of height
+        shape = _element("w:pPr", _element("w:jc", val=side), mark)
         row.append(_element("w:tc", _element("w:p", shape, _element("w:r", look, words))))
     return row
 
 
-def _header(table: Table) -> None:
+def _header(table: Table, size: float) -> None:
     """Two rows: groups above their columns; what has no group fills both."""
     upper, lower = (row.cells for row in table.rows)
     first = 0
@@ -182,20 +184,18 @@ def _header(table: Table) -> None:
         heading = COLUMNS[first].group or COLUMNS[first].heading
         is_group = group == COLUMNS[first].group
         merged = upper[first].merge(upper[last] if is_group else lower[last])
-        _line(merged.paragraphs[0], heading, _TABLE_PT, bold=True)
+        _line(merged.paragraphs[0], heading, size, bold=True)
         for index in range(first, last + 1) if is_group else ():
-            _line(lower[index].paragraphs[0], COLUMNS[index].heading, _TABLE_PT, bold=True)
+            _line(lower[index].paragraphs[0], COLUMNS[index].heading, size, bold=True)
         first = last + 1
     for row in table.rows:
         row._tr.get_or_add_trPr().append(_element("w:tblHeader"))
 
 
-def _set_widths(table: Table) -> None:
-    room = layout.PAGE_MM[1] - layout.LEFT_MM - layout.RIGHT_MM
-    each = (room - sum(_NARROW.values())) / (len(COLUMNS) - len(_NARROW))
+def _set_widths(table: Table, widths: Sequence[float]) -> None:
     table.autofit = False
-    for column, meant in zip(table.columns, COLUMNS, strict=True):
-        column.width = Mm(_NARROW.get(meant.key, each))
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = Pt(width)
     sides = (_element(side, w="40", type="dxa") for side in ("w:left", "w:right"))  # two points
     margins = _element("w:tblCellMar", *sides)
     table._tbl.tblPr.find(qn("w:tblLook")).addprevious(margins)
@@ -244,8 +244,8 @@ def _rule(paragraph: Paragraph, length_mm: float, room_mm: float) -> None:
     shape.line_spacing = Pt(6)
 
 
-def _text_mm() -> float:
-    return layout.PAGE_MM[0] - layout.LEFT_MM - layout.RIGHT_MM
+def _text_mm(*, across: bool = False) -> float:
+    return layout.PAGE_MM[across] - layout.LEFT_MM - layout.RIGHT_MM
 
 
 def _element(
