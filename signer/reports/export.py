@@ -1,5 +1,6 @@
 """Coverage as a workbook that opens in any office suite and prints on A4."""
 
+from datetime import UTC, datetime
 from io import BytesIO
 
 import xlsxwriter
@@ -29,18 +30,26 @@ def coverage_xlsx(coverage: Coverage, *, say: Say = in_vietnamese) -> bytes:
     a formula.
     """
     target = BytesIO()
-    book = xlsxwriter.Workbook(
-        target,
-        {
-            "in_memory": True,
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "strings_to_numbers": False,
-        },
-    )
+    book = empty_book(target)
     _write(book, coverage, say)
     book.close()
     return target.getvalue()
+
+
+def empty_book(target: BytesIO) -> xlsxwriter.Workbook:
+    """A workbook that is written to `target` and makes nothing of a text but a text.
+
+    The same content gives the same bytes: no moment of its making is in it.
+    """
+    options = {
+        "in_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    book = xlsxwriter.Workbook(target, options)
+    book.set_properties({"created": datetime(2000, 1, 1, tzinfo=UTC)})
+    return book
 
 
 def _write(book: xlsxwriter.Workbook, coverage: Coverage, say: Say) -> None:
@@ -50,8 +59,8 @@ def _write(book: xlsxwriter.Workbook, coverage: Coverage, say: Say) -> None:
     plain = book.add_format(font)
     head = book.add_format(boxed | {"bold": True, "align": "center", "text_wrap": True})
     looks = {
-        False: _Look(book, boxed),
-        True: _Look(book, boxed | {"bold": True}),
+        False: Look(book, boxed),
+        True: Look(book, boxed | {"bold": True}),
     }
     sheet = book.add_worksheet(say(N_("Tỷ lệ bao phủ")))
     for column, width in enumerate(_WIDTHS):
@@ -73,10 +82,11 @@ def _write(book: xlsxwriter.Workbook, coverage: Coverage, say: Say) -> None:
         _line(sheet, row, looks[False], "", coverage.code or "", name, coverage.direct)
         row += 1
     _line(sheet, row, looks[True], "", "", say(N_("Tổng cộng")), coverage)
-    _page(sheet, row)
+    last = (row, len(_WIDTHS) - 1)
+    lay_out(sheet, head_rows=(_HEAD_ROW, _HEAD_ROW), last=last, frozen=3)
 
 
-class _Look:
+class Look:
     """The three cell formats of one kind of row."""
 
     def __init__(self, book: xlsxwriter.Workbook, base: dict[str, object]) -> None:
@@ -88,7 +98,7 @@ class _Look:
 def _line(
     sheet: xlsxwriter.worksheet.Worksheet,
     row: int,
-    look: _Look,
+    look: Look,
     number: str,
     code: str,
     name: str,
@@ -106,12 +116,19 @@ def _line(
         sheet.write_number(row, 7, float(figures.rate), look.rate)
 
 
-def _page(sheet: xlsxwriter.worksheet.Worksheet, last_row: int) -> None:
-    sheet.freeze_panes(_HEAD_ROW + 1, 3)
-    sheet.repeat_rows(_HEAD_ROW)
+def lay_out(
+    sheet: xlsxwriter.worksheet.Worksheet,
+    *,
+    head_rows: tuple[int, int],
+    last: tuple[int, int],
+    frozen: int,
+) -> None:
+    """The sheet prints on A4 across, as wide as the page, its header rows on each."""
+    sheet.freeze_panes(head_rows[1] + 1, frozen)
+    sheet.repeat_rows(*head_rows)
     sheet.set_landscape()
     sheet.set_paper(9)  # A4
     sheet.set_margins(left=1.18, right=0.59, top=0.79, bottom=0.79)  # inches: 30, 15, 20, 20 mm
     sheet.fit_to_pages(1, 0)
-    sheet.print_area(0, 0, last_row, len(_WIDTHS) - 1)
+    sheet.print_area(0, 0, *last)
     sheet.set_footer("&C&P/&N")
