@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, tuple_, update
+from sqlalchemy import Select, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from signer.accounts import SYSTEM, Actor, Permission, visible
@@ -109,6 +109,16 @@ class Duplicates:
         """How many pairs that list has in all."""
         found = self._decidable(actor).where(DuplicatePair.state.in_(states)).subquery()
         return db.session.scalar(select(func.count()).select_from(found)) or 0
+
+    def pairs_of(self, actor: Actor, person_id: int) -> tuple[PairView, ...]:
+        """Proposed and merged pairs of this person that the actor may decide on."""
+        statement = self._decidable(actor).where(
+            or_(DuplicatePair.first_id == person_id, DuplicatePair.second_id == person_id),
+            DuplicatePair.state.in_(("proposed", "merged")),
+        )
+        return tuple(
+            _view(*row) for row in db.session.execute(statement.order_by(DuplicatePair.id))
+        )
 
     def pair_of(self, actor: Actor, pair_id: int) -> PairView:
         """The pair; `NotFound` unless the actor may correct both persons."""

@@ -35,8 +35,10 @@ FIELDS: tuple[Field, ...] = (
     Field.UNIT,
 )
 """What a form for one person holds (domain.md 4.1)."""
-_KEPT = frozenset({Field.CODE, Field.FULL_NAME, Field.UNIT, Field.KIND, Field.STATE})
-"""Fields that cannot be emptied once they are known; the day of a state goes with the state."""
+_KEPT = frozenset(
+    {Field.CODE, Field.FULL_NAME, Field.UNIT, Field.KIND, Field.STATE, Field.STATE_SINCE}
+)
+"""Fields that cannot be emptied once they are known."""
 _ON_CERTIFICATE = frozenset({"full_name", "unit_id", "email"})
 _PURPOSE_LENGTH = 200
 
