@@ -22,6 +22,7 @@ from signer.campaigns.service import Campaigns
 from signer.clock import Clock
 from signer.config import Settings, read_secret
 from signer.db import db, follow
+from signer.dossiers.rehoming import follow_units
 from signer.dossiers.service import Dossiers
 from signer.errors import N_, ConfigError
 from signer.files import Files
@@ -53,6 +54,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     app.extensions["signer"] = rooms
     follow(app, rooms.reports.follow)  # before all that read where people stand
     follow(app, rooms.campaigns.follow)
+    follow(app, rooms.issuance.rehoming.follow)
+    follow(app, follow_units)
     limits.register(app)
     web.register(app)
     api.register(app)

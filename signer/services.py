@@ -6,7 +6,7 @@ from typing import cast
 
 from flask import current_app
 
-from signer.accounts import Accounts
+from signer.accounts import Accounts, Permission
 from signer.audit import Audit
 from signer.ca.authority import Authority
 from signer.ca.responder import OcspResponder
@@ -66,6 +66,18 @@ class Services:
             REVOKE_JOB_KIND: self.issuance.revoking.revoke_items,
             STRUCTURE_JOB_KIND: self.inventory.structure.carry_items,
         }
+
+    def steering(self, job_kind: str) -> Permission:
+        """What somebody needs who steers a job of that kind: whatever the job itself needed."""
+        return _STEERING.get(job_kind, Permission.CERTIFICATE_ISSUE)
+
+
+_STEERING = {
+    REVOKE_JOB_KIND: Permission.CERTIFICATE_REVOKE,
+    STRUCTURE_JOB_KIND: Permission.UNIT_MANAGE,
+    OUTSIDE_JOB_KIND: Permission.CERTIFICATE_IMPORT,
+    STATUS_JOB_KIND: Permission.CERTIFICATE_IMPORT,
+}
 
 
 def services() -> Services:

@@ -39,7 +39,14 @@ def work(app: Flask, stop: threading.Event, *, is_only_one: bool = False) -> Non
     duties = _Duties(stop, is_only_one=is_only_one)
     while not stop.is_set():
         pause = IDLE_SECONDS
-        for duty in (duties.end_certificates, duties.compare_roster, duties.publish, duties.issue):
+        for duty in (
+            duties.change_units,
+            duties.begin_day,
+            duties.end_certificates,
+            duties.compare_roster,
+            duties.publish,
+            duties.issue,
+        ):
             try:
                 with app.app_context():
                     duty(services())
@@ -53,7 +60,7 @@ def work(app: Flask, stop: threading.Event, *, is_only_one: bool = False) -> Non
 
 
 class _Duties:
-    """What a worker does in each round, and when it is due; the first two need no HSM."""
+    """What a worker does in each round, and when it is due; the first four need no HSM."""
 
     def __init__(self, stop: threading.Event, *, is_only_one: bool) -> None:
         self._stop = stop
@@ -63,6 +70,14 @@ class _Duties:
         self._roster: object = None
         self.is_interrupted = False
         """A job was left in the middle, because lists are due."""
+
+    def change_units(self, rooms: Services) -> None:
+        """Units planned to change are changed on their day."""
+        rooms.inventory.structure.carry_due()
+
+    def begin_day(self, rooms: Services) -> None:
+        """Whoever stands elsewhere since midnight is listed there."""
+        rooms.reports.bring_to_today()
 
     def end_certificates(self, rooms: Services) -> None:
         """Orders that another process left half-way are carried out, and those given as jobs."""
@@ -107,8 +122,9 @@ class _Duties:
 
 
 def _newest_roster(rooms: Services) -> object:
-    """Changes when a roster was applied: leavers get their drafts within seconds (R27)."""
-    return [(found.id, found.applied_at) for found in rooms.inventory.imports(SYSTEM, limit=1)]
+    """Changes when a roster was applied or units changed: drafts come within seconds (R27)."""
+    imports = [(found.id, found.applied_at) for found in rooms.inventory.imports(SYSTEM, limit=1)]
+    return imports, rooms.inventory.structure.newest()
 
 
 def start_thread(app: Flask) -> Callable[[], None]:

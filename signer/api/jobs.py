@@ -8,7 +8,6 @@ from signer.accounts import Permission
 from signer.api.access import actor, needs
 from signer.api.operations import Operations, Schema
 from signer.api.wording import Said
-from signer.issuance.ordering import REVOKE_JOB_KIND
 from signer.jobs import Failure, Progress
 from signer.services import services
 
@@ -89,9 +88,7 @@ def retry_failed_items(job_id: int) -> Progress:
 
 def _steer(job_id: int, act: Callable[[int, str], object]) -> Progress:
     """Whoever may do what the job does may steer it."""
-    is_order = services().jobs.job_of(job_id).kind == REVOKE_JOB_KIND
-    permission = Permission.CERTIFICATE_REVOKE if is_order else Permission.CERTIFICATE_ISSUE
-    _require(permission, job_id)
+    _require(services().steering(services().jobs.job_of(job_id).kind), job_id)
     act(job_id, actor().name)
     return services().jobs.progress(job_id)
 

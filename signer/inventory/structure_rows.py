@@ -230,10 +230,13 @@ def carried(change: UnitChange) -> Select[int]:
 def units_of(change: UnitChange) -> list[int]:
     """The units that the act ended, began or gave people to."""
     mine = or_(OrgUnit.opened_by_id == change.id, OrgUnit.closed_by_id == change.id)
-    heirs = json.loads(change.heirs).get("units", {})
-    return list(
-        {*db.session.scalars(select(OrgUnit.id).where(mine)), *map(int, heirs), *heirs.values()}
+    links = select(UnitSuccessor.unit_id, UnitSuccessor.successor_id).where(
+        UnitSuccessor.change_id == change.id
     )
+    found = {*db.session.scalars(select(OrgUnit.id).where(mine))}
+    for row in db.session.execute(links):
+        found |= {row.unit_id, row.successor_id}
+    return sorted(found)
 
 
 def lines(
@@ -254,7 +257,9 @@ def lines(
 
     lines = []
     for unit_id, heirs in plan.heirs_of.items():
-        for heir in sorted(heirs, key=lambda one: (one != plan.heir_of[unit_id], abs(one))):
+        usual = plan.heir_of[unit_id]
+        elsewhere = {heir for left, heir in counts if left == unit_id}
+        for heir in sorted(heirs | elsewhere, key=lambda one: (one != usual, abs(one))):
             to = known.get(heir) or made[heir]
             lines.append(
                 Line(

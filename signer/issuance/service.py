@@ -21,6 +21,7 @@ from signer.issuance.expiring import Expiring, ExpiringView
 from signer.issuance.issuing import Issuing
 from signer.issuance.kinds import RequestKind
 from signer.issuance.models import CertificateRequest, Decision, RequestItem
+from signer.issuance.rehoming import Rehoming
 from signer.issuance.requesting import Requesting
 from signer.issuance.revoking import REVOKE_JOB_KIND, Revoking
 from signer.issuance.states import SigningState, Standing, in_state, is_covered, is_pending
@@ -58,6 +59,7 @@ class Issuance:
         self._requesting = Requesting(settings, clock, audit, inventory)
         self._expiring = Expiring(settings, clock)
         self.issuing = Issuing(settings, clock, audit, vault, authority)
+        self.rehoming = Rehoming(jobs)
         self.revoking = Revoking(settings, clock, audit, jobs, authority)
 
     def create(

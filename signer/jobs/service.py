@@ -111,6 +111,10 @@ class Jobs:
         self._record(actor, "job.created", f"job:{job.id}", kind=kind, items=len(keys))
         return job.id
 
+    def rescope(self, job_id: int, scope_path: str) -> None:
+        """The job belongs to the unit at that path; inside the caller's transaction."""
+        db.session.execute(update(Job).where(Job.id == job_id).values(scope_path=scope_path))
+
     def job_of(self, job_id: int) -> Job:
         """The job's row; raises `NotFound`."""
         job = db.session.get(Job, job_id)

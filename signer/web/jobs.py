@@ -43,7 +43,7 @@ def progress(job_id: int) -> ResponseReturnValue:
 def steer(job_id: int, act: str) -> ResponseReturnValue:
     """The job goes on, rests, ends, or tries its failures again."""
     job = services().jobs.job_of(job_id)
-    actor().require(_steering(job.kind), job.scope_path)
+    actor().require(services().steering(job.kind), job.scope_path)
     if act == "cancel":
         services().issuance.cancel_job(actor(), job_id)
     else:
@@ -63,16 +63,10 @@ def _rendered(template: str, job_id: int, errors: tuple[FormError, ...]) -> Resp
         failures=failures,
         person_of=_people_of(job.kind, source, [failure.key for failure in failures]),
         source=source,
-        may_steer=actor().can(_steering(job.kind), job.scope_path),
+        may_steer=actor().can(services().steering(job.kind), job.scope_path),
         is_order=job.kind == REVOKE_JOB_KIND,
         errors=errors,
     )
-
-
-def _steering(kind: str) -> Permission:
-    """What somebody needs who steers a job of that kind."""
-    is_order = kind == REVOKE_JOB_KIND
-    return Permission.CERTIFICATE_REVOKE if is_order else Permission.CERTIFICATE_ISSUE
 
 
 def _people_of(
