@@ -34,7 +34,6 @@ from signer.reports.timeline import (
 )
 from signer.signing.models import Signature
 
-_NEVER = LAST_DAY + 1
 _HANOI_SECONDS = 7 * 3600
 _DAYS_TO_2000 = 10_957
 """From 01/01/1970, which databases count seconds from."""
@@ -55,8 +54,10 @@ def histories(head_of: Mapping[int, int], *, own_ca_counts: bool) -> dict[int, H
         found[head_of[cover.person_id]].covers.append(
             Cover(
                 first=day_at(cover.from_at),
-                last=last_covered(cover.until_at),
-                revoked=_NEVER if cover.revoked_at is None else day_at(cover.revoked_at),
+                last=_until(
+                    last_covered(cover.until_at),
+                    None if cover.revoked_at is None else day_at(cover.revoked_at),
+                ),
                 carrier=cover.carrier,
                 counts=True,
                 is_own=False,
@@ -151,13 +152,17 @@ def _read_own(found: Mapping[int, History], head_of: Mapping[int, int], *, count
         found[head_of[person_id]].covers.append(
             Cover(
                 first=max(first, 0),
-                last=min(last, LAST_DAY),
-                revoked=_NEVER if revoked is None else revoked,
+                last=_until(min(last, LAST_DAY), revoked),
                 carrier=Carrier.CENTRAL,
                 counts=counts,
                 is_own=True,
             )
         )
+
+
+def _until(last: int, revoked: int | None) -> int:
+    """The last day covered: the day of revocation or suspension is none, for it ends without."""
+    return last if revoked is None else min(last, revoked - 1)
 
 
 def _read_waits(found: Mapping[int, History], head_of: Mapping[int, int]) -> None:

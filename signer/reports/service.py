@@ -291,6 +291,7 @@ def _topmost(units: Sequence[UnitOnDay]) -> list[str]:
     return roots
 
 
+@lru_cache(maxsize=4096)  # the same units all day, and hundreds of them on every page
 def _name_key(name: str) -> str:
     """Vietnamese order from the first word on; `sort_key` alone puts a person's last word first."""
     return " ".join(sort_key(word) for word in name.split())

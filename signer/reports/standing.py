@@ -100,10 +100,11 @@ class Standings:
         return rows
 
     def _row(self, history: History, today: int) -> Row:
-        now = now_of(history, today, self._settings.unused_after_days)
+        steps = steps_of(history)
+        now = now_of(history, steps, today, self._settings.unused_after_days)
         row = {name: getattr(now, name) for name in _FIELDS if hasattr(now, name)}
         return row | {
-            "steps": pack(steps_of(history)),
+            "steps": pack(steps),
             "sort_key": history.sort_key,
             "last_signed": history.last_signed,
         }

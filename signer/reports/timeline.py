@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 
 from signer.clock import HANOI
 from signer.inventory.kinds import PersonKind
@@ -33,8 +34,7 @@ Step = tuple[int, int, int]
 """From a day on: the unit's id, and facets and standing as `code`; (0, 0) while not counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(NamedTuple):  # made by the million, and a frozen dataclass takes three times as long
     """Where a person sat, from one day to another, both included."""
 
     first: int
@@ -48,22 +48,19 @@ class Period:
     has_left: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Cover:
-    """The days that one certificate covers, unless it is revoked, both included."""
+class Cover(NamedTuple):
+    """The days that one certificate covers, both included; none when the last is earlier."""
 
     first: int
     last: int
-    revoked: int
-    """The day it was revoked or suspended; beyond LAST_DAY when it was not."""
     carrier: Carrier
     counts: bool
     is_own: bool
     """Of our own CA: its uses are signatures that we know of."""
 
-    def holds_on(self, day: int) -> bool:
-        """True on the days it covers."""
-        return self.first <= day <= self.last and day < self.revoked
+
+Days = tuple[int, int]
+"""From one day to another, both included."""
 
 
 @dataclass(slots=True)
@@ -74,28 +71,34 @@ class History:
     unit_path: str
     periods: list[Period] = field(default_factory=list)
     covers: list[Cover] = field(default_factory=list)
-    waits: list[tuple[int, int]] = field(default_factory=list)
-    """First and last day of each time that a request was open."""
+    waits: list[Days] = field(default_factory=list)
+    """Each time that a request was open."""
     last_signed: int | None = None
-
-    def counting(self, day: int) -> Iterator[Cover]:
-        """The certificates that cover the person on the day."""
-        return (cover for cover in self.covers if cover.counts and cover.holds_on(day))
 
     def period_on(self, day: int) -> Period | None:
         """Where the person sits on the day, counted or not."""
         return next((p for p in self.periods if p.first <= day <= p.last), None)
 
-    def turns(self) -> set[int]:
-        """Every day on which something may become different."""
-        days = {LAST_DAY + 1}
-        for period in self.periods:
-            days |= {period.first, period.last + 1}
+    def stretches(self) -> list[tuple[int, Days]]:
+        """The unbroken times of each carrier by its place; renewals are not seen in them."""
+        by_place: dict[int, list[Cover]] = {}
         for cover in self.covers:
-            days |= {cover.first, min(cover.last + 1, cover.revoked)}
-        for first, last in self.waits:
-            days |= {first, last + 1}
-        return days
+            if cover.counts:
+                by_place.setdefault(CARRIERS.index(cover.carrier), []).append(cover)
+        return [(place, days) for place in by_place for days in joined(by_place[place])]
+
+
+def joined(covers: Iterable[Cover]) -> list[Days]:
+    """The unbroken times in which at least one of these certificates covers every day."""
+    found: list[Days] = []
+    for first, last in sorted((cover.first, cover.last) for cover in covers):
+        if last < first:
+            continue
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return found
 
 
 def day_number(day: date) -> int:
@@ -120,23 +123,32 @@ def last_covered(until: datetime) -> int:
 
 def steps_of(history: History) -> tuple[Step, ...]:
     """The days on which the person's unit, facets or standing change, in order."""
+    stretches = history.stretches()
+    times = [*history.waits, *(days for _, days in stretches)]
+    times += [(period.first, period.last) for period in history.periods]
     steps: list[Step] = []
     before = NOBODY
-    for day in sorted(history.turns()):
-        now = _state_on(history, day) if day <= LAST_DAY else before
+    for day in _turns(times):
+        now = _state_on(history, stretches, day)
         if now != before:
             steps.append((day, *now))
             before = now
     return tuple(steps)
 
 
-def _state_on(history: History, day: int) -> tuple[int, int]:
+def _turns(times: Iterable[Days]) -> list[int]:
+    """The days on which one of these times begins, or is over, in order."""
+    days = {first for first, _ in times} | {last + 1 for _, last in times}
+    return sorted(day for day in days if day <= LAST_DAY)
+
+
+def _state_on(history: History, stretches: Sequence[tuple[int, Days]], day: int) -> tuple[int, int]:
     """The unit's id and the code of the day."""
     period = history.period_on(day)
     if period is None or not period.is_counted:
         return NOBODY
     code = _KINDS.index(period.kind) << 3 | period.is_leader << 6 | period.is_one_stop << 7
-    carriers = [CARRIERS.index(cover.carrier) for cover in history.counting(day)]
+    carriers = [place for place, (first, last) in stretches if first <= day <= last]
     if carriers:
         return period.unit_id, code | _COVERED + min(carriers)
     is_waiting = any(first <= day <= last for first, last in history.waits)
@@ -203,17 +215,22 @@ class Now:
     next_on: int | None
 
 
-def now_of(history: History, today: int, unused_after_days: int) -> Now:
-    """Where the person stands today."""
+def now_of(history: History, steps: Sequence[Step], today: int, unused_after_days: int) -> Now:
+    """Where the person stands today; `steps` are the history's own."""
     period = history.period_on(today)
-    code = _state_on(history, today)[1]
+    code = state_at(steps, today)[1]
     standing = standing_in(code)
     is_covered = standing is Standing.COVERED
-    unused_from = _unused_from(history, today, unused_after_days) if is_covered else None
-    turns = [day for day in history.turns() if today < day <= LAST_DAY]
-    if unused_from is not None and unused_from > today:
-        turns.append(unused_from)
-    counting = list(history.counting(today))
+    covered = _around(today, joined(c for c in history.covers if c.counts)) if is_covered else None
+    in_use = _around(today, joined(c for c in history.covers if c.counts and c.is_own))
+    unused_from = None
+    if in_use is not None and is_covered:  # issued and not used (R55)
+        unused_from = max(in_use[0], history.last_signed or 0) + unused_after_days
+    held = joined(history.covers)
+    times = [*history.waits, *held, *(days for _, days in history.stretches())]
+    times += [(one.first, one.last) for one in history.periods]
+    coming = [day for day in (*_turns(times), unused_from) if day is not None and day > today]
+    waits = [first for first, last in history.waits if first <= today <= last]
     return Now(
         unit_path=period.unit_path if period else history.unit_path,
         kind=period.kind if period else None,
@@ -221,34 +238,18 @@ def now_of(history: History, today: int, unused_after_days: int) -> Now:
         is_one_stop=period is not None and period.is_one_stop,
         standing=standing,
         carrier=carrier_in(code),
-        covered_since=_since(history, today) if is_covered else None,
-        covered_until=max(cover.last for cover in counting) if is_covered else None,
-        pending_since=min(f for f, last in history.waits if f <= today <= last)
-        if standing is Standing.PENDING
-        else None,
+        covered_since=covered[0] if covered else None,
+        covered_until=covered[1] if covered else None,
+        pending_since=min(waits) if standing is Standing.PENDING else None,
         is_unused=unused_from is not None and unused_from <= today,
-        must_revoke=period is not None
-        and period.has_left
-        and any(cover.holds_on(today) for cover in history.covers),
-        next_on=min(turns, default=None),
+        must_revoke=period is not None and period.has_left and _around(today, held) is not None,
+        next_on=min(coming, default=None),
     )
 
 
-def _since(history: History, today: int, *, only_own: bool = False) -> int | None:
-    """The first day of the unbroken cover that reaches to today; None without one."""
-    covers = [c for c in history.covers if c.counts and (c.is_own or not only_own)]
-    since = None
-    day = today
-    while firsts := [c.first for c in covers if c.holds_on(day)]:
-        since = min(firsts)
-        day = since - 1
-    return since
-
-
-def _unused_from(history: History, today: int, days: int) -> int | None:
-    """The day from which a certificate of ours counts as issued and not used (R55)."""
-    since = _since(history, today, only_own=True)
-    return None if since is None else max(since, history.last_signed or 0) + days
+def _around(day: int, times: Iterable[Days]) -> Days | None:
+    """The time that the day lies in."""
+    return next((days for days in times if days[0] <= day <= days[1]), None)
 
 
 def spans(steps: Sequence[Step]) -> Iterator[tuple[int, Step, Step]]:
