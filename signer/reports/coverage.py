@@ -128,9 +128,9 @@ class Coverage(Figures):
         return {
             "as_of": self.as_of.isoformat(),
             "unit": self.code,
-            **_figures_json(self),
+            **figures_json(self),
             "units": [
-                {"code": unit.code, "name": unit.name, **_figures_json(unit)} for unit in self.units
+                {"code": unit.code, "name": unit.name, **figures_json(unit)} for unit in self.units
             ],
         }
 
@@ -266,7 +266,7 @@ def _lineage(path: str) -> list[str]:
     return [".".join(steps[:count]) + "." for count in range(len(steps), 0, -1)]
 
 
-def _figures_json(figures: Figures) -> dict[str, object]:
+def figures_json(figures: Figures) -> dict[str, object]:
     # One decimal survives as a float exactly as it is printed.
     return {
         "persons": figures.persons,

@@ -29,7 +29,7 @@ def test_both_numbers_and_the_way_to_the_people(auditor: Visitor) -> None:
     assert f"/coverage?unit={WARD}" in page
     ward = auditor.get("/coverage", unit=WARD).text
     assert "33,3%" in ward
-    assert f"/people?unit={WARD}&amp;state=lacking" in ward
+    assert f"/coverage/lacks?unit={WARD}" in ward
 
 
 def test_the_day_before_nobody_was_covered(auditor: Visitor) -> None:
