@@ -35,6 +35,7 @@ from signer.pkcs11.hsm import Hsm
 from signer.pkcs11.keys import key_for
 from signer.pkcs11.vault import Vault
 from signer.reports.service import Reports
+from signer.reports.snapshots import Snapshots
 from signer.services import Services
 from signer.signing.service import Signing
 
@@ -137,6 +138,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         signing=signing,
         dossiers=Dossiers(clock, audit, files, inventory, signing),
         reports=reports,
+        snapshots=Snapshots(settings, clock, audit, reports),
         campaigns=Campaigns(clock, audit, files, inventory, reports),
     )
 

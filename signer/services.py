@@ -29,6 +29,7 @@ from signer.outside.service import Outside
 from signer.pkcs11.hsm import Hsm
 from signer.pkcs11.vault import Vault
 from signer.reports.service import Reports
+from signer.reports.snapshots import Snapshots
 from signer.signing.service import Signing
 
 
@@ -54,6 +55,7 @@ class Services:
     signing: Signing
     dossiers: Dossiers
     reports: Reports
+    snapshots: Snapshots
     campaigns: Campaigns
 
     @property
