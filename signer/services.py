@@ -17,6 +17,7 @@ from signer.config import Settings
 from signer.dossiers.service import Dossiers
 from signer.files import Files
 from signer.inventory.logins import Logins
+from signer.inventory.policy_change import POLICY_JOB_KIND
 from signer.inventory.service import Inventory
 from signer.inventory.structure import STRUCTURE_JOB_KIND
 from signer.issuance.revoking import REVOKE_JOB_KIND
@@ -66,6 +67,7 @@ class Services:
             OUTSIDE_JOB_KIND: self.outside.importing.store_items,
             STATUS_JOB_KIND: self.outside.following.ask_items,
             REVOKE_JOB_KIND: self.issuance.revoking.revoke_items,
+            POLICY_JOB_KIND: self.inventory.policy.count_items,
             STRUCTURE_JOB_KIND: self.inventory.structure.carry_items,
         }
 

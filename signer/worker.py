@@ -97,6 +97,7 @@ class _Duties:
         if time.monotonic() >= self._sweep_due:
             self._sweep_due = time.monotonic() + SWEEP_SECONDS
             rooms.issuance.revoking.sweep()
+            rooms.inventory.duplicates.find()
             rooms.outside.following.sweep()
 
     def publish(self, rooms: Services) -> None:

@@ -179,7 +179,7 @@ class Persons:
         errors += _unread(read.facts, row, planned.warnings)
         before = known.by_code.get(read.facts.code) if read.facts else None
         if person is None and before is not None:
-            errors.append(Invalid(N_("Mã cán bộ này đã có người mang."), field=Field.CODE))
+            errors = [Invalid(N_("Mã cán bộ này đã có người mang."), field=Field.CODE)]
         entry = planned.entries[0] if planned.entries and not errors else None
         changes = entry.changes if entry else ()
         if entry is not None and before is not None:

@@ -5,8 +5,17 @@ from datetime import date
 from flask import Flask
 
 from signer.accounts import SYSTEM
+from signer.campaigns.kinds import TASK_STATE_NAMES, VIEW_WORDS, TaskState
 from signer.errors import N_
-from signer.inventory.models import PERSON_KIND_NAMES, SEX_NAMES, OrgUnit, PersonKind, Sex
+from signer.inventory.identity import mask
+from signer.inventory.models import (
+    PERSON_KIND_NAMES,
+    SEX_NAMES,
+    SIGNING_ROLE_NAMES,
+    OrgUnit,
+    PersonKind,
+    Sex,
+)
 from signer.inventory.policy import rules
 from signer.inventory.roster import Field
 from signer.inventory.states import STATE_RULES, PersonState
@@ -70,7 +79,8 @@ def register(app: Flask) -> None:
         may_sign=may_sign,
         person_kind=person_kind,
         sex=sex,
-        masked=masked,
+        signing_role=lambda role: say(SIGNING_ROLE_NAMES[role]),
+        masked=mask,
         act_name=lambda act: say(ACT_NAMES[Act(act)]),
         ground_name=lambda ground: say(GROUNDS[Ground(ground)].label),
         ground_source=lambda ground: say(GROUNDS[Ground(ground)].source),
@@ -78,6 +88,8 @@ def register(app: Flask) -> None:
         draft_hint=lambda act: say(_DRAFT_HINTS[Act(act)]),
         draft_words=draft_words,
         actor_name=lambda name: say(SYSTEM.display_name) if name == SYSTEM.name else name,
+        task_state_name=lambda state: say(TASK_STATE_NAMES[TaskState(state)]),
+        view_words=lambda view: say(VIEW_WORDS[view]),
         field_name=lambda field: say(_FIELD_NAMES[field]),
     )
 
@@ -95,13 +107,6 @@ def person_kind(kind: PersonKind | None) -> str:
 def sex(value: Sex | None) -> str:
     """Nam or nữ; nothing when it is not known."""
     return say(SEX_NAMES[value]) if value is not None else ""
-
-
-def masked(id_number: str | None) -> str:
-    """The first three and the last three digits: enough to tell two people apart (R5)."""
-    if not id_number:
-        return ""
-    return id_number[:3] + "•" * (len(id_number) - 6) + id_number[-3:]
 
 
 def draft_words(draft: DraftView) -> str:

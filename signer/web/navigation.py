@@ -55,6 +55,12 @@ _GROUPS = (
                 permission=_P.ROSTER_IMPORT,
             ),
             Entry(
+                path="/duplicates",
+                label=N_("Hồ sơ trùng"),
+                icon="person",
+                permission=_P.PERSON_EDIT,
+            ),
+            Entry(
                 path="/requests", label=N_("Đề nghị cấp"), icon="tray", permission=_P.REQUEST_VIEW
             ),
             Entry(
@@ -79,6 +85,16 @@ _GROUPS = (
         entries=(
             Entry(
                 path="/coverage", label=N_("Độ bao phủ"), icon="chart", permission=_P.REPORT_VIEW
+            ),
+            Entry(
+                path="/campaigns", label=N_("Chiến dịch"), icon="flag", permission=_P.REPORT_VIEW
+            ),
+            Entry(
+                path="/policy",
+                label=N_("Chính sách"),
+                icon="list",
+                permission=_P.POLICY_MANAGE,
+                over="",
             ),
             Entry(
                 path="/audit",

@@ -16,8 +16,8 @@ from signer.web.access import actor, permission
 from signer.web.formats import say
 from signer.web.forms import FormError, number_in_query, numbers_in, required, shown_again_by
 from signer.web.pasted import names_in
-from signer.web.people import ACT_STATES
-from signer.web.people import show as person_page
+from signer.web.person import ACT_STATES
+from signer.web.person import show as person_page
 
 blueprint = Blueprint("revocations", __name__)
 

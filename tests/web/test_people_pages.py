@@ -53,7 +53,10 @@ def test_the_identity_number_is_masked_until_asked_for(app: Flask, city: City) -
     visitor = Visitor(app).log_in(city.account("huong", Role.HR))
     page = f"/people/{person.code}"
     assert "001••••••001" in visitor.get(page).text
-    assert person.id_number in visitor.post(f"{page}/id-number", {}, form_at=page).text
+    assert (
+        person.id_number
+        in visitor.post(f"{page}/id-number", {"purpose": "Đối chiếu hồ sơ"}, form_at=page).text
+    )
     assert person.id_number not in visitor.get(page).text
     release()
     (event,) = city.services.audit.events(subject=f"person:{person.code}", limit=1)

@@ -1,0 +1,75 @@
+"""What each state of service means: counted, may sign, what it asks of a certificate (R11)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from signer.accounts import Permission
+from signer.errors import N_
+from signer.inventory.policy import rules
+from signer.inventory.states import Consequence, PersonState, StateRule
+from signer.services import services
+from signer.web.access import actor, permission
+from signer.web.forms import FormError, shown_again_by
+
+blueprint = Blueprint("policy", __name__)
+
+CONSEQUENCES = {
+    Consequence.NONE: N_("Không đòi hỏi gì"),
+    Consequence.CHANGE_OR_REVOKE: N_("Thay đổi hoặc thu hồi"),
+    Consequence.SUSPEND_USE: N_("Tạm dừng"),
+    Consequence.REVOKE: N_("Thu hồi"),
+}
+
+
+@blueprint.get("/policy")
+@permission(Permission.POLICY_MANAGE)
+def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """The policy of every state, to be changed."""
+    actor().require(Permission.POLICY_MANAGE, "")
+    shown = _wanted() if request.method == "POST" else rules()
+    return render_template(
+        "policy/index.html", rules=shown, consequences=CONSEQUENCES, errors=errors
+    )
+
+
+@blueprint.post("/policy")
+@permission(Permission.POLICY_MANAGE)
+@shown_again_by(index)
+def change() -> ResponseReturnValue:
+    """First who would move in and out of the count; confirmed, it holds from today on."""
+    if "again" in request.form:
+        return index()
+    policy, wanted = services().inventory.policy, _wanted()
+    if "confirmed" in request.form:
+        job_id = policy.change(actor(), wanted)
+        flash(_("Chính sách mới có hiệu lực từ hôm nay."), "ok")
+        return redirect(
+            url_for("policy.index") if job_id is None else url_for("jobs.show", job_id=job_id)
+        )
+    lines = policy.preview(actor(), wanted)
+    if not lines:
+        flash(_("Không có gì thay đổi."), "info")
+        return redirect(url_for("policy.index"))
+    return render_template(
+        "policy/confirm.html", lines=lines, wanted=wanted, consequences=CONSEQUENCES
+    )
+
+
+def _wanted() -> Mapping[PersonState, StateRule]:
+    """The rules as the form says them; a box that is not ticked sends nothing."""
+    form = request.form
+    return {
+        state: replace(
+            rule,
+            counted=f"counted_{state}" in form,
+            may_sign=f"may_sign_{state}" in form,
+            consequence=next(
+                (c for c in Consequence if c == form.get(f"consequence_{state}")), rule.consequence
+            ),
+        )
+        for state, rule in rules().items()
+    }
