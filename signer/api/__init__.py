@@ -12,7 +12,9 @@ from signer.api.expiring import expiring
 from signer.api.jobs import jobs
 from signer.api.me import me
 from signer.api.operations import make_api
-from signer.api.people import people
+from signer.api.outside import outside
+from signer.api.person import duplicates, people
+from signer.api.policy import policy
 from signer.api.requests import requests
 from signer.api.revocations import revocations
 from signer.api.rosters import rosters
@@ -25,9 +27,12 @@ GROUPS = (
     me,
     units,
     people,
+    duplicates,
+    policy,
     rosters,
     requests,
     expiring,
+    outside,
     revocations,
     jobs,
     dossiers,

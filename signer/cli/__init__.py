@@ -5,7 +5,17 @@ import sys
 import click
 
 from signer import __version__
-from signer.cli import accounts, expiring, issuing, ledger, people, revoking, server, signing
+from signer.cli import (
+    accounts,
+    expiring,
+    issuing,
+    ledger,
+    outside,
+    people,
+    revoking,
+    server,
+    signing,
+)
 from signer.cli.console import Machine, _, sentence
 from signer.cli.inventory_check import inventory
 from signer.cli.setup import setup
@@ -37,6 +47,7 @@ for _command in (
     revoking.draft,
     inventory,
     ledger.ledger,
+    outside.outside,
     people.person,
     people.roster,
     people.coverage,

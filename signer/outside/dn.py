@@ -39,6 +39,7 @@ _NEXT_ATTRIBUTE = re.compile(
 )
 _SPECIAL = re.compile(r'([,+"\\<>;])')
 _ESCAPED = r"\\\1"
+_QUOTED = re.compile(r'^"(.*[^\\])"$')
 _MARKER = re.compile(r"\s*\(\w{1,2}\)$")
 """Such as "(M)", which the authority's own tools leave out when they show a name."""
 _BODY = re.compile(
@@ -121,7 +122,7 @@ def parse_text(text: str) -> DistinguishedName:
         if not sign:
             raise Invalid(N_("“%(value)s” không phải là tên chủ thể."), value=text[:80])
         label = label.strip().upper()
-        value = re.sub(r"\\(.)", r"\1", value.strip().strip('"'))
+        value = re.sub(r"\\(.)", r"\1", _QUOTED.sub(r"\1", value.strip()))
         found.append((_SAME_LABEL.get(label, label), clean_text(value)))
     return DistinguishedName(attributes=tuple(found))
 

@@ -28,6 +28,7 @@ from signer.outside.storage import apply_status, assign, settle, tell
 
 JOB_KIND = "outside-status"
 CRL_LIMIT_BYTES = 100 * 1024**2
+_Undecided = Row[OutsideCertificate, str]
 _CHUNK = 1000
 _ASKED_AT_ONCE = 5
 """Ten seconds each at worst: less than a lease."""
@@ -195,7 +196,7 @@ class Following:
                 return True
         return False
 
-    def _undecided(self) -> Iterator[Sequence[tuple[OutsideCertificate, str]]]:
+    def _undecided(self) -> Iterator[Sequence[_Undecided]]:
         """Certificates of people nobody is sure of, with the scopes of their import."""
         after = 0
         row = OutsideCertificate
@@ -210,14 +211,12 @@ class Following:
                 )
                 .order_by(row.id)
                 .limit(_CHUNK)
-            )
-            .tuples()
-            .all()
+            ).all()
         ):
             after = rows[-1][0].id
             yield rows
 
-    def _match_again(self, rows: Sequence[tuple[OutsideCertificate, str]]) -> int:
+    def _match_again(self, rows: Sequence[_Undecided]) -> int:
         """What the roster says by now; rows that agree are not written."""
         wanted = {}
         for scopes in {scopes for _, scopes in rows}:

@@ -67,7 +67,7 @@ class Matching:
         self._by_name = self._people("search_key", {n.name_key for n in persons if n.name_key})
         self._units: Mapping[str, str] = {
             path: unit_key(name)
-            for path, name in db.session.execute(select(OrgUnit.path, OrgUnit.name)).tuples()
+            for path, name in db.session.execute(select(OrgUnit.path, OrgUnit.name))
         }
 
     def of(self, named: Named, units: Iterable[str]) -> Matched:

@@ -1,6 +1,6 @@
 """`Outside`: certificates of other authorities, brought in, matched to people, and followed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -42,6 +42,15 @@ class Tab(StrEnum):
     MATCHED = "matched"
     BODIES = "bodies"
     NOT_OFFICIAL = "not_official"
+
+
+TAB_NAMES: dict[Tab, str] = {
+    Tab.PROPOSED: N_("Chờ xác nhận"),
+    Tab.UNMATCHED: N_("Chưa xác định chủ thể"),
+    Tab.MATCHED: N_("Đã xác định"),
+    Tab.BODIES: N_("Của cơ quan, tổ chức"),
+    Tab.NOT_OFFICIAL: N_("Không phải chuyên dùng công vụ"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +149,23 @@ class Outside:
         rows = db.session.execute(statement.limit(size + 1)).all()
         items = tuple(self._view(*found) for found in rows[:size])
         return Page(items=items, next=str(items[-1].id) if len(rows) > size else None)
+
+    def every(
+        self,
+        actor: Actor,
+        tab: Tab | None = None,
+        *,
+        status: CertificateStatus | None = None,
+        text: str = "",
+    ) -> Iterator[CertificateView]:
+        """All of what `page` shows, read page by page as it is taken."""
+        after: int | None = None
+        while True:
+            page = self.page(actor, tab, status=status, text=text, after=after, limit=_MAX_PAGE)
+            yield from page.items
+            if page.next is None:
+                return
+            after = int(page.next)
 
     def certificate_of(self, actor: Actor, certificate_id: int) -> CertificateView:
         """The certificate; raises `NotFound`, also when it is not the actor's to see."""

@@ -22,6 +22,7 @@ from signer.web import (
     jobs,
     labels,
     navigation,
+    outside,
     person,
     policy,
     problems,
@@ -31,6 +32,7 @@ from signer.web import (
     roster,
     scoring,
     sign,
+    units,
     verify,
 )
 
@@ -43,10 +45,12 @@ BLUEPRINTS = tuple(
         person,
         duplicates,
         policy,
+        units,
         roster,
         requests,
         revocations,
         expiring,
+        outside,
         jobs,
         dossiers,
         sign,

@@ -47,6 +47,7 @@ _GROUPS = (
     Group(
         label=N_("Cấp chứng thư"),
         entries=(
+            Entry(path="/units", label=N_("Đơn vị"), icon="tree", permission=_P.UNIT_VIEW),
             Entry(path="/people", label=N_("Nhân sự"), icon="people", permission=_P.PERSON_VIEW),
             Entry(
                 path="/roster",
@@ -71,6 +72,12 @@ _GROUPS = (
             ),
             Entry(
                 path="/expiring", label=N_("Sắp hết hạn"), icon="clock", permission=_P.PERSON_VIEW
+            ),
+            Entry(
+                path="/outside",
+                label=N_("Chứng thư bên ngoài"),
+                icon="check",
+                permission=_P.CERTIFICATE_IMPORT,
             ),
             Entry(
                 path="/revocations",
