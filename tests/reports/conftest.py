@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -18,7 +19,10 @@ from signer.inventory.names import sort_key
 from signer.inventory.states import STATE_RULES, PersonState
 from signer.issuance.models import CertificateRequest, Decision, RequestItem, SigningKey
 from signer.jobs.models import Job
+from signer.outside.kinds import Carrier, CertificateStatus, Generation, ImportKind, Match, Owner
+from signer.outside.models import OutsideCertificate, OutsideImport
 from signer.reports.service import Reports
+from signer.signing.models import Signature
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 assert Job.__tablename__ == "job"  # a request points to it
@@ -67,7 +71,9 @@ class City:
         since: date = date(2020, 1, 1),
         until: date | None = None,
         state: PersonState = PersonState.WORKING,
+        **facets: Any,
     ) -> int:
+        """`facets`: kind, is_leader, is_one_stop of the period."""
         self.number += 1
         with transaction():
             unit_id = db.session.query(OrgUnit.id).filter_by(path=path).scalar()
@@ -85,7 +91,7 @@ class City:
             )
             db.session.add(person)
             db.session.flush()
-            self._period(person.id, unit_id, path, since, until, state)
+            self._period(person.id, unit_id, path, since, until, state, **facets)
             changed("person", [person.id])
         return person.id
 
@@ -137,6 +143,76 @@ class City:
                 )
             )
             changed("person", [person_id])
+
+    def outside(
+        self, person_id: int, since: datetime, until: datetime, carrier: Carrier, **facts: Any
+    ) -> None:
+        """A certificate of the government's authority that counts."""
+        self.number += 1
+        with transaction():
+            if not db.session.get(OutsideImport, 1):
+                db.session.add(
+                    OutsideImport(
+                        id=1,
+                        kind=ImportKind.CERTIFICATES,
+                        sha256="",
+                        report_sha256="",
+                        file_name="",
+                        scopes="[]",
+                        imported_by="",
+                        at=NOW,
+                        state="applied",
+                        entries=0,
+                        refused=0,
+                    )
+                )
+                db.session.flush()
+            good = OutsideCertificate(
+                import_id=1,
+                issuer_der=b"",
+                serial_hex=f"{self.number:x}",
+                issuer_name="",
+                generation=Generation.G2,
+                subject="",
+                common_name="",
+                name_key="",
+                units="",
+                owner=Owner.PERSON,
+                not_before=since,
+                not_after=until,
+                carrier=carrier,
+                person_id=person_id,
+                match=Match.CERTAIN,
+                status=CertificateStatus.GOOD,
+                counted_until=until,
+                scope_path="",
+                imported_by="",
+                imported_at=NOW,
+            )
+            for name, value in facts.items():
+                setattr(good, name, value)
+            db.session.add(good)
+            changed("person", [person_id])
+
+    def signature(self, person_id: int, at: datetime) -> None:
+        """The person signs with the present key."""
+        self.number += 1
+        with transaction():
+            key_id = db.session.query(SigningKey.id).filter_by(person_id=person_id).first()[0]
+            db.session.add(
+                Signature(
+                    intent=f"step-{self.number}",
+                    state="done",
+                    signing_key_id=key_id,
+                    person_id=person_id,
+                    input_sha256="",
+                    output_sha256="",
+                    page=1,
+                    begun_at=at,
+                    signed_at=at,
+                )
+            )
+            changed("signed", [person_id])
 
     def request(
         self,
@@ -195,7 +271,13 @@ class City:
 
     @staticmethod
     def _period(
-        person_id: int, unit_id: int, path: str, since: date, until: date | None, state: PersonState
+        person_id: int,
+        unit_id: int,
+        path: str,
+        since: date,
+        until: date | None,
+        state: PersonState,
+        **facets: Any,
     ) -> None:
         db.session.add(
             PersonPeriod(
@@ -206,6 +288,7 @@ class City:
                 counted=STATE_RULES[state].counted,
                 valid_from=since,
                 valid_to=until,
+                **facets,
             )
         )
 
