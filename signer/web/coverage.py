@@ -72,9 +72,7 @@ def coverage_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
         facet=facet,
         facet_names=FACET_NAMES,
         facets=reports.facets(actor(), as_of=found.as_of, unit_code=found.code),
-        carriers=[
-            (say(CARRIER_NAMES[c]), found.carriers[c]) for c in Carrier if c in found.carriers
-        ],
+        carriers=[(say(CARRIER_NAMES[c]), n) for c in Carrier if (n := found.carriers.get(c))],
         views=_counts(found.code, facet) if found.as_of == today else None,
         view_names=VIEW_NAMES,
         charts=[_chart(found, narrow=narrow) for narrow in (False, True)],

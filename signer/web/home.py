@@ -1,12 +1,15 @@
 """The start page, the short guide, and the choices of language and of light or dark."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from signer.accounts import Actor, Permission
 from signer.accounts.permissions import ROLE_NAMES
+from signer.campaigns.models import Campaign
+from signer.campaigns.reminding import Reminder
 from signer.dossiers.views import DocumentView
 from signer.jobs import Progress
 from signer.services import services
@@ -32,6 +35,9 @@ class Waiting:
     expiring: tuple[int, int] | None
     """(days, certificates that run out within them)."""
     jobs: tuple[Progress, ...]
+    reminders: tuple[Reminder, ...]
+    sprint: Campaign | None
+    today: date
 
 
 @blueprint.get("/")
@@ -76,7 +82,16 @@ def _waiting_for(visitor: Actor) -> Waiting:
         drafts=_count_drafts(visitor),
         expiring=_count_expiring(visitor),
         jobs=_running_jobs(visitor),
+        reminders=tuple(house.campaigns.reminders_for(visitor)),
+        sprint=_running_sprint(visitor),
+        today=house.clock.today(),
     )
+
+
+def _running_sprint(visitor: Actor) -> Campaign | None:
+    """The campaign that concerns the visitor and runs today, the newest of several."""
+    rooms = services().campaigns
+    return next((one for one in rooms.campaigns(visitor) if rooms.is_running(one)), None)
 
 
 def _count_drafts(visitor: Actor) -> int | None:

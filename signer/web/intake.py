@@ -5,7 +5,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 LARGEST_ID = 2**31 - 1
 """Ids are 32-bit integers in PostgreSQL; a larger number in an address names nothing."""
-_TAKE_FILES = ("dossiers.create", "roster.check", "verify.verify")
+_TAKE_FILES = ("dossiers.create", "roster.check", "scoring.set_score", "verify.verify")
 _FORM_BYTES = 1024 * 1024
 """More than any form without a file; files would go to this machine's disk before a view runs."""
 

@@ -93,6 +93,7 @@ _GROUPS = (
             Entry(
                 path="/coverage", label=N_("Độ bao phủ"), icon="chart", permission=_P.REPORT_VIEW
             ),
+            Entry(path="/reports", label=N_("Báo cáo"), icon="tray", permission=_P.REPORT_VIEW),
             Entry(
                 path="/campaigns", label=N_("Chiến dịch"), icon="flag", permission=_P.REPORT_VIEW
             ),

@@ -121,6 +121,7 @@ def _page(
         units=units,
         history=history,
         standing=services().issuance.states_of([person.id])[person.id],
+        survivor=inventory.duplicates.survivor_of(person),
         pairs=inventory.duplicates.pairs_of(actor(), person.id),
         id_number=id_number,
         account=account,

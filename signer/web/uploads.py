@@ -98,7 +98,7 @@ def _serializer() -> URLSafeTimedSerializer:
 
 
 def _saved(file: FileStorage, path: Path, field: str) -> Upload:
-    name = _clean_name(file.filename or "")
+    name = clean_name(file.filename or "")
     file.save(path)
     size = path.stat().st_size
     limit = services().settings.upload_limit_bytes
@@ -117,7 +117,7 @@ def _saved(file: FileStorage, path: Path, field: str) -> Upload:
     return Upload(name=name, path=path, size_bytes=size, sha256=digest.hexdigest())
 
 
-def _clean_name(name: str) -> str:
+def clean_name(name: str) -> str:
     """The last part of the name, printable, whatever system it comes from."""
     last = PureWindowsPath(PurePosixPath(name).name).name
     printable = "".join(letter for letter in last if letter.isprintable()).strip()
