@@ -1,0 +1,294 @@
+"""Reports of a period: what is due, the draft, the frozen versions, their files, differences."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from signer.accounts import Permission
+from signer.campaigns.kinds import CAUSE_NAMES
+from signer.errors import N_, Invalid, NotFound
+from signer.reports.columns import COLUMNS, Line, lines_of, text_of
+from signer.reports.comparing import differences
+from signer.reports.decree30 import day_words, number_line
+from signer.reports.formats import MEDIA_TYPES, Format, file_name, rendered
+from signer.reports.periods import PERIOD_KIND_NAMES, Period, PeriodKind, periods_before
+from signer.reports.report_text import SECTIONS, ReportText
+from signer.reports.snapshots import Preparation, Snapshot
+from signer.services import services
+from signer.web.access import actor, permission
+from signer.web.formats import language, say
+from signer.web.forms import FormError, day_from, number_in_query, shown_again_by
+from signer.web.labels import unit_options
+
+blueprint = Blueprint("reports", __name__)
+
+PAGE_SIZE = 50
+_OFFERED = {PeriodKind.WEEK: 4, PeriodKind.MONTH: 3, PeriodKind.QUARTER: 2, PeriodKind.YEAR: 1}
+"""How many of the newest periods the page offers; older ones are asked for by a day."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which report a page or a form is about."""
+
+    kind: PeriodKind
+    on: date
+    unit: str | None
+
+
+@blueprint.get("/reports")
+@permission(Permission.REPORT_VIEW)
+def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """What is due, and what was frozen, the newest first."""
+    kind = next((k for k in PeriodKind if k == request.args.get("kind")), None)
+    found = services().snapshots.list(
+        actor(), kind=kind, before=number_in_query("before"), limit=PAGE_SIZE + 1
+    )
+    may_freeze = actor().can(Permission.REPORT_FREEZE)
+    return render_template(
+        "reports/index.html",
+        entries=found[:PAGE_SIZE],
+        next=found[PAGE_SIZE - 1].id if len(found) > PAGE_SIZE else None,
+        kind=kind,
+        kind_names=PERIOD_KIND_NAMES,
+        periods=_offered() if may_freeze else (),
+        unit_options=_units() if may_freeze else (),
+        errors=errors,
+    )
+
+
+@blueprint.get("/reports/prepare")
+@permission(Permission.REPORT_FREEZE)
+@shown_again_by(index)
+def prepare() -> ResponseReturnValue:
+    """The figures as they are known now, and the words to write on; nothing is stored."""
+    return _prepared(_wanted(), anew="anew" in request.args)
+
+
+def _prepared(
+    wanted: Wanted,
+    *,
+    anew: bool = False,
+    typed: ReportText | None = None,
+    errors: tuple[FormError, ...] = (),
+) -> ResponseReturnValue:
+    found = services().snapshots.prepare(
+        actor(), wanted.kind, wanted.on, unit_code=wanted.unit, anew=anew
+    )
+    text = typed or (_with_causes(found) if found.is_drafted else found.text)
+    return render_template(
+        "reports/prepare.html",
+        found=found,
+        text=text,
+        total=found.appendix.total,
+        rows=[row for row in found.appendix.rows if row.level == 0],
+        sections=list(zip(SECTIONS, text.sections, strict=True)),
+        errors=errors,
+    )
+
+
+def _form_again(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    return _prepared(_wanted(), typed=_typed(lenient=True), errors=errors)
+
+
+@blueprint.post("/reports/draft")
+@permission(Permission.REPORT_FREEZE)
+@shown_again_by(_form_again)
+def save_draft() -> ResponseReturnValue:
+    """The words are kept; the figures stay open."""
+    wanted = _wanted()
+    services().snapshots.save_draft(
+        actor(), wanted.kind, wanted.on, _typed(), unit_code=wanted.unit
+    )
+    flash(_("Đã lưu bản nháp. Số liệu chưa chốt."), "ok")
+    on = wanted.on.isoformat()
+    return redirect(url_for("reports.prepare", kind=wanted.kind.value, on=on, unit=wanted.unit))
+
+
+@blueprint.post("/reports")
+@permission(Permission.REPORT_FREEZE)
+@shown_again_by(_form_again)
+def freeze() -> ResponseReturnValue:
+    """Figures and words are frozen as the next version."""
+    wanted = _wanted()
+    made = services().snapshots.freeze(
+        actor(),
+        wanted.kind,
+        wanted.on,
+        _typed(),
+        unit_code=wanted.unit,
+        corrects=request.form.get("corrects", 0, type=int),
+        reason=request.form.get("reason", ""),
+    )
+    flash(_("Đã chốt báo cáo. Từ nay số liệu của phiên bản này không thay đổi."), "ok")
+    return redirect(url_for("reports.show", snapshot_id=made))
+
+
+@blueprint.get("/reports/<int:snapshot_id>")
+@permission(Permission.REPORT_VIEW)
+def show(snapshot_id: int) -> ResponseReturnValue:
+    """A frozen report: its figures, its words, its files and its other versions."""
+    found = services().snapshots.get(actor(), snapshot_id)
+    return render_template(
+        "reports/show.html",
+        found=found,
+        total=found.appendix.total,
+        versions=services().snapshots.versions(actor(), found),
+        sections=list(zip(SECTIONS, found.text.sections, strict=True)),
+        formats=tuple(Format),
+        kind_names=PERIOD_KIND_NAMES,
+        **_table(found),
+    )
+
+
+@blueprint.get("/reports/<int:snapshot_id>/print")
+@permission(Permission.REPORT_VIEW)
+def printable(snapshot_id: int) -> ResponseReturnValue:
+    """The report as on paper, for the browser's own printer; Vietnamese, as papers are."""
+    found = services().snapshots.get(actor(), snapshot_id)
+    paper = found.paper
+    return render_template(
+        "reports/print.html",
+        found=found,
+        paper=paper,
+        number=number_line(paper.number, paper.symbol),
+        day=day_words(paper.day),
+        columns=COLUMNS,
+    )
+
+
+@blueprint.get("/reports/<int:snapshot_id>/<any(docx, pdf, xlsx, csv):form>")
+@permission(Permission.REPORT_VIEW)
+def download(snapshot_id: int, form: str) -> ResponseReturnValue:
+    """The report, or its table, as a file made from the frozen figures."""
+    found = services().snapshots.get(actor(), snapshot_id)
+    kind = Format(form)
+    response = Response(rendered(found, kind), mimetype=MEDIA_TYPES[kind])
+    response.headers.set("Content-Disposition", "attachment", filename=file_name(found, kind))
+    return response
+
+
+@blueprint.get("/reports/<int:snapshot_id>/compare")
+@permission(Permission.REPORT_VIEW)
+def compare(snapshot_id: int) -> ResponseReturnValue:
+    """This version beside an earlier one, or beside the figures as they are known now."""
+    rooms = services()
+    found = rooms.snapshots.get(actor(), snapshot_id)
+    other: Snapshot | None = None
+    if (with_id := number_in_query("with")) is not None:
+        other = rooms.snapshots.get(actor(), with_id)
+        if (other.unit_code, other.period) != (found.unit_code, found.period):
+            raise NotFound(N_("Hai báo cáo này không phải là phiên bản của cùng một báo cáo."))
+    tables = (
+        (other.appendix, found.appendix)
+        if other
+        else (found.appendix, rooms.snapshots.recomputed(actor(), found))
+    )
+    lines = [
+        {
+            "label": one.label,
+            "heading": _heading(one.column.group, one.column.heading),
+            "before": text_of(one.before, one.column, language()),
+            "after": text_of(one.after, one.column, language()),
+        }
+        for one in differences(*tables)
+    ]
+    words = _changed_words(other.text, found.text) if other else []
+    return render_template(
+        "reports/compare.html", found=found, other=other, lines=lines, words=words
+    )
+
+
+def _table(found: Snapshot) -> dict[str, object]:
+    lines: tuple[Line, ...] = lines_of(found.appendix, found.text.remarks, say)
+    return {
+        "columns": COLUMNS,
+        "lines": [(line, line.texts(language())) for line in lines],
+    }
+
+
+def _changed_words(before: ReportText, after: ReportText) -> list[dict[str, str]]:
+    pairs = zip(SECTIONS, before.sections, after.sections, strict=True)
+    return [{"label": say(t), "before": b, "after": a} for t, b, a in pairs if b != a]
+
+
+def _heading(group: str, heading: str) -> str:
+    return f"{say(group)}: {say(heading)}" if group else say(heading)
+
+
+def _offered() -> list[tuple[Period, str]]:
+    """The newest periods that are over, with their names for a list box."""
+    today, closing = services().clock.today(), services().settings.period_closing_day
+    return [
+        (period, period_name(period))
+        for kind, count in _OFFERED.items()
+        for period in periods_before(kind, today, closing, count)
+    ]
+
+
+def _units() -> list[tuple[str, str]]:
+    """Today's units that the visitor may report for; the first is the whole of them."""
+    units = services().inventory.visible_units(actor(), Permission.REPORT_FREEZE)
+    return unit_options(units, _("Toàn bộ phạm vi của tôi"))
+
+
+def period_name(period: Period) -> str:
+    """ "Tháng 11 năm 2026 (15/10/2026 – 14/11/2026)"."""
+    name = period.title if language() == "vi" else f"{say(PERIOD_KIND_NAMES[period.kind])}"
+    return f"{name[:1].upper()}{name[1:]} ({period.starts_on:%d/%m/%Y} – {period.ends_on:%d/%m/%Y})"
+
+
+blueprint.add_app_template_filter(period_name)
+
+
+def _wanted() -> Wanted:
+    """From the address or the form: `period` (kind and day in one) or `kind` and `on`."""
+    values = request.values
+    kind, _dot, day = values.get("period", "").partition(".")
+    found = next((k for k in PeriodKind if k == (kind or values.get("kind"))), None)
+    on = day_from({"on": day or values.get("on", "")}, "on")
+    if found is None or on is None:
+        raise Invalid(N_("Hãy chọn kỳ báo cáo."), field="period")
+    return Wanted(kind=found, on=on, unit=values.get("unit", "").strip() or None)
+
+
+def _typed(*, lenient: bool = False) -> ReportText:
+    """The words of the form; a day that is none is left out when the form is only shown again."""
+    form = request.form
+    try:
+        signed_on = day_from(form, "signed_on")
+    except Invalid:
+        if not lenient:
+            raise
+        signed_on = None
+    prefix = "remark-"
+    return ReportText(
+        parent=form.get("parent", "").strip(),
+        issuer=form.get("issuer", "").strip(),
+        number=form.get("number", "").strip(),
+        symbol=form.get("symbol", "").strip(),
+        place=form.get("place", "").strip(),
+        signed_on=signed_on,
+        sections=tuple(form.get(f"section-{n}", "").strip() for n in range(len(SECTIONS))),
+        recipients=tuple(form.get("recipients", "").splitlines()),
+        authority=form.get("authority", "").strip(),
+        title=form.get("title", "").strip(),
+        name=form.get("name", "").strip(),
+        remarks={k.removeprefix(prefix): v for k, v in form.items() if k.startswith(prefix)},
+    )
+
+
+def _with_causes(found: Preparation) -> ReportText:
+    """The text with what the units themselves gave as reasons, in the last column."""
+    rooms = services()
+    remarks: dict[str, str] = {}
+    rows = {row.code for row in found.appendix.rows if row.level == 0 and not row.is_direct}
+    for unit in rooms.inventory.units(within=found.unit_path):
+        if unit.code in rows:
+            causes = rooms.campaigns.lacks.counts(unit.path)[0]
+            told = (f"{CAUSE_NAMES[cause]}: {count} người" for cause, count in causes.items())
+            remarks[unit.code] = "; ".join(told)
+    return replace(found.text, remarks=remarks)
