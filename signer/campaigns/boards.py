@@ -18,7 +18,7 @@ from signer.campaigns.tasks import Task
 from signer.clock import Clock
 from signer.db import db
 from signer.inventory.models import OrgUnit, Person, UnitDuty
-from signer.reports.coverage import Coverage, Figures, UnitCoverage
+from signer.reports.coverage import Coverage, Figures
 from signer.reports.service import Reports
 
 PACE_DAYS = 14
@@ -33,6 +33,7 @@ class UnitLine:
 
     code: str
     name: str
+    path: str
     figures: Figures
     goal: Goal
     closed: int
@@ -135,8 +136,9 @@ def draw_board(
     now = reports.coverage(SYSTEM, as_of=day, unit_code=unit.code)
     start = reports.coverage(SYSTEM, as_of=first, unit_code=unit.code)
     earlier = reports.coverage(SYSTEM, as_of=earlier_day, unit_code=unit.code)
+    trend = reports.trend(SYSTEM, until=day, days=(day - first).days + 1, unit_code=unit.code)
     days = (day - earlier_day).days
-    goal = _goal(campaign, first, start, now)
+    goal = _goal(campaign, first, trend[0].figures, now)
     days_left = max(0, (campaign.ends_on - max(day, campaign.starts_on)).days + 1)
     days_left = 0 if campaign.ends_on < today else days_left
     missing = now.gap - goal.last_gap
@@ -150,7 +152,7 @@ def draw_board(
         days_left=days_left,
         figures=now,
         goal=goal,
-        points=_points(reports, unit, first, day),
+        points=tuple((one.day, one.figures.gap) for one in trend),
         pace_days=days,
         per_day=pace(earlier.gap, now.gap, days),
         needed_per_day=_needed(missing, days_left),
@@ -187,6 +189,7 @@ def _lines(
             UnitLine(
                 code=unit.code,
                 name=unit.name,
+                path=path,
                 figures=unit,
                 goal=goal,
                 closed=before - unit.gap,
@@ -203,9 +206,7 @@ def _lines(
     return tuple(lines)
 
 
-def _goal(
-    campaign: Campaign, first: date, start: Coverage | UnitCoverage, now: Coverage | UnitCoverage
-) -> Goal:
+def _goal(campaign: Campaign, first: date, start: Figures, now: Figures) -> Goal:
     """Measured by the people of today: who came or left since then came or left for good."""
     return Goal(
         first_day=first,
@@ -219,15 +220,6 @@ def _needed(missing: int, days_left: int) -> Decimal | None:
     if missing <= 0 or days_left <= 0:
         return None
     return (Decimal(missing) / days_left).quantize(Decimal("0.1"), rounding=ROUND_CEILING)
-
-
-def _points(
-    reports: Reports, unit: OrgUnit, first: date, last: date
-) -> tuple[tuple[date, int], ...]:
-    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    return tuple(
-        (day, reports.coverage(SYSTEM, as_of=day, unit_code=unit.code).gap) for day in days
-    )
 
 
 def _paths(codes: Sequence[str]) -> dict[str, str]:

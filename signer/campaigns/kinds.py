@@ -6,6 +6,7 @@ Pure, with the words of the office for each.
 from enum import StrEnum
 
 from signer.errors import N_
+from signer.reports.coverage import View
 
 
 class LackCause(StrEnum):
@@ -66,6 +67,14 @@ MEASURE_NAMES: dict[Measure, str] = {
     Measure.TASKS: N_("Số nhiệm vụ đã hoàn thành trên số nhiệm vụ được giao"),
     Measure.TYPED: N_("Nhập tay, có tài liệu kiểm chứng"),
 }
+VIEW_WORDS: dict[str, str] = {
+    View.LACKS: N_("chưa được cấp chứng thư"),
+    View.PENDING: N_("đang chờ duyệt hoặc chờ cấp"),
+    View.EXPIRING: N_("có chứng thư sắp hết hạn"),
+    View.UNUSED: N_("đã được cấp nhưng chưa dùng"),
+    View.MUST_REVOKE: N_("đã rời cơ quan mà chứng thư còn hiệu lực"),
+}
+"""What a reminder may be about, after "12 người …"; nobody is reminded of those who have one."""
 USUAL_CRITERIA: tuple[tuple[str, str, int, Measure], ...] = (
     ("TC1", N_("Tỷ lệ cán bộ, công chức, viên chức được cấp chữ ký số"), 50, Measure.COVERAGE),
     ("TC2", N_("Tỷ lệ lãnh đạo được cấp chữ ký số"), 20, Measure.LEADERS),

@@ -12,11 +12,14 @@ from signer.audit.events import Happening
 from signer.campaigns.kinds import LackCause
 from signer.campaigns.models import LackReason
 from signer.clock import Clock
-from signer.db import advisory_lock, db, transaction
+from signer.db import Changes, advisory_lock, db, transaction
 from signer.errors import N_, Invalid, NotFound
 from signer.inventory.models import Person
 from signer.inventory.names import clean_text
 from signer.inventory.storage import in_chunks
+from signer.reports.coverage import Standing
+from signer.reports.facts import certified
+from signer.reports.models import StandingNow
 
 _LOCK = 0x1ACC5  # any fixed number: two clerks' reasons for the same people, one after the other
 _AT_ONCE = 500
@@ -44,8 +47,9 @@ class Lacks:
     ) -> int:
         """The number of these persons for whom this reason now holds, instead of any before.
 
-        All of them or nobody: `NotFound` when one is outside the units whose tasks the actor
-        reports. `Invalid` for "another reason" without a note, and for a day that is over.
+        Who is covered or not counted by now needs no reason and is left out. `NotFound`, and
+        nobody gets one, when somebody is outside the units whose tasks the actor reports;
+        `Invalid` for "another reason" without a note, and for a day that is over.
         """
         note, owner = clean_text(note), clean_text(owner)
         if reason is LackCause.OTHER and not note:
@@ -56,18 +60,23 @@ class Lacks:
             raise Invalid(N_("Hạn giải quyết phải từ hôm nay trở đi."), field="due_on")
         ids = _some(person_ids)
         said = {"cause": reason.value, "note": note, "owner": owner, "due_on": due_on}
-        now = self._clock.now()
+        now, given = self._clock.now(), 0
         with transaction():
             advisory_lock(_LOCK)
             for chunk in in_chunks(ids, _AT_ONCE):
                 codes = _own(actor, chunk)
-                self._end(chunk)
+                lacking = db.session.scalars(_lacking(chunk)).all()
+                if not lacking:
+                    continue
+                self._end(lacking)
                 db.session.execute(
                     insert(LackReason),
-                    [said | {"person_id": i, "set_by": actor.name, "set_at": now} for i in chunk],
+                    [said | {"person_id": i, "set_by": actor.name, "set_at": now} for i in lacking],
                 )
-                self._record(actor, "lack.reason_given", codes, reason=reason, due_on=str(due_on))
-        return len(ids)
+                given += len(lacking)
+                told = [codes[i] for i in lacking]
+                self._record(actor, "lack.reason_given", told, reason=reason, due_on=str(due_on))
+        return given
 
     def take_back(self, actor: Actor, person_ids: Iterable[int]) -> None:
         """No reason holds for these persons any more; harmless where none did."""
@@ -77,7 +86,26 @@ class Lacks:
             for chunk in in_chunks(ids, _AT_ONCE):
                 codes = _own(actor, chunk)
                 self._end(chunk)
-                self._record(actor, "lack.reason_taken_back", codes)
+                self._record(actor, "lack.reason_taken_back", sorted(codes.values()))
+
+    def follow(self, changes: Changes) -> None:
+        """The reasons of whoever is covered, or counted no more, are over in the same commit.
+
+        Runs after `Reports.follow`, which says where people stand.
+        """
+        people = set(changes.get("person", ()))
+        for chunk in in_chunks(changes.get("certificate", ()), _AT_ONCE):
+            people |= certified(chunk)
+        for chunk in in_chunks(sorted(people), _AT_ONCE):
+            open_ = db.session.scalars(
+                select(LackReason.person_id).where(
+                    LackReason.person_id.in_(chunk),
+                    LackReason.ended_at.is_(None),
+                    LackReason.person_id.not_in(_lacking(chunk)),
+                )
+            ).all()
+            if open_:
+                self._end(open_)
 
     def of(self, person_ids: Iterable[int]) -> Mapping[int, LackReason]:
         """The reason that holds now for each of these persons who has one.
@@ -86,7 +114,9 @@ class Lacks:
         """
         found: dict[int, LackReason] = {}
         for chunk in in_chunks(sorted(set(person_ids)), _AT_ONCE):
-            holding = _holding().where(LackReason.person_id.in_(chunk))
+            holding = select(LackReason).where(
+                LackReason.ended_at.is_(None), LackReason.person_id.in_(chunk)
+            )
             found |= {reason.person_id: reason for reason in db.session.scalars(holding)}
         return found
 
@@ -122,10 +152,6 @@ class Lacks:
         )
 
 
-def _holding() -> Any:  # SQLAlchemy's Select[LackReason]
-    return select(LackReason).where(LackReason.ended_at.is_(None))
-
-
 def _some(person_ids: Iterable[int]) -> list[int]:
     ids = sorted(set(person_ids))
     if not ids:
@@ -133,14 +159,21 @@ def _some(person_ids: Iterable[int]) -> list[int]:
     return ids
 
 
-def _own(actor: Actor, person_ids: Sequence[int]) -> list[str]:
+def _own(actor: Actor, person_ids: Sequence[int]) -> Mapping[int, str]:
     """The codes of these persons; `NotFound` unless the actor reports for all their units."""
-    statement = select(Person.code).where(Person.id.in_(person_ids))
-    codes = db.session.scalars(visible(actor, Permission.TASK_REPORT, statement, _path()))
-    found = sorted(codes)
+    statement = select(Person.id, Person.code).where(Person.id.in_(person_ids))
+    found = db.session.execute(visible(actor, Permission.TASK_REPORT, statement, _path())).all()
     if len(found) < len(person_ids):
         raise NotFound(N_("Có người không thuộc đơn vị mà bạn được báo cáo."))
-    return found
+    return {row.id: row.code for row in found}
+
+
+def _lacking(person_ids: Sequence[int]) -> Any:  # SQLAlchemy's Select[int]
+    """SQL: those of them who are counted today and have no certificate that counts."""
+    return select(StandingNow.person_id).where(
+        StandingNow.person_id.in_(person_ids),
+        StandingNow.standing.in_((Standing.LACKING, Standing.PENDING)),
+    )
 
 
 def _path() -> Any:  # a column of the mapped class

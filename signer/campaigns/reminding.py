@@ -15,6 +15,7 @@ from signer.errors import N_, Invalid, NotFound
 from signer.inventory.models import OrgUnit, UnitDuty
 from signer.inventory.names import clean_text
 from signer.inventory.service import Inventory
+from signer.reports.coverage import View
 from signer.reports.service import Reports
 
 MESSAGE_LENGTH = 500
@@ -46,7 +47,7 @@ class Reminding:
         self._inventory = inventory
         self._reports = reports
 
-    def remind(self, actor: Actor, unit_code: str, view: str, message: str) -> Reminder:
+    def remind(self, actor: Actor, unit_code: str, view: View, message: str) -> Reminder:
         """Those who look after the unit's certificates are reminded of its people in that view.
 
         `Forbidden` outside the units whose tasks the actor reports; `Invalid` when the view is
@@ -59,7 +60,7 @@ class Reminding:
             raise Invalid(
                 N_("Nội dung dài quá %(limit)d ký tự."), field="message", limit=MESSAGE_LENGTH
             )
-        persons = self._persons(actor, unit_code, view)
+        persons = self.count(actor, unit_code, view)
         if not persons:
             raise Invalid(
                 N_("%(unit)s không còn ai trong danh sách này, nên không cần nhắc."),
@@ -119,6 +120,11 @@ class Reminding:
             if done.rowcount:
                 self._audit.record(actor.name, "reminder.seen", f"reminder:{reminder_id}")
 
+    def count(self, actor: Actor, unit_code: str, view: View) -> int:
+        """How many people of the unit's subtree the list has now."""
+        found = self._reports.coverage(actor, unit_code=unit_code)
+        return {View.LACKS: found.lacking, View.PENDING: found.pending}.get(view, found.covered)
+
     def _for(self, actor: Actor) -> Any:  # SQLAlchemy's ColumnElement[bool], or None
         scopes = [path for path in actor.scopes(Permission.REQUEST_CREATE) if path]
         ways = [in_subtree(_path(), path) for path in scopes]
@@ -132,10 +138,6 @@ class Reminding:
             )
             ways.append(SentReminder.unit_id.in_(on_duty))
         return or_(*ways) if ways else None
-
-    def _persons(self, actor: Actor, unit_code: str, view: str) -> int:
-        found = self._reports.coverage(actor, unit_code=unit_code)
-        return {"lacks": found.lacking, "pending": found.pending}.get(view, found.covered)
 
     def _one(self, reminder_id: int) -> Reminder:
         return _told(db.session.execute(_listed().where(SentReminder.id == reminder_id)).one())

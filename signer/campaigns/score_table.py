@@ -16,9 +16,15 @@ from signer.clock import HANOI
 from signer.db import db
 from signer.inventory.models import OrgUnit
 from signer.inventory.service import Inventory
+from signer.reports.coverage import Facet
 from signer.reports.service import Reports
 
 TREND_DAYS = 7
+_FACETS = {
+    Measure.COVERAGE: Facet.ALL,
+    Measure.LEADERS: Facet.LEADER,
+    Measure.ONE_STOP: Facet.ONE_STOP,
+}
 _Shares = Mapping[str, tuple[int, int]]
 """(a, b) by unit code."""
 
@@ -76,18 +82,29 @@ def criteria_of(campaign: Campaign) -> Sequence[Criterion]:
     return db.session.scalars(holding.order_by(Criterion.code)).all()
 
 
+def verifies(actor: Actor, criterion: Criterion) -> bool:
+    """True for the verifying unit's reporters and for those who manage the campaign."""
+    campaign = db.session.get_one(Campaign, criterion.campaign_id)
+    if actor.can(Permission.CAMPAIGN_MANAGE, campaign.unit_path):
+        return True
+    unit = db.session.get(OrgUnit, criterion.verifier_id) if criterion.verifier_id else None
+    return unit is not None and actor.can(Permission.TASK_REPORT, unit.path)
+
+
 def draw_table(
     actor: Actor, campaign: Campaign, today: date, inventory: Inventory, reports: Reports
 ) -> tuple[UnitScore, ...]:
     """The units directly below the campaign's own, those the actor sees, best first.
 
-    A rank is told even where the figures it is made of are other units' business.
+    Who verifies a line sees the whole table. A rank is told even where the figures it is made of
+    are other units' business.
     """
     day = min(today, campaign.ends_on)
     week_ago = max(campaign.starts_on, day - timedelta(days=TREND_DAYS))
     lines = _lines(campaign, day, inventory, reports)
     now = _ranks(lines)
     past = _ranks(_lines(campaign, min(week_ago, day), inventory, reports))
+    sees_all = any(verifies(actor, criterion) for criterion in criteria_of(campaign))
     found = [
         UnitScore(
             code=code,
@@ -99,7 +116,7 @@ def draw_table(
             rank_before=past[code],
         )
         for code, line in lines.items()
-        if actor.can(Permission.REPORT_VIEW, line.unit.path)
+        if sees_all or actor.can(Permission.REPORT_VIEW, line.unit.path)
     ]
     return tuple(sorted(found, key=lambda row: row.rank))
 
@@ -152,7 +169,7 @@ def _shares(
     if measure is Measure.TASKS:
         return _tasks_done(campaign.id, day, units)
     home = db.session.get_one(OrgUnit, campaign.unit_id)
-    found = reports.coverage(SYSTEM, as_of=day, unit_code=home.code)
+    found = reports.coverage(SYSTEM, as_of=day, unit_code=home.code, facet=_FACETS[measure])
     return {unit.code: (unit.covered, unit.persons) for unit in found.units}
 
 

@@ -10,7 +10,7 @@ from signer.audit import Audit
 from signer.campaigns.evidence import media_type_of
 from signer.campaigns.kinds import Measure
 from signer.campaigns.models import Campaign, Criterion, Evidence, Score
-from signer.campaigns.score_table import UnitScore, criteria_of, draw_table
+from signer.campaigns.score_table import UnitScore, criteria_of, draw_table, verifies
 from signer.clock import Clock
 from signer.db import db, release, transaction
 from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
@@ -140,8 +140,8 @@ class Scoring:
 
         A later change of a, b, or of the files takes the word back. Nobody checks the own entry.
         """
-        criterion, unit = self._at(actor, criterion_id, unit_code, None)
-        if not self.may_verify(actor, criterion):
+        criterion, unit = self._at(actor, criterion_id, unit_code)
+        if not verifies(actor, criterion):
             raise Forbidden(N_("Tiêu chí này do đơn vị khác thẩm định."))
         score = db.session.get(Score, (criterion.id, unit.id))
         if score is None:
@@ -163,14 +163,6 @@ class Scoring:
             self._audit.record(
                 actor.name, "score.verified", f"unit:{unit.code}", criterion=criterion.code
             )
-
-    def may_verify(self, actor: Actor, criterion: Criterion) -> bool:
-        """True for the verifying unit's reporters and for those who manage the campaign."""
-        campaign = db.session.get_one(Campaign, criterion.campaign_id)
-        if actor.can(Permission.CAMPAIGN_MANAGE, campaign.unit_path):
-            return True
-        verifier = db.session.get(OrgUnit, criterion.verifier_id) if criterion.verifier_id else None
-        return verifier is not None and actor.can(Permission.TASK_REPORT, verifier.path)
 
     def add_evidence(
         self, actor: Actor, criterion_id: int, unit_code: str, *, file_name: str, content: bytes
@@ -226,17 +218,22 @@ class Scoring:
         return found, self._files.get(sha256)
 
     def _at(
-        self, actor: Actor, criterion_id: int, unit_code: str, needed: Permission | None
+        self,
+        actor: Actor,
+        criterion_id: int,
+        unit_code: str,
+        needed: Permission = Permission.REPORT_VIEW,
     ) -> tuple[Criterion, OrgUnit]:
+        """A line and a unit of the same campaign; who verifies the line need not see the unit."""
         criterion = db.session.get(Criterion, criterion_id)
         unit = self._inventory.unit_of(unit_code)
         if (
             criterion is None
             or criterion.ended_at is not None
-            or not actor.can(Permission.REPORT_VIEW, unit.path)
+            or not (actor.can(Permission.REPORT_VIEW, unit.path) or verifies(actor, criterion))
         ):
             raise NotFound(N_("Bảng chấm điểm không có dòng này."))
-        if needed is not None:
+        if needed is not Permission.REPORT_VIEW:
             actor.require(needed, unit.path)
         campaign = db.session.get_one(Campaign, criterion.campaign_id)
         if unit.parent_id != campaign.unit_id:
@@ -250,8 +247,8 @@ class Scoring:
         unit = db.session.get(OrgUnit, found.unit_id) if found else None
         if found is None or unit is None or found.withdrawn_at is not None:
             raise NotFound(N_("Không tìm thấy tài liệu này."))
-        verifies = self.may_verify(actor, db.session.get_one(Criterion, found.criterion_id))
-        if not verifies and not actor.can(Permission.REPORT_VIEW, unit.path):
+        criterion = db.session.get_one(Criterion, found.criterion_id)
+        if not verifies(actor, criterion) and not actor.can(Permission.REPORT_VIEW, unit.path):
             raise NotFound(N_("Không tìm thấy tài liệu này."))
         return found, unit
 

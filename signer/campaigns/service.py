@@ -42,6 +42,7 @@ class Campaigns:
         self.lacks = Lacks(clock, audit)
         self.assign_reason = self.lacks.assign
         self.reasons_of = self.lacks.of
+        self.follow = self.lacks.follow
         self.reminding = Reminding(clock, audit, inventory, reports)
         self.remind = self.reminding.remind
         self.reminders_for = self.reminding.unseen

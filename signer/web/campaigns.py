@@ -1,0 +1,243 @@
+"""The sprint: campaigns, the board that a leader opens each morning, and the units' tasks."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from signer.accounts import Permission
+from signer.campaigns.boards import Board
+from signer.campaigns.chart import burn_down_chart
+from signer.campaigns.kinds import CAUSE_NAMES, TASK_STATE_NAMES, USUAL_CRITERIA, TaskState
+from signer.campaigns.models import Campaign
+from signer.errors import N_, Invalid
+from signer.services import services
+from signer.web.access import actor, permission
+from signer.web.formats import language, say
+from signer.web.forms import FormError, day_from, shown_again_by
+from signer.web.labels import unit_options
+
+blueprint = Blueprint("campaigns", __name__)
+
+ORDERS: dict[str, Callable[[Board], object]] = {
+    "easy": lambda board: board.lines,
+    "largest": lambda board: sorted(board.lines, key=lambda line: -line.figures.gap),
+    "quick": lambda board: board.quick,
+    "late": lambda board: board.late,
+}
+
+
+@blueprint.get("/campaigns")
+@permission(Permission.REPORT_VIEW)
+def index() -> ResponseReturnValue:
+    """Every campaign; straight to the board when just one is running, but for ?all=1."""
+    found = services().campaigns.campaigns(actor())
+    running = [campaign for campaign in found if services().campaigns.is_running(campaign)]
+    if len(running) == 1 and "all" not in request.args:
+        return redirect(url_for("campaigns.board", campaign_id=running[0].id))
+    return render_template(
+        "campaigns/index.html", campaigns=found, running=running, today=services().clock.today()
+    )
+
+
+@blueprint.get("/campaigns/new")
+@permission(Permission.CAMPAIGN_MANAGE)
+def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """The form for a campaign; sixty days from today, as the directive has it."""
+    return _form(None, errors)
+
+
+@blueprint.post("/campaigns")
+@permission(Permission.CAMPAIGN_MANAGE)
+@shown_again_by(new_page)
+def create() -> ResponseReturnValue:
+    """The campaign exists, with the usual scoring table in the reader's language."""
+    made = services().campaigns.start(
+        actor(),
+        name=request.form.get("name", ""),
+        unit_code=request.form.get("unit", ""),
+        target_percent=request.form.get("target_percent", 0, type=int),
+        starts_on=day_from(request.form, "starts_on"),
+        ends_on=day_from(request.form, "ends_on"),
+        usual_criteria=[say(title) for _code, title, _most, _measure in USUAL_CRITERIA],
+    )
+    flash(_("Đã mở chiến dịch. Việc tiếp theo: giao nhiệm vụ cho các đơn vị."), "ok")
+    return redirect(url_for("campaigns.board", campaign_id=made))
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/edit")
+@permission(Permission.CAMPAIGN_MANAGE)
+def edit_page(campaign_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """The form with what holds now."""
+    return _form(services().campaigns.campaign_of(actor(), campaign_id), errors)
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/edit")
+@permission(Permission.CAMPAIGN_MANAGE)
+@shown_again_by(edit_page)
+def change(campaign_id: int) -> ResponseReturnValue:
+    """The campaign is as the form says."""
+    services().campaigns.change(
+        actor(),
+        campaign_id,
+        name=request.form.get("name", ""),
+        target_percent=request.form.get("target_percent", 0, type=int),
+        starts_on=day_from(request.form, "starts_on"),
+        ends_on=day_from(request.form, "ends_on"),
+    )
+    flash(_("Đã ghi nhận thay đổi của chiến dịch."), "ok")
+    return redirect(url_for("campaigns.board", campaign_id=campaign_id))
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/close")
+@permission(Permission.CAMPAIGN_MANAGE)
+def close(campaign_id: int) -> ResponseReturnValue:
+    """The campaign is over."""
+    services().campaigns.close(actor(), campaign_id)
+    flash(_("Chiến dịch đã kết thúc; số liệu vẫn xem được."), "ok")
+    return redirect(url_for("campaigns.board", campaign_id=campaign_id))
+
+
+@blueprint.get("/campaigns/<int:campaign_id>")
+@permission(Permission.REPORT_VIEW)
+def board(campaign_id: int) -> ResponseReturnValue:
+    """Countdown, burn-down, units in the chosen order, tasks, and who is behind."""
+    unit_code = request.args.get("unit", "").strip() or None
+    drawn = services().campaigns.board(actor(), campaign_id, unit_code=unit_code)
+    order = request.args.get("order", "easy")
+    order = order if order in ORDERS else "easy"
+    return render_template(
+        "campaigns/board.html",
+        board=drawn,
+        campaign=drawn.campaign,
+        zoomed=unit_code is not None,
+        order=order,
+        lines=ORDERS[order](drawn),
+        wide_chart=_chart(drawn, narrow=False),
+        narrow_chart=_chart(drawn, narrow=True),
+        causes=[(say(CAUSE_NAMES[cause]), count) for cause, count in drawn.causes.items()],
+        **_rights(drawn.campaign),
+    )
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/tasks")
+@permission(Permission.REPORT_VIEW)
+def tasks(campaign_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """The tasks by state, and for who leads the campaign the form for another one."""
+    campaign = services().campaigns.campaign_of(actor(), campaign_id)
+    found = services().campaigns.tasks.listed(actor(), campaign_id)
+    asked = request.args.get("state", "")
+    state = TaskState(asked) if asked in TASK_STATE_NAMES else None
+    units = services().inventory.visible_units(actor(), Permission.CAMPAIGN_MANAGE)
+    return render_template(
+        "campaigns/tasks.html",
+        campaign=campaign,
+        tasks=[task for task in found if state in (None, task.state)],
+        counts={s: sum(task.state is s for task in found) for s in TaskState},
+        total=len(found),
+        state=state,
+        units=[unit for unit in units if unit.path.startswith(campaign.unit_path)],
+        children=sum(unit.parent_id == campaign.unit_id for unit in units),
+        errors=errors,
+        **_rights(campaign),
+    )
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/tasks")
+@permission(Permission.CAMPAIGN_MANAGE)
+@shown_again_by(tasks)
+def give(campaign_id: int) -> ResponseReturnValue:
+    """The chosen units, or every unit directly below the campaign's own, have the task."""
+    campaign = services().campaigns.campaign_of(actor(), campaign_id)
+    chosen = request.form.getlist("unit")
+    if request.form.get("every_unit"):
+        units = services().inventory.units(within=campaign.unit_path)
+        chosen = [unit.code for unit in units if unit.parent_id == campaign.unit_id]
+    made = services().campaigns.tasks.give(
+        actor(),
+        campaign,
+        unit_codes=chosen,
+        title=request.form.get("title", ""),
+        due_on=day_from(request.form, "due_on"),
+    )
+    flash(_("Đã giao nhiệm vụ cho %(count)s đơn vị.", count=len(made)), "ok")
+    return redirect(url_for("campaigns.tasks", campaign_id=campaign_id))
+
+
+@blueprint.get("/tasks/<int:task_id>")
+@permission(Permission.REPORT_VIEW)
+def task(task_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """One task with all that was said about it, and the form to say how it stands."""
+    found = services().campaigns.tasks.task_of(actor(), task_id)
+    campaign = services().campaigns.campaign_of(actor(), found.campaign_id)
+    return render_template(
+        "campaigns/task.html",
+        task=found,
+        campaign=campaign,
+        said=services().campaigns.tasks.reports_of(found),
+        may_report=actor().can(Permission.TASK_REPORT, found.unit_path),
+        may_move=actor().can(Permission.CAMPAIGN_MANAGE, found.unit_path),
+        errors=errors,
+    )
+
+
+@blueprint.post("/tasks/<int:task_id>")
+@permission(Permission.TASK_REPORT)
+@shown_again_by(task)
+def report(task_id: int) -> ResponseReturnValue:
+    """The task stands as its unit says."""
+    services().campaigns.tasks.report(
+        actor(),
+        task_id,
+        _state_of(request.form.get("state", "")),
+        cause=request.form.get("cause", ""),
+        fix=request.form.get("fix", ""),
+        wished_due_on=day_from(request.form, "wished_due_on"),
+    )
+    flash(_("Đã ghi nhận báo cáo về nhiệm vụ."), "ok")
+    return redirect(url_for("campaigns.task", task_id=task_id))
+
+
+@blueprint.post("/tasks/<int:task_id>/due")
+@permission(Permission.CAMPAIGN_MANAGE)
+@shown_again_by(task)
+def move(task_id: int) -> ResponseReturnValue:
+    """The task is due on another day."""
+    services().campaigns.tasks.move(actor(), task_id, day_from(request.form, "due_on"))
+    flash(_("Đã đổi thời hạn của nhiệm vụ."), "ok")
+    return redirect(url_for("campaigns.task", task_id=task_id))
+
+
+def _state_of(text: str) -> TaskState:
+    if text not in TASK_STATE_NAMES:
+        raise Invalid(N_("Hãy chọn tình trạng của nhiệm vụ."), field="state")
+    return TaskState(text)
+
+
+def _form(campaign: Campaign | None, errors: tuple[FormError, ...]) -> ResponseReturnValue:
+    units = services().inventory.visible_units(actor(), Permission.CAMPAIGN_MANAGE)
+    return render_template(
+        "campaigns/form.html",
+        campaign=campaign,
+        units=unit_options(units, "")[1:],
+        today=services().clock.today(),
+        ends_on=services().clock.today() + timedelta(days=59),
+        errors=errors,
+    )
+
+
+def _rights(campaign: Campaign) -> dict[str, object]:
+    return {
+        "may_manage": actor().can(Permission.CAMPAIGN_MANAGE, campaign.unit_path),
+        "is_running": services().campaigns.is_running(campaign),
+        "today": services().clock.today(),
+    }
+
+
+def _chart(drawn: Board, *, narrow: bool) -> Markup:
+    """One of the two is shown, by the width of the window; the other one is not read either."""
+    svg = burn_down_chart(drawn, say=say, locale=language(), narrow=narrow)
+    return Markup(svg)  # noqa: S704  # escaped there

@@ -1,0 +1,154 @@
+"""The scoring table of a campaign: criteria, each unit's a/b, the files that bear them out."""
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from signer.accounts import Permission
+from signer.campaigns.evidence import EVIDENCE_BYTES
+from signer.campaigns.kinds import MEASURE_NAMES, Measure
+from signer.campaigns.score_table import verifies
+from signer.errors import N_, Invalid
+from signer.services import services
+from signer.web.access import actor, permission
+from signer.web.formats import say
+from signer.web.forms import FormError, required, shown_again_by
+from signer.web.labels import unit_options
+from signer.web.uploads import clean_name
+
+blueprint = Blueprint("scoring", __name__)
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/scores")
+@permission(Permission.REPORT_VIEW)
+def scores(campaign_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """The units in the order of their ranks; for who leads the campaign, the criteria as well."""
+    campaign = services().campaigns.campaign_of(actor(), campaign_id)
+    units = services().inventory.units()
+    return render_template(
+        "campaigns/scores.html",
+        campaign=campaign,
+        criteria=services().campaigns.scoring.criteria(campaign),
+        rows=services().campaigns.scoring.table(actor(), campaign),
+        may_manage=actor().can(Permission.CAMPAIGN_MANAGE, campaign.unit_path),
+        measures=[(measure, say(name)) for measure, name in MEASURE_NAMES.items()],
+        verifiers=unit_options(units, _("Không có")),
+        unit_names={unit.id: unit.name for unit in units},
+        errors=errors,
+    )
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/criteria")
+@permission(Permission.CAMPAIGN_MANAGE)
+@shown_again_by(scores)
+def set_criterion(campaign_id: int) -> ResponseReturnValue:
+    """The table has this line, new or instead of the one with the same code."""
+    measure = required("measure")
+    if measure not in MEASURE_NAMES:
+        raise Invalid(N_("Hãy chọn cách tính."), field="measure")
+    services().campaigns.scoring.add_criterion(
+        actor(),
+        services().campaigns.campaign_of(actor(), campaign_id),
+        code=request.form.get("code", ""),
+        title=request.form.get("title", ""),
+        most_points=request.form.get("most_points", 0, type=int),
+        measure=Measure(measure),
+        verifier_code=request.form.get("verifier", ""),
+    )
+    flash(_("Đã ghi tiêu chí."), "ok")
+    return redirect(url_for("scoring.scores", campaign_id=campaign_id))
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/criteria/end")
+@permission(Permission.CAMPAIGN_MANAGE)
+@shown_again_by(scores)
+def end_criterion(campaign_id: int) -> ResponseReturnValue:
+    """The line counts no more."""
+    campaign = services().campaigns.campaign_of(actor(), campaign_id)
+    services().campaigns.scoring.end_criterion(actor(), campaign, required("code"))
+    flash(_("Tiêu chí không còn được tính."), "ok")
+    return redirect(url_for("scoring.scores", campaign_id=campaign_id))
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/scores/<unit_code>")
+@permission(Permission.REPORT_VIEW)
+def unit(
+    campaign_id: int, unit_code: str, errors: tuple[FormError, ...] = ()
+) -> ResponseReturnValue:
+    """One unit's line, criterion by criterion, with the forms to fill it in."""
+    campaign = services().campaigns.campaign_of(actor(), campaign_id)
+    row = services().campaigns.scoring.unit_score(actor(), campaign, unit_code)
+    place = services().inventory.unit_of(unit_code)
+    scoring = services().campaigns.scoring
+    criteria = scoring.criteria(campaign)
+    return render_template(
+        "campaigns/score.html",
+        campaign=campaign,
+        row=row,
+        unit=place,
+        may_report=actor().can(Permission.TASK_REPORT, place.path),
+        verifiable={one.id for one in criteria if verifies(actor(), one)},
+        unit_names={one.id: one.name for one in services().inventory.units()},
+        limit=EVIDENCE_BYTES // 1024 // 1024,
+        errors=errors,
+    )
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/scores/<unit_code>")
+@permission(Permission.TASK_REPORT)
+@shown_again_by(unit)
+def set_score(campaign_id: int, unit_code: str) -> ResponseReturnValue:
+    """a, b and the note of one criterion; a file, if one was chosen, stands beside them."""
+    scoring = services().campaigns.scoring
+    criterion_id = request.form.get("criterion", 0, type=int)
+    sent = request.files.get("file")
+    scoring.set_score(
+        actor(),
+        criterion_id,
+        unit_code,
+        a=request.form.get("a", type=int),
+        b=request.form.get("b", type=int),
+        note=request.form.get("note", ""),
+    )
+    if sent is not None and sent.filename:
+        scoring.add_evidence(
+            actor(),
+            criterion_id,
+            unit_code,
+            file_name=clean_name(sent.filename),
+            content=sent.stream.read(EVIDENCE_BYTES + 1),
+        )
+    flash(_("Đã ghi vào bảng chấm điểm."), "ok")
+    return redirect(url_for("scoring.unit", campaign_id=campaign_id, unit_code=unit_code))
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/scores/<unit_code>/verify")
+@permission(Permission.TASK_REPORT)
+@shown_again_by(unit)
+def verify(campaign_id: int, unit_code: str) -> ResponseReturnValue:
+    """Somebody of the verifying unit has looked at the files."""
+    criterion_id = request.form.get("criterion", 0, type=int)
+    services().campaigns.scoring.verify(actor(), criterion_id, unit_code)
+    flash(_("Đã xác nhận thẩm định."), "ok")
+    return redirect(url_for("scoring.unit", campaign_id=campaign_id, unit_code=unit_code))
+
+
+@blueprint.get("/evidence/<int:evidence_id>")
+@permission(Permission.REPORT_VIEW)
+def evidence(evidence_id: int) -> ResponseReturnValue:
+    """The file, to be stored and never shown by the browser under our name."""
+    found, content = services().campaigns.scoring.open_evidence(actor(), evidence_id)
+    answer = Response(content, mimetype=found.media_type)
+    answer.headers.set("Content-Disposition", "attachment", filename=found.file_name)
+    return answer
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/scores/<unit_code>/withdraw")
+@permission(Permission.TASK_REPORT)
+@shown_again_by(unit)
+def withdraw(campaign_id: int, unit_code: str) -> ResponseReturnValue:
+    """The file bears nothing out any more."""
+    evidence_id = request.form.get("evidence", 0, type=int)
+    services().campaigns.scoring.withdraw_evidence(actor(), evidence_id)
+    flash(_("Đã rút tài liệu kiểm chứng."), "ok")
+    return redirect(url_for("scoring.unit", campaign_id=campaign_id, unit_code=unit_code))
