@@ -3,15 +3,20 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from flask import current_app
 from sqlalchemy import Connection, LargeBinary, column, table, text
 
 from signer.db import db
+
+TAMPERED = "tests.tampered"
+"""The application's extension that says so: its figures need agree with nothing any more."""
 
 
 @contextmanager
 def tampering() -> Iterator[Connection]:
     """A connection on which no trigger and no foreign key refuses anything; stored at the end."""
     db.session.rollback()
+    current_app.extensions[TAMPERED] = True
     with db.engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             raw = connection.connection.driver_connection
