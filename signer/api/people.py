@@ -54,22 +54,6 @@ class PersonPage(Schema):
     next = fields.String(required=True, allow_none=True)
 
 
-class PersonDetail(PersonAnswer):
-    """A person with what only the own page shows; the ID number is masked."""
-
-    birth_date = fields.Date(required=True, allow_none=True)
-    sex = fields.String(required=True, allow_none=True)
-    kind = fields.String(required=True, allow_none=True)
-    mobile = fields.String(required=True, allow_none=True)
-    id_number = fields.String(required=True, allow_none=True)
-
-
-class IdNumber(Schema):
-    """A full personal identity number; reading it was recorded."""
-
-    id_number = fields.String(required=True, allow_none=True)
-
-
 @people.get(
     "/persons", access=needs(Permission.PERSON_VIEW), query=PersonQuery, answer=PersonPage()
 )
@@ -95,48 +79,12 @@ def list_persons(
         limit=limit,
     )
     units = services().inventory.units_by_ids({person.unit_id for person in page.items})
-    shown = [_shown(p, units[p.unit_id], standings[p.id]) for p in page.items]
-    return {"persons": shown, "next": page.next}
+    found = [shown(p, units[p.unit_id], standings[p.id]) for p in page.items]
+    return {"persons": found, "next": page.next}
 
 
-@people.get("/persons/<code>", access=needs(Permission.PERSON_VIEW), answer=PersonDetail())
-def get_person(code: str) -> dict[str, object]:
-    """One person."""
-    return _detail(code)
-
-
-@people.post("/persons/<code>/id-number", access=needs(Permission.PERSON_REVEAL), answer=IdNumber())
-def reveal_id_number(code: str) -> dict[str, object]:
-    """The full ID number; that it was read, by whom and when, is recorded."""
-    return {"id_number": services().inventory.reveal_id(actor(), code)}
-
-
-@people.post(
-    "/persons/<code>/reactivation",
-    access=needs(Permission.CERTIFICATE_REVOKE),
-    answer=PersonDetail(),
-)
-def allow_reactivation(code: str) -> dict[str, object]:
-    """Replace a locked key: the old certificate is revoked, a new key waits for its PIN."""
-    services().issuance.allow_reactivation(actor(), code)
-    return _detail(code)
-
-
-def _detail(code: str) -> dict[str, object]:
-    person = services().inventory.person_of(actor(), code)
-    unit = services().inventory.units_by_ids([person.unit_id])[person.unit_id]
-    standing = services().issuance.states_of([person.id])[person.id]
-    return {
-        **_shown(person, unit, standing),
-        "birth_date": person.birth_date,
-        "sex": person.sex,
-        "kind": person.kind,
-        "mobile": person.mobile,
-        "id_number": masked(person.id_number),
-    }
-
-
-def _shown(person: Person, unit: OrgUnit, standing: Standing) -> dict[str, object]:
+def shown(person: Person, unit: OrgUnit, standing: Standing) -> dict[str, object]:
+    """A person as `PersonAnswer` says it."""
     return {
         "code": person.code,
         "name": person.full_name,
@@ -152,10 +100,3 @@ def _shown(person: Person, unit: OrgUnit, standing: Standing) -> dict[str, objec
         "error": standing.sentence,
         "error_values": standing.values,
     }
-
-
-def masked(id_number: str | None) -> str | None:
-    """The first three and the last three digits (requirement R5)."""
-    if id_number is None:
-        return None
-    return id_number[:3] + "•" * (len(id_number) - 6) + id_number[-3:]

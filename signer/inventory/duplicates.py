@@ -120,6 +120,11 @@ class Duplicates:
             _view(*row) for row in db.session.execute(statement.order_by(DuplicatePair.id))
         )
 
+    def survivor_of(self, person: Person) -> Person | None:
+        """Who counts for this person; None unless it was merged."""
+        last = survivors([person.id])[person.id]
+        return db.session.get_one(Person, last) if last != person.id else None
+
     def pair_of(self, actor: Actor, pair_id: int) -> PairView:
         """The pair; `NotFound` unless the actor may correct both persons."""
         row = db.session.execute(

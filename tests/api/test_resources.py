@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import update
 
 from signer.accounts import SYSTEM, Role
-from signer.db import db, transaction
+from signer.db import changed, db, transaction
 from signer.inventory.models import Person, PersonPeriod
 from signer.inventory.states import PersonState
 from tests.databases import both_databases
@@ -55,7 +55,9 @@ def test_the_id_number_is_masked_and_reading_it_is_recorded(as_role, city, servi
     assert shown.startswith("001")
     assert "•" in shown
     assert person.id_number not in hr.get("persons").text
-    revealed = hr.post(f"persons/{person.code}/id-number").json["id_number"]
+    assert hr.post(f"persons/{person.code}/id-number", json={}).status_code == 422
+    purpose = {"purpose": "Đối chiếu hồ sơ"}
+    revealed = hr.post(f"persons/{person.code}/id-number", json=purpose).json["id_number"]
     assert revealed == person.id_number
     events = services.audit.events(subject=f"person:{person.code}")
     assert any("reveal" in event.action for event in events)
@@ -72,6 +74,7 @@ def test_the_state_filters_agree_with_the_coverage_figures(as_role, city):
             db.session.execute(update(Person).filter_by(id=person.id).values(**values))
             periods = update(PersonPeriod).filter_by(person_id=person.id)
             db.session.execute(periods.values(**values, counted=False))
+        changed("person", [person.id for person in people[5:]])
     hr = as_role(Role.HR)
     hr.post("requests", json={"persons": [people[2].code], "reason": "Cấp mới"})
     listed = {

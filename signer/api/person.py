@@ -1,0 +1,287 @@
+"""One person: the facts, corrections by hand, and whether two entries are one person."""
+
+from datetime import date, datetime
+
+import marshmallow as ma
+from marshmallow import fields
+
+from signer.accounts import Permission
+from signer.api.access import actor, needs
+from signer.api.operations import Operations, Schema
+from signer.api.people import PersonAnswer, people, shown
+from signer.api.wording import Said
+from signer.inventory.duplicates import PairView
+from signer.inventory.identity import mask
+from signer.inventory.persons import FIELDS
+from signer.inventory.roster import Field
+from signer.services import services
+
+__all__ = ["duplicates", "people"]
+
+duplicates = Operations("duplicates", "Entries that look like one person")
+
+_TOKEN = {"description": "`next` of the page before"}
+
+
+class PersonDetail(PersonAnswer):
+    """A person with what only the own page shows; the ID number is masked."""
+
+    birth_date = fields.Date(required=True, allow_none=True)
+    sex = fields.String(required=True, allow_none=True)
+    kind = fields.String(required=True, allow_none=True)
+    mobile = fields.String(required=True, allow_none=True)
+    id_number = fields.String(required=True, allow_none=True)
+    id_issued_on = fields.Date(required=True, allow_none=True)
+    id_issued_by = fields.String(required=True, allow_none=True)
+    rank_code = fields.String(required=True, allow_none=True)
+    signing_roles = fields.List(fields.String(), required=True, allow_none=True)
+    wants_sim_pki = fields.Boolean(required=True, allow_none=True)
+    mobile_network = fields.String(required=True, allow_none=True)
+    state_since = fields.Date(required=True)
+    state_decision = fields.String(required=True, allow_none=True)
+    updated_at = fields.DateTime(required=True, metadata={"description": "Send it back as `seen`"})
+    merged_into = fields.String(
+        required=True, allow_none=True, metadata={"description": "Who counts for this entry"}
+    )
+
+
+class PurposeBody(Schema):
+    """What the number is needed for; recorded with who asked."""
+
+    purpose = fields.String(required=True, validate=ma.validate.Length(min=1, max=200))
+
+
+class IdNumber(Schema):
+    """A full personal identity number; reading it was recorded."""
+
+    id_number = fields.String(required=True, allow_none=True)
+
+
+class CorrectionBody(Schema):
+    """What is told of a person, as a roster's cells would; what is absent stays as it is."""
+
+    facts = fields.Dict(
+        keys=fields.String(validate=ma.validate.OneOf([field.value for field in FIELDS])),
+        values=fields.String(allow_none=True, validate=ma.validate.Length(max=250)),
+        required=True,
+        metadata={"description": "An empty text or null empties a field"},
+    )
+    effective_on = fields.Date(
+        load_default=None,
+        metadata={"description": "From when unit, state, kind and roles hold; today if absent"},
+    )
+    seen = fields.AwareDateTime(
+        load_default=None, metadata={"description": "`updated_at` as it was read; else 409"}
+    )
+    dry_run = fields.Boolean(load_default=False, metadata={"description": "Only say what it does"})
+
+
+class Remark(Schema):
+    """Something doubtful that was stored all the same."""
+
+    field = fields.String(attribute="column", required=True)
+    detail = Said(attribute="sentence", required=True)
+
+
+class CorrectionAnswer(Schema):
+    """What changed, or would; what the new state asks of the person's certificate."""
+
+    changes = fields.List(fields.String(), required=True)
+    warnings = fields.List(fields.Nested(Remark), required=True)
+    asks = fields.String(required=True)
+    alters_certificate = fields.Boolean(required=True)
+
+
+class PairQuery(Schema):
+    """Which pairs, and from where on."""
+
+    decided = fields.Boolean(load_default=False)
+    after = fields.String(metadata=_TOKEN)
+    limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
+
+
+class PairBody(Schema):
+    """Two persons that nothing proposed."""
+
+    first = fields.String(required=True, validate=ma.validate.Length(max=20))
+    second = fields.String(required=True, validate=ma.validate.Length(max=20))
+
+
+class DecisionBody(Schema):
+    """`survivor` is the code of the entry that stays, for a merger."""
+
+    outcome = fields.String(
+        required=True, validate=ma.validate.OneOf(["merge", "keep_apart", "take_back"])
+    )
+    survivor = fields.String(load_default="", validate=ma.validate.Length(max=20))
+
+
+class PairAnswer(Schema):
+    """Two entries, why they look like one person, and what was decided."""
+
+    id = fields.Integer(required=True)
+    first = fields.String(required=True)
+    second = fields.String(required=True)
+    likenesses = fields.List(fields.String(), required=True)
+    has_other_number = fields.Boolean(required=True)
+    state = fields.String(required=True)
+    survivor = fields.String(required=True, allow_none=True)
+    decided_by = fields.String(required=True, allow_none=True)
+    decided_at = fields.DateTime(required=True, allow_none=True)
+
+
+class PairPageAnswer(Schema):
+    """One page, the surest first; `next` is null on the last."""
+
+    pairs = fields.List(fields.Nested(PairAnswer), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+@people.get("/persons/<code>", access=needs(Permission.PERSON_VIEW), answer=PersonDetail())
+def get_person(code: str) -> dict[str, object]:
+    """One person."""
+    return _detail(code)
+
+
+@people.post(
+    "/persons/<code>/id-number",
+    access=needs(Permission.PERSON_REVEAL),
+    body=PurposeBody,
+    answer=IdNumber(),
+)
+def reveal_id_number(code: str, purpose: str) -> dict[str, object]:
+    """The full ID number; that it was read, by whom, when and what for, is recorded."""
+    return {"id_number": services().inventory.persons.reveal_id(actor(), code, purpose)}
+
+
+@people.post(
+    "/persons/<code>/reactivation",
+    access=needs(Permission.CERTIFICATE_REVOKE),
+    answer=PersonDetail(),
+)
+def allow_reactivation(code: str) -> dict[str, object]:
+    """Replace a locked key: the old certificate is revoked, a new key waits for its PIN."""
+    services().issuance.allow_reactivation(actor(), code)
+    return _detail(code)
+
+
+@people.post(
+    "/persons",
+    access=needs(Permission.PERSON_EDIT),
+    body=CorrectionBody,
+    answer=CorrectionAnswer(),
+)
+def add_person(
+    facts: dict[str, str | None],
+    effective_on: date | None,
+    seen: datetime | None,
+    dry_run: bool,
+) -> dict[str, object]:
+    """Add one person, with the checks and sentences of a roster."""
+    return _corrected(None, facts, effective_on, seen, dry_run)
+
+
+@people.post(
+    "/persons/<code>/correction",
+    access=needs(Permission.PERSON_EDIT),
+    body=CorrectionBody,
+    answer=CorrectionAnswer(),
+)
+def correct_person(
+    code: str,
+    facts: dict[str, str | None],
+    effective_on: date | None,
+    seen: datetime | None,
+    dry_run: bool,
+) -> dict[str, object]:
+    """Correct one person, with the checks and sentences of a roster."""
+    return _corrected(code, facts, effective_on, seen, dry_run)
+
+
+@duplicates.get(
+    "/duplicates", access=needs(Permission.PERSON_EDIT), query=PairQuery, answer=PairPageAnswer()
+)
+def list_duplicates(decided: bool, limit: int, after: str | None = None) -> dict[str, object]:
+    """Pairs in the caller's units that wait for a decision, or that were decided."""
+    page = services().inventory.duplicates.pairs(
+        actor(),
+        states=("merged", "kept_apart") if decided else ("proposed",),
+        after=after,
+        limit=limit,
+    )
+    return {"pairs": [_pair(pair) for pair in page.items], "next": page.next}
+
+
+@duplicates.post(
+    "/duplicates", access=needs(Permission.PERSON_EDIT), body=PairBody, answer=PairAnswer()
+)
+def pair_persons(first: str, second: str) -> dict[str, object]:
+    """The pair of two persons, to be decided on."""
+    return _pair(services().inventory.duplicates.pair_with(actor(), first, second))
+
+
+@duplicates.post(
+    "/duplicates/<id:pair_id>/decision",
+    access=needs(Permission.PERSON_EDIT),
+    body=DecisionBody,
+    answer=PairAnswer(),
+)
+def decide_on_pair(pair_id: int, outcome: str, survivor: str) -> dict[str, object]:
+    """Merge the two into one entry, keep them apart, or take such a decision back."""
+    room = services().inventory.duplicates
+    if outcome == "merge":
+        return _pair(room.merge(actor(), pair_id, survivor))
+    act = room.keep_apart if outcome == "keep_apart" else room.take_back
+    return _pair(act(actor(), pair_id))
+
+
+def _corrected(
+    code: str | None,
+    facts: dict[str, str | None],
+    effective_on: date | None,
+    seen: datetime | None,
+    dry_run: bool,
+) -> dict[str, object]:
+    persons = services().inventory.persons
+    cells = {Field(name): value or "" for name, value in facts.items()}
+    if dry_run:
+        found = persons.check(actor(), cells, code=code, effective_on=effective_on)
+        if found.errors:
+            raise found.errors[0]
+    else:
+        found = persons.store(actor(), cells, code=code, effective_on=effective_on, seen=seen)
+    return {
+        "changes": found.changes,
+        "warnings": found.warnings,
+        "asks": found.asks,
+        "alters_certificate": found.alters_certificate,
+    }
+
+
+def _pair(pair: PairView) -> dict[str, object]:
+    return {
+        "id": pair.id,
+        "first": pair.first.code,
+        "second": pair.second.code,
+        "likenesses": pair.likenesses,
+        "has_other_number": pair.has_other_number,
+        "state": pair.state,
+        "survivor": pair.survivor.code if pair.survivor else None,
+        "decided_by": pair.decided_by,
+        "decided_at": pair.decided_at,
+    }
+
+
+def _detail(code: str) -> dict[str, object]:
+    inventory = services().inventory
+    person = inventory.person_of(actor(), code)
+    unit = inventory.units_by_ids([person.unit_id])[person.unit_id]
+    standing = services().issuance.states_of([person.id])[person.id]
+    survivor = inventory.duplicates.survivor_of(person)
+    facts = set(PersonDetail().fields) - set(PersonAnswer().fields) - {"id_number", "merged_into"}
+    return {
+        **shown(person, unit, standing),
+        **{name: getattr(person, name) for name in facts},
+        "id_number": mask(person.id_number) or None,
+        "merged_into": survivor.code if survivor else None,
+    }
