@@ -12,9 +12,11 @@ from signer.cli import (
     ledger,
     outside,
     people,
+    person,
     revoking,
     server,
     signing,
+    units,
 )
 from signer.cli.console import Machine, _, sentence
 from signer.cli.inventory_check import inventory
@@ -50,6 +52,8 @@ for _command in (
     outside.outside,
     people.person,
     people.roster,
+    person.duplicate,
+    person.policy,
     people.coverage,
     server.doctor,
     server.serve,
@@ -58,6 +62,7 @@ for _command in (
     signing.activate,
     signing.sign,
     signing.verify,
+    units.unit,
 ):
     cli.add_command(_command)
 

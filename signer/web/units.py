@@ -1,0 +1,284 @@
+"""The units of any day, what each is, and the guided act that changes them."""
+
+from datetime import date
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from signer.accounts import Permission
+from signer.errors import N_, Invalid, NotFound
+from signer.inventory.bodies import DUTY_NAMES, BodyFacts, Duty
+from signer.inventory.kinds import UNIT_KIND_NAMES, UnitKind
+from signer.inventory.models import OrgUnit
+from signer.inventory.structure_plan import ACT_NAMES, ActKind, Heir, UnitAct
+from signer.inventory.structure_views import predecessors, successors
+from signer.issuance.rehoming import certified_in
+from signer.services import services
+from signer.web.access import actor, permission
+from signer.web.formats import say
+from signer.web.forms import FormError, day_from, required, shown_again_by
+from signer.web.labels import unit_options
+
+blueprint = Blueprint("units", __name__)
+
+_DESCRIPTIONS: dict[ActKind, str] = {
+    ActKind.OPEN: N_("Thêm một đơn vị chưa có, dưới một đơn vị cấp trên."),
+    ActKind.CLOSE: N_("Đơn vị không còn nữa; người của đơn vị sang một đơn vị đang có."),
+    ActKind.RENAME: N_("Tên mới từ một ngày; mã, người và đơn vị trực thuộc giữ nguyên."),
+    ActKind.MOVE: N_("Cả đơn vị, cùng người và đơn vị trực thuộc, sang dưới một đơn vị khác."),
+    ActKind.MERGE: N_("Nhiều đơn vị thành một đơn vị mới, hoặc nhập vào một đơn vị đang có."),
+    ActKind.SPLIT: N_("Một đơn vị thành nhiều đơn vị; người được chia theo mã hoặc theo phòng."),
+}
+STATES: dict[str, tuple[str, str]] = {
+    "planned": ("wait", N_("Chờ đến ngày")),
+    "carrying": ("info", N_("Đang chuyển người")),
+    "done": ("ok", N_("Đã thực hiện")),
+    "refused": ("bad", N_("Không thực hiện được")),
+    "undoing": ("info", N_("Đang hoàn tác")),
+    "undone": ("mute", N_("Đã hoàn tác")),
+}
+
+
+@blueprint.get("/units")
+@permission(Permission.UNIT_VIEW)
+def index() -> ResponseReturnValue:
+    """The tree of a day, as far as the visitor may see it, and the newest acts."""
+    errors: tuple[FormError, ...] = ()
+    try:
+        day = day_from(request.args, "as_of")
+    except Invalid as error:
+        day, errors = None, (FormError(field=error.field, error=error),)
+    today = services().clock.today()
+    found = services().inventory.units(day)
+    mine = [unit for unit in found if actor().can(Permission.UNIT_VIEW, unit.path)]
+    return render_template(
+        "units/index.html",
+        units=mine,
+        top=min((unit.path.count(".") for unit in mine), default=0),
+        kinds=UNIT_KIND_NAMES,
+        day=day or today,
+        today=today,
+        changes=services().inventory.structure.changes(actor(), limit=20),
+        act_names=ACT_NAMES,
+        states=STATES,
+        errors=errors,
+    ), 400 if errors else 200
+
+
+@blueprint.get("/units/<code>")
+@permission(Permission.UNIT_VIEW)
+def show(code: str, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """One unit as of a day: what it is, its officers, where it came from and went."""
+    day = day_from(request.args, "as_of")
+    unit = _unit(code, day)
+    bodies = services().inventory.bodies
+    return render_template(
+        "units/show.html",
+        unit=unit,
+        kinds=UNIT_KIND_NAMES,
+        parent=services().inventory.units_by_ids([unit.parent_id or 0]).get(unit.parent_id or 0),
+        children=services().inventory.children(unit, day or unit.valid_to),
+        before=predecessors(unit.id),
+        after=successors(unit.id),
+        officers=bodies.officers([unit.id]).get(unit.id, {}),
+        duties=bodies.duties_of(unit.id),
+        duty_names=DUTY_NAMES,
+        changes=services().inventory.structure.changes(actor(), unit_id=unit.id),
+        act_names=ACT_NAMES,
+        states=STATES,
+        today=services().clock.today(),
+        may_manage=unit.valid_to is None and actor().can(Permission.UNIT_MANAGE, unit.path),
+        errors=errors,
+    )
+
+
+@blueprint.post("/units/<code>/facts")
+@permission(Permission.UNIT_MANAGE)
+@shown_again_by(show)
+def set_facts(code: str) -> ResponseReturnValue:
+    """The body's status, seal and codes are those of the form."""
+    form = request.form
+    facts = BodyFacts(
+        has_legal_status="has_legal_status" in form,
+        has_seal="has_seal" in form,
+        tax_code=form.get("tax_code"),
+        budget_code=form.get("budget_code"),
+        electronic_code=form.get("electronic_code"),
+    )
+    services().inventory.bodies.set_facts(actor(), _unit(code).code, facts)
+    flash(_("Đã ghi thông tin của đơn vị."), "ok")
+    return redirect(url_for("units.show", code=code))
+
+
+@blueprint.post("/units/<code>/officers")
+@permission(Permission.UNIT_MANAGE)
+@shown_again_by(show)
+def name_officer(code: str) -> ResponseReturnValue:
+    """Somebody has the duty from the day of the form; whoever had it, had it until then."""
+    duty = next((duty for duty in Duty if duty == request.form.get("duty")), None)
+    if duty is None:
+        raise Invalid(N_("Hãy chọn nhiệm vụ."), field="duty")
+    services().inventory.bodies.name_officer(
+        actor(),
+        _unit(code).code,
+        duty,
+        person_code=required("person"),
+        decision=required("decision"),
+        on=day_from(request.form, "on"),
+    )
+    flash(_("Đã ghi phân công."), "ok")
+    return redirect(url_for("units.show", code=code))
+
+
+@blueprint.post("/units/<code>/officers/<any(focal, deputy):duty>/end")
+@permission(Permission.UNIT_MANAGE)
+@shown_again_by(lambda code, duty, errors: show(code, errors=errors))
+def end_officer(code: str, duty: str) -> ResponseReturnValue:
+    """Nobody has the duty after today."""
+    services().inventory.bodies.end_officer(actor(), _unit(code).code, Duty(duty))
+    flash(_("Đã kết thúc phân công."), "ok")
+    return redirect(url_for("units.show", code=code))
+
+
+@blueprint.get("/unit-changes/new")
+@permission(Permission.UNIT_MANAGE)
+def choose(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """Which act; then the form that fits it, with what is known filled in."""
+    kind = next((kind for kind in ActKind if kind == request.values.get("kind")), None)
+    units = services().inventory.visible_units(actor(), Permission.UNIT_MANAGE)
+    return render_template(
+        "units/choose.html" if kind is None else "units/act.html",
+        kind=kind,
+        names=ACT_NAMES,
+        descriptions=_DESCRIPTIONS,
+        code=request.values.get("codes", ""),
+        units=unit_options(units, _("Hãy chọn")),
+        kinds=[
+            ("", _("Như đơn vị kết thúc")),
+            *((k, say(name)) for k, name in UNIT_KIND_NAMES.items()),
+        ],
+        parts=min(max(request.values.get("parts", 2, type=int), 2), 20),
+        today=services().clock.today(),
+        typed=request.form,
+        errors=errors,
+    )
+
+
+@blueprint.get("/unit-changes/preview")
+@permission(Permission.UNIT_MANAGE)
+def start_over() -> ResponseReturnValue:
+    """A page that was the answer to a form has no address of its own: back to the form."""
+    return redirect(url_for("units.choose"))
+
+
+@blueprint.post("/unit-changes/preview")
+@permission(Permission.UNIT_MANAGE)
+@shown_again_by(choose)
+def preview() -> ResponseReturnValue:
+    """What would happen to units, people and certificates; nothing has been changed."""
+    return _previewed()
+
+
+def _previewed(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    act = _act()
+    if "back" in request.form:
+        return choose()
+    seen = services().inventory.structure.preview(actor(), act)
+    anew = {line.unit_id for line in seen.lines if line.is_written_anew}
+    return render_template(
+        "units/preview.html",
+        seen=seen,
+        names=ACT_NAMES,
+        certificates=certified_in(sorted(anew)),
+        carried=[
+            (name, value)
+            for name, value in request.form.items(multi=True)
+            if name not in ("csrf_token", "back")
+        ],
+        errors=errors,
+    )
+
+
+@blueprint.post("/unit-changes")
+@permission(Permission.UNIT_MANAGE)
+@shown_again_by(_previewed)
+def carry_out() -> ResponseReturnValue:
+    """The act is done, planned, or a job does it; its own page says which."""
+    made = services().inventory.structure.carry_out(actor(), _act())
+    if made.job_id is not None:
+        flash(_("Đơn vị đã đổi; người đang được chuyển. Trang này cho biết tiến độ."), "ok")
+    elif made.state == "planned":
+        flash(_("Đã ghi lại; việc này được thực hiện vào ngày đã chọn."), "ok")
+    else:
+        flash(_("Đã thực hiện. %(count)s người đã sang đơn vị mới.", count=made.people), "ok")
+    return redirect(url_for("units.change", change_id=made.id))
+
+
+@blueprint.get("/unit-changes/<int:change_id>")
+@permission(Permission.UNIT_VIEW)
+def change(change_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """What an act did, how far it is, and the way back."""
+    found = services().inventory.structure.change(actor(), change_id)
+    job = services().jobs.progress(found.job_id) if found.job_id is not None else None
+    return render_template(
+        "units/change.html",
+        change=found,
+        job=job,
+        names=ACT_NAMES,
+        states=STATES,
+        may_manage=actor().can(Permission.UNIT_MANAGE),
+        errors=errors,
+    )
+
+
+@blueprint.post("/unit-changes/<int:change_id>/undo")
+@permission(Permission.UNIT_MANAGE)
+@shown_again_by(change)
+def undo(change_id: int) -> ResponseReturnValue:
+    """Everything is as before the act; what hangs on it is named instead."""
+    services().inventory.structure.undo(actor(), change_id)
+    flash(_("Đã hoàn tác."), "ok")
+    return redirect(url_for("units.change", change_id=change_id))
+
+
+def _unit(code: str, day: date | None = None) -> OrgUnit:
+    unit = services().inventory.unit_of(code, day)
+    if not actor().can(Permission.UNIT_VIEW, unit.path):
+        raise NotFound(N_("Không có đơn vị nào mang mã %(code)s."), code=code)
+    return unit
+
+
+def _act() -> UnitAct:
+    """The act that the form says; the parts of it that make no sense are the plan's to refuse."""
+    form = request.form
+    kind = next((kind for kind in ActKind if kind == form.get("kind")), None)
+    if kind is None:
+        raise Invalid(N_("Hãy chọn việc cần làm."), field="kind")
+    on = day_from(form, "on")
+    if on is None:
+        raise Invalid(N_("Hãy chọn ngày bắt đầu có hiệu lực."), field="on")
+    codes = [code for text in form.getlist("codes") for code in text.split()]
+    columns = [form.getlist(f"heir_{name}") for name in ("code", "name", "kind", "takes")]
+    longest = max(map(len, columns))
+    rows = zip(*(column + [""] * (longest - len(column)) for column in columns), strict=True)
+    heirs = [
+        Heir(
+            code=code.strip(),
+            name=name.strip(),
+            kind=next((known for known in UnitKind if known == unit_kind), None),
+            takes=tuple(word.strip() for word in takes.splitlines() if word.strip()),
+        )
+        for code, name, unit_kind, takes in rows
+        if code.strip() or name.strip() or takes.strip()
+    ]
+    if kind in (ActKind.RENAME, ActKind.MOVE):  # the code stays, so nobody types it
+        heirs = [Heir(code=codes[0] if codes else "", name=form.get("heir_name", "").strip())]
+    return UnitAct(
+        kind=kind,
+        on=on,
+        decision=form.get("decision", "").strip(),
+        codes=tuple(dict.fromkeys(codes)),
+        heirs=tuple(heirs),
+        parent_code=form.get("parent", "").strip() or None,
+    )
