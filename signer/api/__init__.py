@@ -15,6 +15,7 @@ from signer.api.operations import make_api
 from signer.api.outside import outside
 from signer.api.person import duplicates, people
 from signer.api.policy import policy
+from signer.api.reports import reports
 from signer.api.requests import requests
 from signer.api.revocations import revocations
 from signer.api.rosters import rosters
@@ -39,6 +40,7 @@ GROUPS = (
     documents,
     verify,
     coverage,
+    reports,
     accounts,
 )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from signer.reports.appendix import Appendix, AppendixRow
 from signer.reports.columns import COLUMNS, Cell, Column, Line, Sort, lines_of
+from signer.reports.wording import Say, in_vietnamese
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +17,11 @@ class Difference:
     after: Cell
 
 
-def differences(before: Appendix, after: Appendix) -> tuple[Difference, ...]:
+def differences(
+    before: Appendix, after: Appendix, say: Say = in_vietnamese
+) -> tuple[Difference, ...]:
     """Every figure that is not the same, in the order of the newer table."""
-    old, new = _by_place(before), _by_place(after)
+    old, new = _by_place(before, say), _by_place(after, say)
     found = []
     for place in dict.fromkeys((*new, *old)):
         line = new.get(place) or old[place]
@@ -33,10 +36,10 @@ def differences(before: Appendix, after: Appendix) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def _by_place(appendix: Appendix) -> dict[tuple[str, int, bool], Line]:
+def _by_place(appendix: Appendix, say: Say) -> dict[tuple[str, int, bool], Line]:
     """The lines by unit; a unit that is reported on has a line of its own people too."""
     found = {}
-    for line in lines_of(appendix, {}):
+    for line in lines_of(appendix, {}, say):
         is_direct = isinstance(line.figures, AppendixRow) and line.figures.is_direct
         if line.figures is not None:
             found[line.code, line.level, is_direct] = line

@@ -72,6 +72,8 @@ class Preparation:
     appendix: Appendix
     facets: Mapping[Facet, Figures]
     text: ReportText
+    is_drafted: bool
+    """Nobody has written on the text yet."""
     newest: SnapshotEntry | None
     """The version that this one would correct."""
 
@@ -114,6 +116,7 @@ class Snapshots:
             appendix=appendix,
             facets=facets,
             text=text or self._first_text(period, appendix, facets, path),
+            is_drafted=text is None,
             newest=_entry(newest) if newest else None,
         )
 
@@ -138,7 +141,7 @@ class Snapshots:
         actor: Actor,
         kind: PeriodKind,
         on: date,
-        text: ReportText,
+        text: ReportText | None = None,
         *,
         unit_code: str | None = None,
         corrects: int = 0,
@@ -146,6 +149,7 @@ class Snapshots:
     ) -> int:
         """The id of the frozen report: the figures as they are known now, with this text.
 
+        Without a text, the one that `prepare` gives.
         `corrects` is the newest version that the caller saw, 0 for none; a further version needs a
         reason and a difference. `Conflict` when somebody else froze one meanwhile.
         """
@@ -158,7 +162,7 @@ class Snapshots:
             raise Invalid(
                 N_("Hãy ghi lý do lập phiên bản mới; phiên bản cũ vẫn được giữ."), field="reason"
             )
-        said = self._said(prepared, text.checked())
+        said = self._said(prepared, (text or prepared.text).checked())
         if newest and _says_the_same(newest.id, said):
             raise Invalid(
                 N_("Không có gì khác phiên bản %(version)d nên không lập phiên bản mới."),
@@ -218,6 +222,13 @@ class Snapshots:
         """All versions of the same report, the newest first."""
         found = self.list(actor, kind=of.period.kind, unit_code=of.unit_code, limit=1000)
         return tuple(entry for entry in found if entry.period == of.period)
+
+    def sibling(self, actor: Actor, of: SnapshotEntry, snapshot_id: int) -> Snapshot:
+        """Another version of the same report; `NotFound` for any other report."""
+        found = self.get(actor, snapshot_id)
+        if (found.unit_code, found.period) != (of.unit_code, of.period):
+            raise NotFound(N_("Báo cáo kia không phải là phiên bản của cùng báo cáo này."))
+        return found
 
     def recomputed(self, actor: Actor, of: SnapshotEntry) -> Appendix:
         """The figures of the same day and units as they are known now: corrections show in it."""

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from signer.accounts import Permission
 from signer.campaigns.kinds import CAUSE_NAMES
-from signer.errors import N_, Invalid, NotFound
+from signer.errors import N_, Invalid
 from signer.reports.columns import COLUMNS, Line, lines_of, text_of
 from signer.reports.comparing import differences
 from signer.reports.decree30 import day_words, number_line
@@ -179,9 +179,7 @@ def compare(snapshot_id: int) -> ResponseReturnValue:
     found = rooms.snapshots.get(actor(), snapshot_id)
     other: Snapshot | None = None
     if (with_id := number_in_query("with")) is not None:
-        other = rooms.snapshots.get(actor(), with_id)
-        if (other.unit_code, other.period) != (found.unit_code, found.period):
-            raise NotFound(N_("Hai báo cáo này không phải là phiên bản của cùng một báo cáo."))
+        other = rooms.snapshots.sibling(actor(), found, with_id)
     tables = (
         (other.appendix, found.appendix)
         if other
@@ -194,7 +192,7 @@ def compare(snapshot_id: int) -> ResponseReturnValue:
             "before": text_of(one.before, one.column, language()),
             "after": text_of(one.after, one.column, language()),
         }
-        for one in differences(*tables)
+        for one in differences(*tables, say)
     ]
     words = _changed_words(other.text, found.text) if other else []
     return render_template(
