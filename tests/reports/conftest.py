@@ -305,10 +305,13 @@ def city(database_url: str, reports: Reports) -> Iterator[City]:
     follow(app, reports.follow)
     with app.app_context():
         db.create_all()
-        yield City()
-        assert reports.first_difference() is None
-        db.session.remove()
-        db.engine.dispose()
+        try:
+            yield City()
+            db.session.rollback()
+            assert reports.first_difference() is None
+        finally:
+            db.session.remove()
+            db.engine.dispose()
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """The rules of coverage, without a database."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signer.reports.coverage import Coverage, Figures, UnitOnDay, coverage_rate, roll_up
+from signer.reports.coverage import Coverage, Figures, UnitOnDay, coverage_rate, forecast, roll_up
 
 
 @pytest.mark.parametrize(
@@ -163,3 +163,15 @@ def test_json_has_plain_numbers_with_one_decimal():
             },
         ],
     }
+
+
+TODAY = date(2026, 11, 23)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "days"),
+    [(10, 9, 126), (10, 1, 2), (5, 5, None), (5, 8, None), (3, 0, 0), (0, 0, 0)],
+)
+def test_a_pace_that_goes_nowhere_has_no_end(before, now, days):
+    told = forecast(Figures(persons=before), Figures(persons=now), today=TODAY, over_days=14)
+    assert told.ends_on == (None if days is None else TODAY + timedelta(days=days))
