@@ -217,7 +217,8 @@ def _cells() -> Mapping[Field, Cell]:
     cells: dict[Field, Cell] = {f: form[f.value].strip() for f in FIELDS if f.value in form}
     if "roles_shown" in form:  # boxes that are not ticked send nothing
         chosen = [role for role in form.getlist("signing_roles") if role in list(SigningRole)]
-        cells[Field("signing_roles")] = ", ".join(chosen) or "không"
+        told = ", ".join(chosen) or "không"
+        cells |= {field: told for field in FIELDS if field.value == "signing_roles"}
     if not cells.get(Field.ID_NUMBER) and "no_id_number" not in form:
         cells.pop(Field.ID_NUMBER, None)
     return cells
