@@ -69,6 +69,7 @@ _NEEDED = {
     _F.NOT_BEFORE: N_("Từ ngày"),
     _F.NOT_AFTER: N_("Đến ngày"),
 }
+_EMPTY = N_("Ô này không được để trống.")
 _HEADER_WITHIN_ROWS = 60
 _WORDS_OF_CARRIER = (
     ("sim", Carrier.SIM),
@@ -121,10 +122,20 @@ class CertificateList:
             field="file",
         )
 
-    def entry(self, number: int, row: Sequence[Cell], anchors: Anchors, issuer: Anchor) -> Entry:
-        """The certificate of one row; raises `ListRefusal`."""
+    @property
+    def names_issuers(self) -> bool:
+        """True when the list has a column for them."""
+        return _F.ISSUER in self._columns
+
+    def entry(
+        self, number: int, row: Sequence[Cell], anchors: Anchors, chosen: Anchor | None
+    ) -> Entry:
+        """The certificate of one row, of the `chosen` issuer if it names none; raises
+        `ListRefusal`."""
         cells = self._cells(row)
-        issuer = self._read(cells, _F.ISSUER, lambda cell: _issuer(cell, anchors)) or issuer
+        issuer = self._read(cells, _F.ISSUER, lambda cell: _issuer(cell, anchors)) or chosen
+        if issuer is None:
+            raise ListRefusal(self._heading(_F.ISSUER), "", Invalid(_EMPTY))
         subject = self._read(cells, _F.SUBJECT, lambda cell: parse_text(as_text(cell)))
         subject = subject or DistinguishedName(attributes=())
         name = clean_text(as_text(cells.get(_F.NAME))) or subject.common_name
@@ -213,7 +224,7 @@ class CertificateList:
     ) -> _T:
         found = self._read(cells, field, read)
         if found is None:
-            raise ListRefusal(self._heading(field), "", Invalid(N_("Ô này không được để trống.")))
+            raise ListRefusal(self._heading(field), "", Invalid(_EMPTY))
         return found
 
 

@@ -13,7 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from signer.errors import N_, Invalid
-from signer.outside.anchors import Anchor, Anchors
+from signer.outside.anchors import Anchors
 from signer.outside.entries import Entry, entry_of, is_ca
 from signer.outside.kinds import Carrier, ImportKind
 from signer.outside.lists import CertificateList, ListRefusal
@@ -173,12 +173,12 @@ def _certificates(files: list[tuple[str, bytes]], anchors: Anchors, carrier: Car
 
 
 def _list(path: Path, limit_bytes: int, anchors: Anchors, issuer: str | None) -> Reading:
-    chosen: Anchor | None = anchors.by_name(issuer)
-    if chosen is None:
+    chosen = anchors.by_name(issuer)
+    found = CertificateList(path, limit_bytes=limit_bytes)
+    if chosen is None and not found.names_issuers:
         raise Invalid(
             N_("Hãy chọn tổ chức cấp của các chứng thư trong danh sách này."), field="issuer"
         )
-    found = CertificateList(path, limit_bytes=limit_bytes)
     entries: dict[tuple[bytes, str], Entry] = {}
     refused: list[Refused] = []
     for number, row in found.rows:

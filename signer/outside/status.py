@@ -51,7 +51,7 @@ class RevocationList:
     @property
     def source(self) -> str:
         """In the words of the page."""
-        return f"CRL {self.anchor.name} {self.this_update:%d/%m/%Y}"
+        return f"CRL {self.anchor.name}"
 
     def says_of(self, serial: int, not_after: datetime) -> Status | None:
         """None when it says nothing: lists drop what has expired (RFC 5280 section 3.3)."""

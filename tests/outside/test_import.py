@@ -22,7 +22,7 @@ from signer.services import Services
 from tests.conftest import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
-from tests.outside.bringing import brought, cer, checked, listed, p7b, pem, zipped
+from tests.outside.bringing import HEADINGS, brought, cer, checked, listed, p7b, pem, zipped
 from tests.outside.fake_vgca import Generation, forged, person_dn
 
 NAME = "Trần Thị Bình"
@@ -302,6 +302,22 @@ def test_a_list_needs_an_issuer_that_is_known(
         with pytest.raises(Invalid) as refused:
             checked(services, file, issuer=issuer)
         assert refused.value.field == "issuer"
+
+
+def test_a_list_may_name_its_issuers(
+    services: Services, city: City, g1: Generation, g2: Generation, tmp_path: Path
+) -> None:
+    """By the names of anchors.toml or those in the certificates; a stranger's row is refused."""
+    people = city.people(4)
+    issuers = ["VGCA G2", "Co quan chung thuc so Chinh phu", "CA lạ", ""]
+    rows = [
+        [*_row(f"{n}a", person), issuer]
+        for n, (person, issuer) in enumerate(zip(people, issuers, strict=True), 1)
+    ]
+    file = listed(tmp_path, *rows, headings=(*HEADINGS, "Tổ chức cấp"))
+    view = brought(services, file)
+    assert [row.anchor for row in _rows()] == ["VGCA G2", "VGCA G1"]
+    assert [(r.place, r.value) for r in view.refused] == [("6", "CA lạ"), ("7", "")]
 
 
 def test_a_list_without_the_columns_says_which(
