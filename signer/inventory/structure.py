@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 
 from sqlalchemy import func, or_, select, update
@@ -171,16 +171,13 @@ class Structure:
         for path in plan.touched:
             actor.require(Permission.UNIT_MANAGE, path)
         left = [unit.id for unit in plan.closes if unit.id not in plan.heir_of]
-        people = db.session.scalar(
-            select(func.count(PersonPeriod.person_id.distinct())).where(
-                PersonPeriod.unit_id.in_(left),
-                or_(PersonPeriod.valid_to.is_(None), PersonPeriod.valid_to >= act.on),
-            )
-        )
-        if people:
+        if people := _count_since(act.on, left):
             raise Conflict(
                 N_("Đơn vị kết thúc còn %(count)d người; hãy chọn đơn vị tiếp nhận."), count=people
             )
+        is_nothing = not plan.closes and not plan.openings
+        if is_nothing and not _count_since(act.on, list(plan.heir_of)):
+            raise Conflict(N_("Đơn vị này đã kết thúc và không còn người nào."))
         return plan
 
     def _visible_change(self, actor: Actor, change_id: int, permission: Permission) -> UnitChange:
@@ -302,6 +299,19 @@ class Structure:
             people=change.people,
             **details,
         )
+
+
+def _count_since(day: date, unit_ids: Sequence[int]) -> int:
+    """How many people belonged to these units on that day or later."""
+    return (
+        db.session.scalar(
+            select(func.count(PersonPeriod.person_id.distinct())).where(
+                PersonPeriod.unit_id.in_(unit_ids),
+                or_(PersonPeriod.valid_to.is_(None), PersonPeriod.valid_to >= day),
+            )
+        )
+        or 0
+    )
 
 
 def _common(paths: set[str]) -> str:
