@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
-from signer.inventory.kinds import PersonKind
+from signer.inventory.kinds import PersonKind, UnitKind
 from signer.outside.kinds import Carrier
 
 _TENTH = Decimal("0.1")
@@ -101,6 +101,7 @@ class UnitOnDay:
     name: str
     path: str
     sort_key: str
+    kind: UnitKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,13 +223,13 @@ def roll_up(
     """
     by_path = {unit.path: unit for unit in units}
     single = root_paths[0] if len(root_paths) == 1 else None
-    totals: dict[str, Figures] = {path: Figures() for path in _row_paths(by_path, root_paths)}
+    totals: dict[str, Figures] = {path: Figures() for path in rows_below(by_path, root_paths)}
     overall = direct = Figures()
     for path, figures in counted.items():
         if not any(path.startswith(root) for root in root_paths):
             continue
         overall += figures
-        row = next((p for p in _lineage(path) if p in totals), None)
+        row = next((p for p in lineage(path) if p in totals), None)
         if row is not None:
             totals[row] += figures
         elif single is not None:
@@ -249,7 +250,8 @@ def roll_up(
     return overall, direct, tuple(rows)
 
 
-def _row_paths(by_path: Mapping[str, UnitOnDay], root_paths: Sequence[str]) -> list[str]:
+def rows_below(by_path: Mapping[str, UnitOnDay], root_paths: Sequence[str]) -> list[str]:
+    """The paths that get a row: what is directly below one root, or several roots themselves."""
     if len(root_paths) > 1:
         return [path for path in root_paths if path in by_path]
     return [path for path in by_path if _parent(path, by_path) == root_paths[0]]
@@ -257,10 +259,10 @@ def _row_paths(by_path: Mapping[str, UnitOnDay], root_paths: Sequence[str]) -> l
 
 def _parent(path: str, by_path: Mapping[str, UnitOnDay]) -> str | None:
     """The nearest unit above that existed on the day."""
-    return next((p for p in _lineage(path) if p != path and p in by_path), None)
+    return next((p for p in lineage(path) if p != path and p in by_path), None)
 
 
-def _lineage(path: str) -> list[str]:
+def lineage(path: str) -> list[str]:
     """The path and all above it, the nearest first: `1.2.` gives `1.2.` and `1.`."""
     steps = path.split(".")[:-1]
     return [".".join(steps[:count]) + "." for count in range(len(steps), 0, -1)]

@@ -1,22 +1,17 @@
 """Figures for those who answer for them: how many, where, on which day, and who they are."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from datetime import date
-from functools import lru_cache
 
-from sqlalchemy import or_, select
-
-from signer.accounts import Actor, Permission, in_subtree
+from signer.accounts import Actor, Permission
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import Changes, db
-from signer.errors import N_, Forbidden, Invalid, NotFound
-from signer.inventory.models import OrgUnit
-from signer.inventory.names import sort_key
+from signer.db import Changes
+from signer.errors import N_, Invalid
 from signer.inventory.paging import Page
 from signer.reports import sums, views
-from signer.reports.appendix import EXPIRING_DAYS
+from signer.reports.appendix import EXPIRING_DAYS, Appendix
+from signer.reports.appendix_figures import AppendixDay
 from signer.reports.coverage import (
     Coverage,
     DayFigures,
@@ -24,31 +19,14 @@ from signer.reports.coverage import (
     Figures,
     Forecast,
     Listed,
-    UnitOnDay,
     View,
     forecast,
     roll_up,
 )
 from signer.reports.recount import Difference, Progress, Recount
+from signer.reports.scope import Scope, paths_of, scope_of
 from signer.reports.standing import Standings
 from signer.reports.timeline import day_number, day_of
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scope:
-    """The units that a question is about, as they stand on the day it asks for."""
-
-    paths: tuple[str, ...]
-    """The topmost units that there are on the day."""
-    units: tuple[UnitOnDay, ...]
-    """These and all below them."""
-    path_of: Mapping[int, str] = field(repr=False)
-    """By id, closed units too: their people count for the nearest unit above."""
-
-    @property
-    def single(self) -> UnitOnDay | None:
-        """The one unit that is asked about; None when several stand side by side."""
-        return self.units[0] if len(self.paths) == 1 else None
 
 
 class Reports:
@@ -77,7 +55,7 @@ class Reports:
         on which the unit did not exist. Two queries, whatever the size of the city.
         """
         day = self._past_day(as_of)
-        scope = self.scope(actor, day, unit_code)
+        scope = scope_of(actor, day, unit_code)
         counted = sums.figures_by_unit(day_number(day), facet)
         by_path = {scope.path_of[i]: found for i, found in counted.items() if i in scope.path_of}
         overall, direct, rows = roll_up(by_path, scope.units, scope.paths)
@@ -98,7 +76,7 @@ class Reports:
     ) -> Mapping[Facet, Figures]:
         """The figures of each group of people on a day, over the units asked about."""
         day = self._past_day(as_of)
-        return sums.figures_by_facet(day_number(day), self.scope(actor, day, unit_code).paths)
+        return sums.figures_by_facet(day_number(day), scope_of(actor, day, unit_code).paths)
 
     def trend(
         self,
@@ -118,7 +96,7 @@ class Reports:
         today = self._clock.today()
         last = day_number(self._past_day(until))
         first = max(last - days + 1, 0)
-        paths = self.scope(actor, today, unit_code).paths
+        paths = scope_of(actor, today, unit_code).paths
         figures = sums.figures_by_facet(first, paths)[facet]
         found = [DayFigures(day=day_of(first), figures=figures)]
         changes = sums.changes_by_day(first + 1, last, facet, paths)
@@ -135,6 +113,18 @@ class Reports:
         return forecast(
             days[0].figures, days[-1].figures, today=self._clock.today(), over_days=over_days
         )
+
+    def appendix(
+        self, actor: Actor, *, as_of: date, since: date, unit_code: str | None = None
+    ) -> Appendix:
+        """The appendix table of the periodic report; signatures are those after `since`.
+
+        What ends soon, must be revoked and was signed is asked of the rows of the day and not
+        kept: seconds, in a city of a million.
+        """
+        day = self._past_day(as_of)
+        scope = scope_of(actor, day, unit_code)
+        return AppendixDay(day, since, own_ca_counts=self._settings.own_ca_counts).table(scope)
 
     def people(
         self,
@@ -206,31 +196,8 @@ class Reports:
         unit_code: str | None,
         permission: Permission = Permission.REPORT_VIEW,
     ) -> Scope:
-        """The units asked about, or all that the actor may see, as they stood on the day."""
-        wanted = _paths_of(actor, permission, unit_code, day)
-        rows = db.session.execute(
-            select(OrgUnit.id, OrgUnit.code, OrgUnit.name, OrgUnit.path, OrgUnit.kind)
-            .add_columns(OrgUnit.valid_from, OrgUnit.valid_to)
-            .where(or_(*(in_subtree(OrgUnit.path, path) for path in wanted)))
-            .order_by(OrgUnit.path)
-        ).all()
-        units = [
-            UnitOnDay(code=row.code, name=row.name, path=row.path, sort_key=_name_key(row.name))
-            for row in rows
-            if (row.valid_from is None or row.valid_from <= day)
-            and (row.valid_to is None or day <= row.valid_to)
-        ]
-        if not units:
-            raise Invalid(
-                N_("Chưa có đơn vị nào của bạn hoạt động vào ngày %(day)s."),
-                field="as_of",
-                day=day.strftime("%d/%m/%Y"),
-            )
-        return Scope(
-            paths=tuple(_topmost(units)),
-            units=tuple(units),
-            path_of={row.id: row.path for row in rows},
-        )
+        """See `scope_of`."""
+        return scope_of(actor, day, unit_code, permission)
 
     def _asked(
         self,
@@ -244,7 +211,7 @@ class Reports:
         until = day_number(today) + (EXPIRING_DAYS if expiring_days is None else expiring_days)
         return views.Asked(
             view=view,
-            paths=_paths_of(actor, Permission.PERSON_VIEW, unit_code, today),
+            paths=paths_of(actor, Permission.PERSON_VIEW, unit_code, today),
             facet=facet,
             until=until,
         )
@@ -254,45 +221,3 @@ class Reports:
         if day is not None and day > today:
             raise Invalid(N_("Chưa có số liệu của ngày trong tương lai."), field="as_of")
         return day or today
-
-
-def _paths_of(
-    actor: Actor, permission: Permission, unit_code: str | None, day: date
-) -> tuple[str, ...]:
-    """The unit paths asked about; the empty path is the whole city."""
-    if unit_code is None:
-        scopes = actor.scopes(permission)
-        if not scopes:
-            raise Forbidden(N_("Tài khoản của bạn không có quyền xem báo cáo."))
-        return scopes
-    # A unit that was renamed or moved is several rows of one code, each for its time.
-    found = db.session.scalars(
-        select(OrgUnit).where(OrgUnit.code == unit_code).order_by(OrgUnit.id.desc())
-    ).all()
-    if not found:
-        raise NotFound(N_("Không có đơn vị nào mang mã “%(code)s”."), code=unit_code)
-    unit = next((unit for unit in found if unit.is_valid_on(day)), found[0])
-    actor.require(permission, unit.path)
-    if not unit.is_valid_on(day):
-        raise Invalid(
-            N_("%(name)s không hoạt động vào ngày %(day)s."),
-            field="as_of",
-            name=unit.name,
-            day=day.strftime("%d/%m/%Y"),
-        )
-    return (unit.path,)
-
-
-def _topmost(units: Sequence[UnitOnDay]) -> list[str]:
-    """The paths that lie below no other of these; the units come in the order of their paths."""
-    roots: list[str] = []
-    for unit in units:
-        if not roots or not unit.path.startswith(roots[-1]):
-            roots.append(unit.path)
-    return roots
-
-
-@lru_cache(maxsize=4096)  # the same units all day, and hundreds of them on every page
-def _name_key(name: str) -> str:
-    """Vietnamese order from the first word on; `sort_key` alone puts a person's last word first."""
-    return " ".join(sort_key(word) for word in name.split())

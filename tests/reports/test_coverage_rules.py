@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signer.inventory.kinds import UnitKind
 from signer.reports.coverage import Coverage, Figures, UnitOnDay, coverage_rate, forecast, roll_up
 
 
@@ -47,8 +48,9 @@ def test_rate_never_says_100_for_fewer_than_all_and_never_strays(pair):
     assert abs(rate - exact) <= (Decimal("0.05") if exact < Decimal("99.95") else Decimal("0.1"))
 
 
-def _unit(code: str, path: str, name: str = "") -> UnitOnDay:
-    return UnitOnDay(code=code, name=name or code, path=path, sort_key=(name or code).lower())
+def _unit(code: str, path: str, name: str = "", sort_key: str = "") -> UnitOnDay:
+    key = sort_key or (name or code).lower()
+    return UnitOnDay(code=code, name=name or code, path=path, sort_key=key, kind=UnitKind.WARD)
 
 
 CITY = _unit("HN", "1.")
@@ -87,9 +89,9 @@ def test_a_sibling_whose_path_begins_with_the_same_digits_is_another_unit():
 def test_rows_come_with_the_largest_gap_first_then_by_name():
     units = [
         CITY,
-        UnitOnDay(code="A", name="Đống Đa", path="1.2.", sort_key="dz"),
-        UnitOnDay(code="B", name="Ba Đình", path="1.3.", sort_key="ba"),
-        UnitOnDay(code="C", name="Cửa Nam", path="1.4.", sort_key="cu"),
+        _unit("A", "1.2.", "Đống Đa", "dz"),
+        _unit("B", "1.3.", "Ba Đình", "ba"),
+        _unit("C", "1.4.", "Cửa Nam", "cu"),
     ]
     figures = {"1.2.": Figures(persons=3), "1.3.": Figures(persons=3), "1.4.": Figures(persons=9)}
     _, _, rows = roll_up(figures, units, ["1."])
