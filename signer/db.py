@@ -126,6 +126,11 @@ def changed(table: str, ids: Iterable[int]) -> None:
     told.setdefault(table, set()).update(ids)
 
 
+def tell() -> None:
+    """Whoever follows is told now of what changed so far: before rows go that they look at."""
+    _tell(db.session().info.pop(_CHANGED, None))
+
+
 def follow(app: Flask, follower: Callable[[Changes], None]) -> None:
     """From now on the follower works inside every transaction of the app that told of changes."""
     app.extensions.setdefault(_FOLLOWERS, []).append(follower)

@@ -16,6 +16,7 @@ from signer.clock import Clock
 from signer.config import Settings
 from signer.dossiers.service import Dossiers
 from signer.files import Files
+from signer.inventory.applying import ROSTER_JOB_KIND
 from signer.inventory.logins import Logins
 from signer.inventory.policy_change import POLICY_JOB_KIND
 from signer.inventory.service import Inventory
@@ -67,6 +68,7 @@ class Services:
             OUTSIDE_JOB_KIND: self.outside.importing.store_items,
             STATUS_JOB_KIND: self.outside.following.ask_items,
             REVOKE_JOB_KIND: self.issuance.revoking.revoke_items,
+            ROSTER_JOB_KIND: self.inventory.do_roster_items,
             POLICY_JOB_KIND: self.inventory.policy.count_items,
             STRUCTURE_JOB_KIND: self.inventory.structure.carry_items,
         }
@@ -78,6 +80,7 @@ class Services:
 
 _STEERING = {
     REVOKE_JOB_KIND: Permission.CERTIFICATE_REVOKE,
+    ROSTER_JOB_KIND: Permission.ROSTER_IMPORT,
     STRUCTURE_JOB_KIND: Permission.UNIT_MANAGE,
     OUTSIDE_JOB_KIND: Permission.CERTIFICATE_IMPORT,
     STATUS_JOB_KIND: Permission.CERTIFICATE_IMPORT,

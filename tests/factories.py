@@ -53,7 +53,8 @@ class City:
             writer.writerows(rows)
         checked = self.services.inventory.dry_run(SYSTEM, file, file.name)
         assert not checked.plan.errors, checked.plan.errors
-        self.services.inventory.apply(SYSTEM, checked.import_id)
+        job_id = self.services.inventory.start(SYSTEM, checked.import_id)
+        self.services.jobs.run(self.services.job_handlers, job_id=job_id)
 
     def actor(self, name: str, role: Role, unit: str | None = WARD) -> Actor:
         """An account with the role over the unit (None: the city), as the actor it is."""

@@ -1,14 +1,12 @@
-"""`signer person`, `signer roster`, `signer coverage`: who there is, and who lacks what."""
+"""`signer person`, `signer coverage`: who there is, and who lacks what."""
 
 from datetime import date
-from pathlib import Path
 
 import click
 
 from signer.accounts import SYSTEM
-from signer.cli.console import _, language, progress, show_json, with_services
+from signer.cli.console import _, language, show_json, with_services
 from signer.inventory.people import PeopleFilter
-from signer.inventory.planning import RosterPlan
 from signer.issuance.states import STATE_NAMES
 from signer.reports.wording import rate_text
 from signer.services import Services
@@ -58,58 +56,6 @@ def list_people(services: Services, unit: str | None, state: str | None, as_json
         show_json(rows)
     else:
         click.echo(_("Tổng cộng: %(count)d người.") % {"count": len(rows)})
-
-
-@click.group(help=_("Danh sách cán bộ, công chức, viên chức do đơn vị gửi."))
-def roster() -> None:
-    """Commands about rosters."""
-
-
-@roster.command("import", help=_("Nạp danh sách từ tệp .xlsx, .xls, .ods hoặc .csv."))
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help=_("Chỉ kiểm tra, không ghi gì."))
-@click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
-@with_services
-def import_roster(services: Services, file: Path, dry_run: bool, as_json: bool) -> int:
-    """The valid rows are stored; rows with errors are listed and change nothing."""
-    checked = services.inventory.dry_run(SYSTEM, file, file.name)
-    plan = checked.plan
-    if not dry_run:
-        with progress(plan.new + plan.changed, _("Đang nạp")) as advance:
-            services.inventory.apply(SYSTEM, checked.import_id, on_progress=advance)
-    if as_json:
-        show_json(plan.to_json())
-    else:
-        _show_plan(plan, dry_run)
-    return 0
-
-
-def _show_plan(plan: RosterPlan, dry_run: bool) -> None:
-    for finding in (*plan.errors, *plan.warnings):
-        kind = _("Lỗi") if finding in plan.errors else _("Lưu ý")
-        message = _(finding.sentence) % finding.values if finding.values else _(finding.sentence)
-        click.echo(
-            _("%(kind)s, dòng %(row)d, cột %(column)s: %(message)s (%(value)s)")
-            % {
-                "kind": kind,
-                "row": finding.row,
-                "column": finding.column,
-                "message": message,
-                "value": finding.value,
-            }
-        )
-    click.echo(
-        _("%(rows)d dòng: %(new)d mới, %(changed)d thay đổi, %(same)d giữ nguyên, %(errors)d lỗi.")
-        % {
-            "rows": plan.rows,
-            "new": plan.new,
-            "changed": plan.changed,
-            "same": plan.same,
-            "errors": plan.error_rows,
-        }
-    )
-    if dry_run:
-        click.echo(_("Mới kiểm tra; chưa ghi gì vào hệ thống."))
 
 
 @click.command(help=_("Tỷ lệ người đã có chứng thư chữ ký số, theo đơn vị."))

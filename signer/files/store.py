@@ -59,6 +59,18 @@ class Files:
             raise NotFound(N_("Tệp trong kho lưu trữ đã bị thay đổi."))
         return content
 
+    def piece(self, sha256: str, begins: int, length: int) -> bytes:
+        """Some bytes of a stored file, for content that proves itself: they are not hashed here."""
+        _outside_transaction()
+        try:
+            return bytes(
+                obstore.get_range(self._store, _name(sha256), start=begins, length=length)
+            )
+        except FileNotFoundError as error:
+            raise NotFound(N_("Không tìm thấy tệp trong kho lưu trữ.")) from error
+        except (BaseError, OSError) as error:
+            raise Unavailable(N_("Kho lưu trữ tệp tạm thời không truy cập được.")) from error
+
     @contextmanager
     def path(self, sha256: str) -> Iterator[Path]:
         """A local file with the bytes, for reading only, while the block lasts."""

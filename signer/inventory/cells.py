@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from signer.errors import N_, Invalid
-from signer.inventory.kinds import PERSON_KIND_NAMES, SEX_NAMES, PersonKind, Sex
+from signer.inventory.kinds import (
+    PERSON_KIND_NAMES,
+    SEX_NAMES,
+    SIGNING_ROLE_NAMES,
+    PersonKind,
+    Sex,
+    SigningRole,
+)
 from signer.inventory.names import clean_text, fold
 from signer.inventory.sheets import Cell
 from signer.inventory.states import STATE_RULES, PersonState
@@ -55,6 +62,32 @@ _STATE_WORDS: dict[str, PersonState] = {
     "ky luat buoc thoi viec": PersonState.DISMISSED,
     "da mat": PersonState.DECEASED,
 }
+
+
+_ROLE_WORDS: dict[str, SigningRole | None] = {
+    **{fold(name.partition(" (")[0]): role for role, name in SIGNING_ROLE_NAMES.items()},
+    **{str(role): role for role in SigningRole},
+    "ky nhay": SigningRole.SPECIALIST,
+    "chuyen vien ky nhay": SigningRole.SPECIALIST,
+    "lanh dao ky": SigningRole.LEADER,
+    "ky duyet": SigningRole.LEADER,
+    "bo phan mot cua": SigningRole.ONE_STOP,
+    "can bo mot cua": SigningRole.ONE_STOP,
+    "khong": None,
+    "khong ky": None,
+}
+_YES = frozenset({"co", "x", "yes", "true", "1", "dang ky", "co dang ky"})
+_NO = frozenset({"khong", "no", "false", "0", "khong dang ky"})
+_NETWORKS = ("Viettel", "VinaPhone", "MobiFone", "Vietnamobile", "Gmobile", "iTel", "Wintel")
+_NETWORK_WORDS = {
+    **{fold(name): name for name in _NETWORKS},
+    "vina": "VinaPhone",
+    "vnpt": "VinaPhone",
+    "mobi": "MobiFone",
+    "viettel telecom": "Viettel",
+}
+_RANK = re.compile(r"\d{2}\.\d{3}|V\.\d{2}\.\d{2}\.\d{2}")
+_RANK_TYPED = re.compile(r"(V?)\W*((?:\d\W*)+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,3 +166,54 @@ def state_of(text: str) -> PersonState:
     if (state := _STATE_WORDS.get(fold(text))) is None:
         raise Invalid(N_("“%(value)s” không phải một trạng thái công tác."), value=text)
     return state
+
+
+def roles_of(text: str) -> tuple[SigningRole, ...]:
+    """The signing roles, in their fixed order; () for "không". Raises `Invalid`."""
+    found: set[SigningRole] = set()
+    for part in re.split(r"[,;/+\n]| và ", text):
+        word = " ".join(re.sub(r"[^a-z_ ]", " ", fold(part)).split())
+        if not word:
+            continue
+        if word not in _ROLE_WORDS:
+            raise Invalid(N_("“%(value)s” không phải một vai trò ký."), value=clean_text(part))
+        if (role := _ROLE_WORDS[word]) is not None:
+            found.add(role)
+    return tuple(role for role in SigningRole if role in found)
+
+
+def yes_or_no(cell: Cell) -> bool:
+    """What a column of ticks says; raises `Invalid` for another word."""
+    text = "1" if cell in (True, 1) else "0" if cell in (False, 0) else fold(str(cell))
+    if text in _YES:
+        return True
+    if text in _NO:
+        return False
+    raise Invalid(N_("“%(value)s” không phải là Có hoặc Không."), value=clean_text(str(cell)))
+
+
+def network_of(text: str) -> str:
+    """The mobile network by its own name; raises `Invalid` for one there is not."""
+    if (name := _NETWORK_WORDS.get(fold(text))) is None:
+        raise Invalid(N_("“%(value)s” không phải một nhà mạng di động."), value=text[:40])
+    return name
+
+
+def rank_of(cell: Cell) -> str:
+    """The code of a rank, 01.003 or V.07.03.29, with the dots and zeros that Excel took.
+
+    Raises `Invalid`.
+    """
+    text = f"{cell:.3f}" if isinstance(cell, float) else clean_text(str(cell)).upper()
+    code = text.replace(" ", "")
+    if isinstance(cell, float) and len(code) < 6:
+        code = code.zfill(6)
+    elif not _RANK.fullmatch(code) and (typed := _RANK_TYPED.fullmatch(text)):
+        digits = re.sub(r"\D", "", typed[2])
+        if not typed[1] and len(digits) == 5:
+            code = f"{digits[:2]}.{digits[2:]}"
+        elif typed[1] and len(digits) == 6:
+            code = f"V.{digits[:2]}.{digits[2:4]}.{digits[4:]}"
+    if not _RANK.fullmatch(code):
+        raise Invalid(N_("Mã ngạch “%(value)s” không đúng dạng."), value=text[:40])
+    return code

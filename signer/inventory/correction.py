@@ -1,9 +1,9 @@
 """A workbook of the rows that were refused, to correct and upload again."""
 
-import io
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 
 import xlsxwriter
 from xlsxwriter.format import Format
@@ -11,8 +11,9 @@ from xlsxwriter.worksheet import Worksheet
 
 from signer.errors import N_, Invalid
 from signer.inventory import cells, identity
+from signer.inventory.fields import Field, Heading, as_text
 from signer.inventory.findings import Finding
-from signer.inventory.roster import Column, Field, Table, TableRow, as_text
+from signer.inventory.planning import RefusedRow
 from signer.inventory.sheets import Cell
 
 _Translate = Callable[[str], str]
@@ -35,10 +36,12 @@ _DATES = frozenset(
     }
 )
 _REMARK_WIDTH = 60
+_COMMENTED_ROWS = 1_000
+"""Comments are held in memory and drawn one by one; the sentences stand in a column as well."""
 
 
 def error_workbook(
-    table: Table, errors: Sequence[Finding], *, translate: _Translate = str
+    headings: Sequence[Heading], rows: Iterable[RefusedRow], *, translate: _Translate = str
 ) -> bytes:
     """An XLSX with the header, the refused rows as they came, and what is wrong beside each.
 
@@ -47,43 +50,39 @@ def error_workbook(
     of identity are text too, so Excel cannot take their zeros again. The last column, which
     names the row of the first file, is not known to the import and is ignored on the way back.
     """
-    output = io.BytesIO()
-    options = {
-        "in_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_numbers": False,
-        "strings_to_urls": False,
-    }
-    book = xlsxwriter.Workbook(output, options)
-    sheet = book.add_worksheet("Dòng lỗi")
-    head = book.add_format({"bold": True, "text_wrap": True, "border": 1, "valign": "vcenter"})
-    text = book.add_format({"num_format": "@"})
-    bad = book.add_format({"num_format": "@", "bg_color": "#FBE3E4", "font_color": "#8A1F11"})
-    wrapped = book.add_format({"text_wrap": True, "valign": "top"})
-    columns = sorted(table.columns.values(), key=lambda column: column.index)
-    by_row: dict[int, list[Finding]] = defaultdict(list)
-    for finding in errors:
-        by_row[finding.row].append(finding)
-    _write_header(sheet, columns, head, translate)
-    written = 0
-    for row in table.rows:
-        if row.number in by_row:
-            written += 1
-            _write_row(sheet, written, row, columns, by_row[row.number], (text, bad), translate)
-            remark = "\n".join(_sentence(f, translate) for f in by_row[row.number])
-            sheet.write_string(written, len(columns), remark, wrapped)
-            sheet.write_number(written, len(columns) + 1, row.number)
-    sheet.freeze_panes(1, 0)
-    book.close()
-    return output.getvalue()
+    columns = [(h.letter, h.field) for h in headings if h.field is not None]
+    with tempfile.TemporaryDirectory(prefix="signer-errors-") as folder:
+        file = Path(folder) / "errors.xlsx"
+        options = {
+            "constant_memory": True,
+            "tmpdir": folder,
+            "strings_to_formulas": False,
+            "strings_to_numbers": False,
+            "strings_to_urls": False,
+        }
+        book = xlsxwriter.Workbook(file, options)
+        sheet = book.add_worksheet("Dòng lỗi")
+        sheet.freeze_panes(1, 0)
+        head = book.add_format({"bold": True, "text_wrap": True, "border": 1, "valign": "vcenter"})
+        text = book.add_format({"num_format": "@"})
+        bad = book.add_format({"num_format": "@", "bg_color": "#FBE3E4", "font_color": "#8A1F11"})
+        wrapped = book.add_format({"text_wrap": True, "valign": "top"})
+        _write_header(sheet, [field for _, field in columns], head, translate)
+        for place, row in enumerate(rows, start=1):
+            _write_row(sheet, place, row, columns, (text, bad), translate)
+            remark = "\n".join(_sentence(f, translate) for f in row.errors)
+            sheet.write_string(place, len(columns), remark, wrapped)
+            sheet.write_number(place, len(columns) + 1, row.number)
+        book.close()
+        return file.read_bytes()
 
 
 def _write_header(
-    sheet: Worksheet, columns: Sequence[Column], head: Format, translate: _Translate
+    sheet: Worksheet, columns: Sequence[Field], head: Format, translate: _Translate
 ) -> None:
-    for place, column in enumerate(columns):
-        sheet.set_column(place, place, _WIDTHS.get(column.field, 16))
-        sheet.write_string(0, place, _HEADINGS[column.field], head)
+    for place, field in enumerate(columns):
+        sheet.set_column(place, place, _WIDTHS.get(field, 16))
+        sheet.write_string(0, place, _HEADINGS[field], head)
     sheet.set_column(len(columns), len(columns), _REMARK_WIDTH)
     sheet.write_string(0, len(columns), translate(N_("Lỗi cần sửa")), head)
     sheet.write_string(0, len(columns) + 1, translate(N_("Dòng trong tệp gốc")), head)
@@ -92,23 +91,18 @@ def _write_header(
 def _write_row(
     sheet: Worksheet,
     place: int,
-    row: TableRow,
-    columns: Sequence[Column],
-    findings: Sequence[Finding],
+    row: RefusedRow,
+    columns: Sequence[tuple[str, Field]],
     formats: tuple[Format, Format],
     translate: _Translate,
 ) -> None:
     plain, bad = formats
-    wrong: Mapping[str, Finding] = {finding.column: finding for finding in findings}
-    for index, column in enumerate(columns):
-        finding = wrong.get(column.letter)
-        sheet.write_string(
-            place,
-            index,
-            _typed(column.field, row.cells.get(column.field)),
-            bad if finding else plain,
-        )
-        if finding is not None:
+    wrong: Mapping[str, Finding] = {finding.column: finding for finding in row.errors}
+    for index, (letter, field) in enumerate(columns):
+        finding = wrong.get(letter)
+        text = _typed(field, row.cells.get(field))
+        sheet.write_string(place, index, text, bad if finding else plain)
+        if finding is not None and place <= _COMMENTED_ROWS:
             sheet.write_comment(place, index, _sentence(finding, translate))
 
 
@@ -157,5 +151,10 @@ _HEADINGS: dict[Field, str] = {
     Field.MOBILE: "Số điện thoại di động",
     Field.STATE: "Trạng thái công tác",
     Field.STATE_SINCE: "Từ ngày",
+    Field.STATE_DECISION: "Số quyết định",
+    Field.RANK_CODE: "Mã ngạch",
+    Field.SIGNING_ROLES: "Vai trò ký",
+    Field.SIM_PKI: "Đăng ký SIM PKI",
+    Field.MOBILE_NETWORK: "Nhà mạng",
 }
 """Headings that the import knows again, whatever the first file called them."""

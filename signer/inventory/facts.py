@@ -1,8 +1,9 @@
 """What a roster says of one person, and what the inventory already knows: values to compare."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 from signer.inventory.kinds import IdNumberKind, PersonKind, Sex, SigningRole
 from signer.inventory.names import fold
@@ -50,6 +51,9 @@ class KnownPerson:
     period_from: date
     merged_into: str | None = None
     """The code of the person whom this one turned out to be."""
+    was_counted: bool = True
+    """The open period belongs to the denominator."""
+    updated_at: datetime | None = None
 
     @property
     def has_left(self) -> bool:
@@ -77,6 +81,43 @@ def changes_between(known: PersonFacts, told: PersonFacts) -> tuple[str, ...]:
     return tuple(changed)
 
 
+FACTS = tuple(f.name for f in fields(PersonFacts))
+_READ: dict[str, Callable[[Any], object]] = {
+    "birth_date": date.fromisoformat,
+    "sex": Sex,
+    "id_number_kind": IdNumberKind,
+    "id_issued_on": date.fromisoformat,
+    "kind": PersonKind,
+    "state": PersonState,
+    "state_since": date.fromisoformat,
+    "signing_roles": lambda roles: tuple(map(SigningRole, roles)),
+}
+_READERS = tuple(_READ.get(name) for name in FACTS)
+
+
+def fact_from(name: str, plain: Any) -> object:
+    """The fact of that name which JSON holds so."""
+    read = _READ.get(name)
+    return plain if plain is None or read is None else read(plain)
+
+
+def facts_to_list(facts: PersonFacts) -> list[object]:
+    """All facts in their order, as JSON holds them."""
+    return [
+        value.isoformat() if isinstance(value, date) else value
+        for value in [getattr(facts, name) for name in FACTS]
+    ]
+
+
+def facts_from_list(plain: Sequence[object]) -> PersonFacts:
+    """The facts that `facts_to_list` wrote."""
+    values = [
+        value if value is None or read is None else read(value)
+        for value, read in zip(plain, _READERS, strict=True)
+    ]
+    return PersonFacts(**dict(zip(FACTS, values, strict=True)))  # type: ignore[arg-type]  # our own list
+
+
 @dataclass(frozen=True, kw_only=True)
 class KnownPeople:
     """The stored persons that a roster may touch or collide with."""
@@ -88,8 +129,13 @@ class KnownPeople:
     codes_of_name_and_birth: dict[tuple[str, date], tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, people: Iterable[KnownPerson]) -> "KnownPeople":
-        """The indexes over these persons."""
+    def of(
+        cls, people: Iterable[KnownPerson], namesakes: Iterable[tuple[str, str, date]] = ()
+    ) -> "KnownPeople":
+        """The indexes over these persons.
+
+        `namesakes` are (code, folded name, birth date) of further people, who only share those.
+        """
         known = cls()
         for person in people:
             facts = person.facts
@@ -99,9 +145,12 @@ class KnownPeople:
             if facts.email and person.is_active:
                 known.code_of_email[facts.email] = facts.code
             if facts.birth_date and person.merged_into is None:
-                key = (fold(facts.full_name), facts.birth_date)
-                known.codes_of_name_and_birth[key] = (
-                    *known.codes_of_name_and_birth.get(key, ()),
-                    facts.code,
-                )
+                known._share(facts.code, fold(facts.full_name), facts.birth_date)
+        for code, folded_name, birth_date in namesakes:
+            known._share(code, folded_name, birth_date)
         return known
+
+    def _share(self, code: str, folded_name: str, birth_date: date) -> None:
+        codes = self.codes_of_name_and_birth.get((folded_name, birth_date), ())
+        if code not in codes:
+            self.codes_of_name_and_birth[folded_name, birth_date] = (*codes, code)

@@ -1,44 +1,47 @@
-"""Roster imports: check first, store after, in chunks that survive a crash between them."""
+"""Roster imports: check first, store after, take back while nothing hangs on it."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from signer.accounts import Actor, Permission
+from signer.accounts import Actor, Permission, in_subtree
 from signer.audit import Audit
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import advisory_lock, db, release, transaction
+from signer.db import db, release, transaction
 from signer.errors import N_, Forbidden, Invalid, NotFound
 from signer.files import Files
+from signer.inventory.applying import RosterApplying
 from signer.inventory.correction import error_workbook
+from signer.inventory.facts import KnownPeople, PersonFacts
+from signer.inventory.fields import Field, Heading
 from signer.inventory.findings import Finding
-from signer.inventory.models import ImportState, RosterImport
-from signer.inventory.planning import ReadRoster, RosterPlan, Verdict, plan, read_roster
+from signer.inventory.headings import Chosen, heading_key
+from signer.inventory.models import ImportState, OrgUnit, Person, RosterImport
+from signer.inventory.planning import SHOWN, Planner, RosterPlan, refused_in
 from signer.inventory.reading import ReadingRules
-from signer.inventory.roster import Field, read_table
-from signer.inventory.storage import (
-    ROSTER_LOCK,
-    Progress,
-    Stored,
-    Storing,
-    in_chunks,
-    known_people,
-    known_units,
-)
+from signer.inventory.roster import find_table
+from signer.inventory.roster_models import RosterChunk, RosterMapping
+from signer.inventory.sheets import opened_sheets
+from signer.inventory.states import LEFT_STATES
+from signer.inventory.storage import known_people, known_units
+from signer.inventory.tree import unit_on
 from signer.inventory.units import UnitIndex
+from signer.jobs import Jobs
 
-CHUNK_ROWS = 500
+CHUNK_ROWS = 1_000
 """Rows stored in one transaction: some tenths of a second, so that others can write between."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedRoster:
-    """A dry run: the plan, and the id under which `apply` finds the file again."""
+    """A dry run: the plan, and the id under which `start` finds the file again."""
 
     import_id: int
     sha256: str
@@ -46,12 +49,12 @@ class CheckedRoster:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadColumn:
-    """One column of the file, and the field of a person that it holds."""
+class AbsentPerson:
+    """Somebody of the unit whom its full roster does not name."""
 
-    letter: str
-    heading: str
-    field: Field
+    code: str
+    full_name: str
+    unit: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +63,18 @@ class ImportView:
 
     record: RosterImport
     errors: tuple[Finding, ...]
+    """The first thousand, as with warnings and people who are absent."""
     warnings: tuple[Finding, ...]
+    error_count: int
     ignored_rows: tuple[int, ...]
     unknown_headings: tuple[str, ...]
+    missing: tuple[str, ...]
     remark: str | None
-    columns: tuple[ReadColumn, ...]
-    """What each recognised column was taken for; none for imports of before this was kept."""
+    headings: tuple[Heading, ...]
+    """What each column was taken for; none for imports of before this was kept."""
+    absent: tuple[AbsentPerson, ...]
+    overtaken: tuple[Finding, ...]
+    """Why rows that had been found valid were kept out when they were stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,125 +92,158 @@ class RosterReceipt:
 class RosterImports:
     """Checks uploaded rosters and stores their valid rows."""
 
-    def __init__(self, clock: Clock, audit: Audit, files: Files, settings: Settings) -> None:
+    def __init__(
+        self, clock: Clock, audit: Audit, files: Files, settings: Settings, jobs: Jobs
+    ) -> None:
         self._clock = clock
         self._audit = audit
         self._files = files
         self._settings = settings
+        self.applying = RosterApplying(clock, audit, files, jobs)
 
     def dry_run(
-        self, actor: Actor, path: Path, file_name: str, effective_on: date | None = None
+        self,
+        actor: Actor,
+        path: Path,
+        file_name: str,
+        effective_on: date | None = None,
+        *,
+        columns: Chosen | None = None,
+        full_unit: str | None = None,
     ) -> CheckedRoster:
         """The plan of a roster; the file and its findings are kept, no person is touched.
 
         `effective_on` is the day the roster speaks of (today when None, never later): units
-        must be valid that day, and moves are dated from it. Raises `Invalid` when the file as a
-        whole cannot be read, `Forbidden` when the actor may import nowhere.
+        must be valid that day, and moves are dated from it. `columns` says what the columns of
+        these letters hold, all others nothing; None lets the headings say it. `full_unit` is the
+        code of a unit everybody of which the file names: who is missing is listed. Raises
+        `Invalid` when the file as a whole cannot be read, `Forbidden` when the actor may import
+        nowhere.
         """
         actor.require(Permission.ROSTER_IMPORT)
         today = self._clock.today()
         day = effective_on or today
         if day > today:
             raise Invalid(N_("Ngày của danh sách không được ở tương lai."), field="effective_on")
-        read, rules = self._read(actor, path, day)
-        planned = self._plan(read, rules)
-        sha256 = self._files.put(path)
-        report_sha256 = self._files.put(_report_of(planned))
-        record = RosterImport(
-            sha256=sha256,
-            report_sha256=report_sha256,
-            file_name=Path(file_name).name[:200],
-            actor=actor.name,
-            at=self._clock.now(),
+        whole = unit_on(full_unit, day) if full_unit else None
+        if whole is not None:
+            actor.require(Permission.ROSTER_IMPORT, whole.path)
+        full_path = whole.path if whole is not None else None
+        rules = ReadingRules(
+            units=UnitIndex(known_units(), day),
             effective_on=day,
-            state=ImportState.CHECKED,
-            rows=planned.rows,
-            new=planned.new,
-            changed=planned.changed,
-            same=planned.same,
-            error_rows=planned.error_rows,
-            warnings=len(planned.warnings),
-            applied_new=0,
-            applied_changed=0,
+            today=today,
+            email_domains=self._settings.email_domains,
+            scopes=actor.scopes(Permission.ROSTER_IMPORT),
         )
+        remembered = _remembered(actor)
+        release()  # reading a long list takes minutes; no snapshot is held meanwhile
+        limit = self._settings.roster_limit_bytes
+        with (
+            opened_sheets(path, limit_bytes=limit) as sheets,
+            tempfile.TemporaryDirectory(prefix="signer-plan-") as folder,
+        ):
+            table = find_table(sheets, remembered, columns)
+            planner = Planner(table, _known, rules, Path(folder))
+            planned = planner.plan()
+            absent_count, absent = _absent(full_path, planner.named())
+            record = self._record_of(planned, file_name=Path(file_name).name[:200], day=day)
+            record.sha256 = self._files.put(path)
+            chunks = self._keep_rows(planner, planned, record, Path(folder))
+        record.actor = actor.name
+        record.full_unit_path, record.absent = full_path, absent_count
+        record.report_sha256 = self._files.put(_report_of(planned, absent))
         with transaction():
             db.session.add(record)
             db.session.flush()
+            for chunk in chunks:
+                chunk.import_id = record.id
+            db.session.add_all(chunks)
             self._audit.record(
                 actor.name,
                 "roster.checked",
                 f"roster_import:{record.id}",
-                sha256=sha256,
+                sha256=record.sha256,
                 rows=planned.rows,
                 refused=planned.error_rows,
             )
-        return CheckedRoster(import_id=record.id, sha256=sha256, plan=planned)
+        return CheckedRoster(import_id=record.id, sha256=record.sha256, plan=planned)
 
-    def apply(
-        self, actor: Actor, import_id: int, on_progress: Progress | None = None
-    ) -> RosterReceipt:
-        """Every valid row is stored; rows with errors are left out. Done before: nothing more.
+    def recheck(self, actor: Actor, import_id: int, columns: Chosen) -> CheckedRoster:
+        """The file is checked again with these columns, and its headings are remembered so.
 
-        The rows go in by chunks, each in a transaction of its own with its audit events. The
-        file is read and held against the inventory anew, so after a crash the same call goes on
-        where it stopped, and what others wrote since the check is respected.
+        The next file of the same unit with such a heading is read like this one.
         """
-        record = self._record(actor, import_id)
-        if record.state is ImportState.APPLIED:
-            return _receipt(record, refused=record.error_rows)
-        sha256, day = record.sha256, record.effective_on
+        seen = self.view(actor, import_id)
+        record = seen.record
+        if record.state is not ImportState.CHECKED:
+            raise Invalid(N_("Danh sách này đã được ghi nên không đổi cách hiểu cột được nữa."))
+        sha256, name, day = record.sha256, record.file_name, record.effective_on
+        full_path = record.full_unit_path
+        unit = select(OrgUnit.code).where(OrgUnit.path == full_path) if full_path else None
+        full_unit = db.session.scalar(unit) if unit is not None else None
         release()
         with self._files.path(sha256) as file:
-            read, rules = self._read(actor, file, day)
-        planned = self._plan(read, rules)
-        self._begin(record)
-        pending = [entry.row for entry in planned.entries if entry.verdict is not Verdict.SAME]
-        units = {unit.id: unit.code for unit in known_units()}
-        raced = 0
-        for part in _parts(read, set(pending)):
-            raced += self._store(actor, record, part, rules, units)
-            if on_progress is not None:
-                on_progress(len(part.rows))
-        refused = planned.error_rows + raced
-        with transaction():
-            won = db.session.scalars(
-                update(RosterImport)
-                .where(RosterImport.id == record.id, RosterImport.state == ImportState.APPLYING)
-                .values(
-                    state=ImportState.APPLIED,
-                    applied_at=self._clock.now(),
-                    error_rows=refused,
-                )
-                .returning(RosterImport.id)
-            ).all()
-            db.session.refresh(record)
-            if won:  # else the same roster was stored in another window just now
-                self._audit.record(
-                    actor.name,
-                    "roster.applied",
-                    f"roster_import:{record.id}",
-                    new=record.applied_new,
-                    changed=record.applied_changed,
-                    refused=refused,
-                )
-        return _receipt(record, refused=record.error_rows)
+            checked = self.dry_run(actor, file, name, day, columns=columns, full_unit=full_unit)
+        _remember(actor, seen.headings, columns)
+        return checked
+
+    def start(self, actor: Actor, import_id: int) -> int:
+        """The id of the job that stores every valid row; begun before: the same job.
+
+        Rows with errors are left out; each row is held against the inventory once more, so that
+        what others wrote since the check is respected.
+        """
+        self._record(actor, import_id)
+        return self.applying.start(actor, import_id)
+
+    def undo(self, actor: Actor, import_id: int) -> int:
+        """The id of the job that takes the import back: within a day, while nothing hangs on it.
+
+        Raises `Conflict`, naming the first person, when something does.
+        """
+        self._record(actor, import_id)
+        return self.applying.undo(actor, import_id)
+
+    def receipt(self, actor: Actor, import_id: int) -> RosterReceipt:
+        """What the import stored until now."""
+        record = self._record(actor, import_id)
+        refused = record.error_rows + record.overtaken
+        stored = record.applied_new + record.applied_changed
+        return RosterReceipt(
+            import_id=record.id,
+            new=record.applied_new,
+            changed=record.applied_changed,
+            same=max(0, record.rows - stored - refused),
+            refused=refused,
+        )
 
     def view(self, actor: Actor, import_id: int) -> ImportView:
         """The import and what its check found."""
         record = self._record(actor, import_id)
         report_sha256 = record.report_sha256
+        told = select(RosterChunk.overtaken).where(
+            RosterChunk.import_id == import_id, RosterChunk.overtaken != "[]"
+        )
+        overtaken = db.session.scalars(told.order_by(RosterChunk.number)).all()
         release()
         report = json.loads(self._files.get(report_sha256))
+        headings = tuple(map(_heading, report.get("headings") or report.get("columns", ())))
         return ImportView(
             record=record,
             errors=tuple(map(Finding.from_json, report["errors"])),
             warnings=tuple(map(Finding.from_json, report["warnings"])),
+            error_count=report.get("error_count", len(report["errors"])),
             ignored_rows=tuple(report["ignored_rows"]),
             unknown_headings=tuple(report["unknown_headings"]),
+            missing=tuple(report.get("missing", ())),
             remark=report["remark"],
-            columns=tuple(
-                ReadColumn(letter=c["letter"], heading=c["heading"], field=Field(c["field"]))
-                for c in report.get("columns", ())
+            headings=headings,
+            absent=tuple(AbsentPerson(**person) for person in report.get("absent", ())),
+            overtaken=tuple(
+                _in_column(Finding.from_json(finding), headings)
+                for chunk in overtaken
+                for finding in json.loads(chunk)
             ),
         )
 
@@ -210,11 +252,12 @@ class RosterImports:
     ) -> bytes:
         """An XLSX of the refused rows with what is wrong beside each; see `error_workbook`."""
         seen = self.view(actor, import_id)
-        sha256 = seen.record.sha256
+        refused_sha256 = seen.record.refused_sha256
         release()
-        with self._files.path(sha256) as file:
-            table = read_table(file, limit_bytes=self._settings.roster_limit_bytes)
-        return error_workbook(table, seen.errors, translate=translate)
+        if refused_sha256 is None:
+            raise NotFound(N_("Danh sách này không có dòng lỗi nào."))
+        with self._files.path(refused_sha256) as file:
+            return error_workbook(seen.headings, refused_in(file), translate=translate)
 
     def content(self, actor: Actor, import_id: int) -> bytes:
         """The uploaded file itself."""
@@ -240,83 +283,131 @@ class RosterImports:
             raise Forbidden(N_("Danh sách này do người khác tải lên."))
         return record
 
-    def _read(self, actor: Actor, path: Path, day: date) -> tuple[ReadRoster, ReadingRules]:
-        table = read_table(path, limit_bytes=self._settings.roster_limit_bytes)
-        rules = ReadingRules(
-            units=UnitIndex(known_units(), day),
+    def _record_of(self, planned: RosterPlan, *, file_name: str, day: date) -> RosterImport:
+        return RosterImport(
+            file_name=file_name,
+            at=self._clock.now(),
             effective_on=day,
-            today=self._clock.today(),
-            email_domains=self._settings.email_domains,
-            scopes=actor.scopes(Permission.ROSTER_IMPORT),
+            state=ImportState.CHECKED,
+            rows=planned.rows,
+            new=planned.new,
+            changed=planned.changed,
+            same=planned.same,
+            error_rows=planned.error_rows,
+            warnings=planned.warning_count,
+            applied_new=0,
+            applied_changed=0,
+            overtaken=0,
         )
-        release()  # reading a long list takes seconds; no snapshot is held meanwhile
-        return read_roster(table, rules), rules
 
-    def _plan(self, read: ReadRoster, rules: ReadingRules) -> RosterPlan:
-        known = known_people([row.facts for row in read.rows if row.facts is not None])
-        release()
-        return plan(read, known, rules)
+    def _keep_rows(
+        self, planner: Planner, planned: RosterPlan, record: RosterImport, folder: Path
+    ) -> list[RosterChunk]:
+        """The rows to store and the refused ones are in the document store; where each chunk is.
 
-    def _begin(self, record: RosterImport) -> None:
-        with transaction():
-            db.session.execute(
-                update(RosterImport)
-                .where(RosterImport.id == record.id, RosterImport.state != ImportState.APPLIED)
-                .values(state=ImportState.APPLYING)
-            )
-
-    def _store(
-        self,
-        actor: Actor,
-        record: RosterImport,
-        part: ReadRoster,
-        rules: ReadingRules,
-        units: dict[int, str],
-    ) -> int:
-        """Stores one chunk; returns how many of its rows cannot be stored any more."""
-        with transaction():
-            advisory_lock(ROSTER_LOCK)
-            known = known_people([row.facts for row in part.rows if row.facts is not None])
-            planned = plan(part, known, rules)
-            storing = Storing(
-                self._audit,
-                actor=actor.name,
-                subject=f"roster_import:{record.id}",
-                effective_on=rules.effective_on,
-                now=self._clock.now(),
-            )
-            stored: Stored = storing.store(planned.entries, known, units)
-            db.session.execute(
-                update(RosterImport)
-                .where(RosterImport.id == record.id)
-                .values(
-                    applied_new=RosterImport.applied_new + stored.new,
-                    applied_changed=RosterImport.applied_changed + stored.changed,
-                )
-            )
-        return planned.error_rows
+        An import that changes nothing has one chunk without rows: storing it is its receipt.
+        """
+        chunks: list[RosterChunk] = []
+        if not planned.missing:
+            rows = folder / "chunks"
+            with rows.open("wb") as out:
+                for _, content in planner.chunks(CHUNK_ROWS):
+                    begins = out.tell()
+                    out.write(content)
+                    chunks.append(
+                        RosterChunk(number=len(chunks), begins=begins, length=len(content))
+                    )
+            chunks = chunks or [RosterChunk(number=0, begins=0, length=0)]
+            record.rows_sha256 = self._files.put(rows)
+        if planned.error_rows:
+            refused = folder / "refused"
+            planner.write_refused(refused)
+            record.refused_sha256 = self._files.put(refused)
+        return chunks
 
 
-def _parts(read: ReadRoster, numbers: set[int]) -> Iterator[ReadRoster]:
-    """The rows with these numbers in rosters of at most CHUNK_ROWS rows."""
-    pairs = zip(read.table.rows, read.rows, strict=True)
-    for chunk in in_chunks((pair for pair in pairs if pair[1].number in numbers), CHUNK_ROWS):
-        table = replace(read.table, rows=tuple(source for source, _ in chunk))
-        yield ReadRoster(table=table, rows=tuple(row for _, row in chunk))
+def _known(told: Sequence[PersonFacts]) -> KnownPeople:
+    found = known_people(told)
+    release()
+    return found
 
 
-def _report_of(planned: RosterPlan) -> bytes:
-    columns = [
-        {"letter": c.letter, "heading": c.heading, "field": c.field} for c in planned.columns
-    ]
-    return json.dumps(planned.to_json() | {"columns": columns}, ensure_ascii=False).encode()
-
-
-def _receipt(record: RosterImport, *, refused: int) -> RosterReceipt:
-    return RosterReceipt(
-        import_id=record.id,
-        new=record.applied_new,
-        changed=record.applied_changed,
-        same=max(0, record.rows - record.applied_new - record.applied_changed - refused),
-        refused=refused,
+def _absent(
+    unit_path: str | None, is_named: Callable[[str], bool]
+) -> tuple[int | None, list[AbsentPerson]]:
+    """How many people of the subtree the file does not name, and the first of them."""
+    if unit_path is None:
+        return None, []
+    people = (
+        select(Person.code, Person.full_name, OrgUnit.name)
+        .join(OrgUnit, OrgUnit.id == Person.unit_id)
+        .where(
+            in_subtree(Person.unit_path, unit_path),
+            Person.state.not_in(LEFT_STATES),
+            Person.merged_into_id.is_(None),
+        )
+        .order_by(Person.sort_key, Person.id)
+        .execution_options(yield_per=2_000)
     )
+    count = 0
+    first: list[AbsentPerson] = []
+    for code, full_name, unit in db.session.execute(people):
+        if not is_named(code):
+            count += 1
+            if len(first) < SHOWN:
+                first.append(AbsentPerson(code=code, full_name=full_name, unit=unit))
+    release()
+    return count, first
+
+
+def _scope_of(actor: Actor) -> str:
+    """The unit whose clerk the actor is, for what is remembered of its files."""
+    scopes = actor.scopes(Permission.ROSTER_IMPORT)
+    return "" if "" in scopes else min(scopes)
+
+
+def _remembered(actor: Actor) -> dict[str, Field | None]:
+    statement = select(RosterMapping.heading, RosterMapping.field).where(
+        RosterMapping.scope_path == _scope_of(actor)
+    )
+    found: dict[str, Field | None] = {}
+    for heading, field in db.session.execute(statement):
+        with suppress(ValueError):  # a field of another version of the program
+            found[heading] = Field(field) if field else None
+    return found
+
+
+def _remember(actor: Actor, headings: Sequence[Heading], columns: Chosen) -> None:
+    """Whatever the clerk put otherwise than the headings had said it."""
+    scope = _scope_of(actor)
+    with transaction():
+        for heading in headings:
+            key = heading_key(heading.heading)[:200]
+            field = columns.get(heading.letter)
+            if key and field != heading.field:
+                db.session.merge(RosterMapping(scope_path=scope, heading=key, field=field))
+
+
+def _report_of(planned: RosterPlan, absent: Sequence[AbsentPerson]) -> bytes:
+    report = planned.to_json() | {
+        "headings": [asdict(heading) for heading in planned.headings],
+        "absent": [asdict(person) for person in absent],
+    }
+    return json.dumps(report, ensure_ascii=False).encode()
+
+
+def _heading(stored: Mapping[str, str]) -> Heading:
+    return Heading(
+        letter=stored["letter"],
+        heading=stored["heading"],
+        field=Field(stored["field"]) if stored["field"] else None,
+        example=stored.get("example", ""),
+    )
+
+
+def _in_column(finding: Finding, headings: Sequence[Heading]) -> Finding:
+    """The finding of a field in the column that holds it."""
+    for heading in headings:
+        if heading.field == finding.column:
+            return replace(finding, column=heading.letter, heading=heading.heading)
+    return replace(finding, column="")

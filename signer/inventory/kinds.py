@@ -50,11 +50,13 @@ class IdNumberKind(StrEnum):
 
 
 class ImportState(StrEnum):
-    """Checked only; begun and to be continued; every valid row stored."""
+    """Checked only; begun and to be continued; every valid row stored; and back again."""
 
     CHECKED = "checked"
     APPLYING = "applying"
     APPLIED = "applied"
+    UNDOING = "undoing"
+    UNDONE = "undone"
 
 
 UNIT_KIND_NAMES: dict[UnitKind, str] = {

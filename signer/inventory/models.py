@@ -7,7 +7,7 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, String, false, text
+from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -174,6 +174,7 @@ class UnitDuty(Base):
 
 
 _LEFT = ", ".join(f"'{state}'" for state in LEFT_STATES)
+_FILTERED = ("kind", "state", "signing_roles")
 _UNUSUAL = f"state != '{PersonState.WORKING}'"
 _ACTIVE = f"state NOT IN ({_LEFT}) AND merged_into_id IS NULL"
 
@@ -216,8 +217,9 @@ class Person(Base):
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
     __table_args__ = (
-        Index("ix_person_list", "sort_key", "id"),
-        Index("ix_person_subtree", "unit_path", "sort_key", "id"),
+        # With all that a list is filtered by, so that whom it leaves out costs no look at the row.
+        Index("ix_person_list", "sort_key", "id", "unit_path", *_FILTERED),
+        Index("ix_person_subtree", "unit_path", "sort_key", "id", *_FILTERED),
         Index("ix_person_name_birth", "search_key", "birth_date"),
         # The few who are not simply at work, in list order.
         Index(
@@ -342,5 +344,26 @@ class RosterImport(Base):
     applied_new: Mapped[int] = mapped_column(default=0)
     applied_changed: Mapped[int] = mapped_column(default=0)
     applied_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    rows_sha256: Mapped[str | None] = mapped_column(String(64))
+    """The new and changed rows as the check read them, in chunks, in the document store."""
+    refused_sha256: Mapped[str | None] = mapped_column(String(64))
+    """The rows with errors, as they came; None when there is none."""
+    full_unit_path: Mapped[str | None] = mapped_column(PathColumn)
+    """The file is said to name everybody of this unit."""
+    absent: Mapped[int | None]
+    """How many people of that unit it does not name; nothing is done about them."""
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
+    """The job that stores the rows, or takes them back."""
+    applied_by: Mapped[str | None] = mapped_column(String(100))
+    scopes: Mapped[str | None] = mapped_column(Text)
+    """The unit paths (JSON) within which whoever began it may change people."""
+    marks: Mapped[str | None] = mapped_column(Text)
+    """The highest id (JSON) of every table that tells of persons, when storing began."""
+    overtaken: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Rows that others' changes since the check kept out."""
 
-    __table_args__ = (CheckConstraint("state IN ('checked', 'applying', 'applied')", name="state"),)
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('checked', 'applying', 'applied', 'undoing', 'undone')", name="state"
+        ),
+    )

@@ -16,13 +16,14 @@ from signer.db import LOST_RACE, advisory_lock, db, transaction
 from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.inventory.duplicates import Duplicates
 from signer.inventory.facts import KnownPeople, PersonFacts
-from signer.inventory.findings import Finding
+from signer.inventory.findings import Finding, Severity
+from signer.inventory.judging import PlannedRow, Verdict
 from signer.inventory.models import OrgUnit, Person
 from signer.inventory.names import clean_text
-from signer.inventory.planning import PlannedRow, ReadRoster, Verdict, plan
+from signer.inventory.planning import found, judged, namesake_warning, namesakes
 from signer.inventory.policy import rules
 from signer.inventory.reading import ReadingRules, read_row
-from signer.inventory.roster import Column, Field, Table, TableRow
+from signer.inventory.roster import Column, Field, TableRow
 from signer.inventory.sheets import Cell
 from signer.inventory.states import Consequence
 from signer.inventory.storage import ROSTER_LOCK, Storing, known_people, known_units
@@ -174,13 +175,16 @@ class Persons:
         row = TableRow(number=1, cells={f: c for f, c in told.items() if f not in emptied})
         read = read_row(row, _COLUMNS, reading)
         known = known_people([read.facts] if read.facts else [])
-        planned = plan(ReadRoster(table=_table(row), rows=(read,)), known, reading)
-        errors = [_as_error(finding) for finding in planned.errors]
-        errors += _unread(read.facts, row, planned.warnings)
+        entry, findings = judged(read, row, _COLUMNS, known, reading)
+        if read.facts is not None and (codes := namesakes(read.facts, known)):
+            findings.append(found(namesake_warning(codes), row, _COLUMNS))
+        warnings = tuple(f for f in findings if f.severity is Severity.WARNING)
+        errors = [_as_error(f) for f in findings if f.severity is Severity.ERROR]
+        errors += _unread(read.facts, row, warnings)
         before = known.by_code.get(read.facts.code) if read.facts else None
         if person is None and before is not None:
             errors = [Invalid(N_("Mã cán bộ này đã có người mang."), field=Field.CODE)]
-        entry = planned.entries[0] if planned.entries and not errors else None
+        entry = None if errors else entry
         changes = entry.changes if entry else ()
         if entry is not None and before is not None:
             changes = _emptied(before.facts, changes, emptied)
@@ -189,7 +193,7 @@ class Persons:
             after=entry.facts if entry else None,
             changes=changes,
             errors=tuple(errors),
-            warnings=planned.warnings,
+            warnings=warnings,
         )
         return correction, known
 
@@ -238,12 +242,6 @@ def _person(actor: Actor, code: str, permission: Permission) -> Person:
         raise NotFound(N_("Không tìm thấy người có mã %(code)s."), code=code)
     actor.require(permission, person.unit_path)
     return person
-
-
-def _table(row: TableRow) -> Table:
-    return Table(
-        sheet="", header_row=0, columns=_COLUMNS, rows=(row,), ignored=(), unknown_headings=()
-    )
 
 
 def _as_error(finding: Finding) -> Invalid:

@@ -1,36 +1,58 @@
-"""Plans a roster import: what each row would do, and why some rows do nothing. Pure."""
+"""Plans a roster import: what each row would do, and why some rows do nothing.
 
+The rows are walked through once, some at a time, and held against the persons stored; what two
+rows of one file have in common is found by the hashes of it, a few bytes a row. Only rows that
+share something are looked at again. Needs no database: the caller says who is known.
+"""
+
+import gzip
+import heapq
+import json
+from array import array
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
-from enum import StrEnum
+from itertools import groupby, islice
+from operator import itemgetter
+from pathlib import Path
+from typing import TextIO
 
 from signer.errors import N_
-from signer.inventory.facts import KnownPeople, KnownPerson, PersonFacts, changes_between
+from signer.inventory.facts import KnownPeople, PersonFacts, facts_from_list, facts_to_list
+from signer.inventory.fields import Column, Field, Heading
 from signer.inventory.findings import Finding, Severity
+from signer.inventory.judging import (
+    PlannedRow,
+    Remark,
+    Verdict,
+    error,
+    held,
+    planned,
+    remarks_on,
+    warning,
+)
 from signer.inventory.names import fold
-from signer.inventory.reading import ReadingRules, ReadRow, finding_of, read_row
-from signer.inventory.roster import Column, Field, Table, TableRow
-from signer.inventory.states import STATE_RULES
+from signer.inventory.reading import ReadingRules, ReadRow, code_in, finding_of, read_row
+from signer.inventory.roster import Table, TableRow
+from signer.inventory.sheets import Cell
 
+READ_TOGETHER = 900
+"""Rows whose stored persons are asked for together: one query a key on every database."""
+SHOWN = 1_000
+"""Findings and ignored rows that are listed; beyond them their number is told, and the workbook
+of refused rows has every error."""
+_RANKS = {Verdict.NEW: 1, Verdict.CHANGED: 2, Verdict.SAME: 3}
+_REFUSED = 4
+_ONE_PERSONS = {
+    Field.CODE: N_("Mã cán bộ này có ở cả các dòng %(rows)s."),
+    Field.ID_NUMBER: N_("Số định danh này có ở cả các dòng %(rows)s."),
+    Field.EMAIL: N_("Thư điện tử này có ở cả các dòng %(rows)s."),
+}
+"""What only one person can have, and what is said of the rows that share it."""
 
-class Verdict(StrEnum):
-    """What a valid row does to the inventory."""
-
-    NEW = "new"
-    CHANGED = "changed"
-    SAME = "same"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlannedRow:
-    """One valid row: the facts it brings, and which of them are new to the inventory."""
-
-    row: int
-    facts: PersonFacts
-    verdict: Verdict
-    changes: tuple[str, ...] = ()
+Known = Callable[[Sequence[PersonFacts]], KnownPeople]
+"""All stored persons that these rows may touch or collide with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +67,19 @@ class RosterPlan:
     error_rows: int
     """Distinct rows refused; a row may have several errors."""
     errors: tuple[Finding, ...]
+    """The first `SHOWN` of them, as with `warnings` and `ignored_rows`."""
     warnings: tuple[Finding, ...]
     """Of rows that are imported; of refused rows too, since they help to correct them."""
-    entries: tuple[PlannedRow, ...]
+    error_count: int
+    warning_count: int
     ignored_rows: tuple[int, ...] = ()
     """Rows below the header that name no person: headings, totals, signatures."""
     unknown_headings: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Required columns that nobody has pointed to; nothing is imported without them."""
     remark: str | None = None
-    columns: tuple[Column, ...] = ()
-    """What each recognised column was taken for, from left to right."""
+    headings: tuple[Heading, ...] = ()
+    """What each column was taken for, from left to right."""
 
     def to_json(self) -> dict[str, object]:
         """Counts and findings, as a machine reads them; the sentences are Vietnamese."""
@@ -65,251 +91,325 @@ class RosterPlan:
             "error_rows": self.error_rows,
             "errors": [finding.to_json() for finding in self.errors],
             "warnings": [finding.to_json() for finding in self.warnings],
+            "error_count": self.error_count,
+            "warning_count": self.warning_count,
             "ignored_rows": list(self.ignored_rows),
             "unknown_headings": list(self.unknown_headings),
+            "missing": list(self.missing),
             "remark": self.remark,
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReadRoster:
-    """A table whose rows were read one by one, not yet held against each other."""
+def judged(
+    read: ReadRow,
+    source: TableRow,
+    columns: Mapping[Field, Column],
+    known: KnownPeople,
+    rules: ReadingRules,
+) -> tuple[PlannedRow | None, list[Finding]]:
+    """What one row does by itself, None when an error refuses it, and all its findings."""
+    findings = list(read.findings)
+    if read.facts is None:
+        return None, findings
+    row = planned(read.number, read.facts, known)
+    remarks = remarks_on(row, known, effective_on=rules.effective_on, scopes=rules.scopes)
+    findings += [found(remark, source, columns) for remark in remarks]
+    refused = any(finding.severity is Severity.ERROR for finding in findings)
+    return None if refused else row, findings
 
-    table: Table
-    rows: tuple[ReadRow, ...]
 
-
-def read_roster(table: Table, rules: ReadingRules) -> ReadRoster:
-    """Every row on its own; the service then loads the persons that the plan must know."""
-    return ReadRoster(
-        table=table, rows=tuple(read_row(row, table.columns, rules) for row in table.rows)
+def found(remark: Remark, source: TableRow, columns: Mapping[Field, Column]) -> Finding:
+    """The remark as a finding in the column that it speaks of."""
+    return finding_of(
+        remark.severity, source, columns, remark.field, remark.sentence, remark.hint, remark.values
     )
 
 
-def plan(read: ReadRoster, known: KnownPeople, rules: ReadingRules) -> RosterPlan:
-    """The plan for these rows over what is known now; the same inputs give the same plan."""
-    judge = _Judge(read, known, rules)
-    return judge.plan()
+def namesakes(facts: PersonFacts, known: KnownPeople) -> set[str]:
+    """Codes of other stored persons with the same folded name and birth date (R10)."""
+    if facts.birth_date is None:
+        return set()
+    key = (fold(facts.full_name), facts.birth_date)
+    return set(known.codes_of_name_and_birth.get(key, ())) - {facts.code}
 
 
-class _Judge:
-    """Holds the rows against each other and against the stored persons."""
+def namesake_warning(codes: Iterable[str]) -> Remark:
+    """Probably one person under two codes."""
+    return warning(
+        Field.FULL_NAME,
+        N_("Trùng họ tên và ngày sinh với người có mã %(codes)s."),
+        codes=_listed(sorted(codes)),
+    )
 
-    def __init__(self, read: ReadRoster, known: KnownPeople, rules: ReadingRules) -> None:
-        self._read = read
+
+@dataclass(frozen=True, kw_only=True)
+class RefusedRow:
+    """A row with errors, as it came."""
+
+    number: int
+    cells: Mapping[Field, Cell]
+    errors: tuple[Finding, ...]
+
+
+class Planner:
+    """Plans one roster. `folder` takes what is too long to be held, and is the caller's."""
+
+    def __init__(self, table: Table, known: Known, rules: ReadingRules, folder: Path) -> None:
+        self._table = table
         self._known = known
         self._rules = rules
-        self._columns = read.table.columns
-        self._source = {row.number: row for row in read.table.rows}
-        self._extra: dict[int, list[Finding]] = defaultdict(list)
-        self._refused: set[int] = {row.number for row in read.rows if row.facts is None}
+        self._rows = folder / "rows"
+        self._refused = (folder / "refused-alone", folder / "refused-together")
+        self._ranks = bytearray()
+        """What each row does, by its number; 0 for rows that name nobody."""
+        self._codes = array("q")
+        self._repeated = _Shared()
+        self._shared = {field: _Shared() for field in _ONE_PERSONS}
+        self._names = _Shared()
+        self._twins: dict[int, set[str]] = {}
+        self._ignored: list[int] = []
+        self._tellings = (_Telling(), _Telling())
+        """Of rows taken alone and of rows taken together."""
 
     def plan(self) -> RosterPlan:
-        valid = [(row.number, row.facts) for row in self._read.rows if row.facts is not None]
-        self._find_duplicates(valid)
-        for number, facts in valid:
-            self._check_against_known(number, facts)
-        self._warn_of_namesakes(valid)
-        entries = tuple(
-            self._planned(number, facts) for number, facts in valid if number not in self._refused
-        )
-        findings = [
-            finding
-            for row in self._read.rows
-            for finding in (*row.findings, *self._extra.get(row.number, ()))
-        ]
-        verdicts = [entry.verdict for entry in entries]
+        """The plan; the other questions can be asked after it."""
+        with (
+            self._rows.open("w", encoding="utf-8") as rows,
+            self._refused[0].open("w", encoding="utf-8") as refused,
+        ):
+            if not self._table.missing:
+                people = self._people()
+                while sources := list(islice(people, READ_TOGETHER)):
+                    self._judge(sources, rows, refused)
+        with self._refused[1].open("w", encoding="utf-8") as refused:
+            self._judge_together(refused)
+        count = self._ranks.count
+        errors, warnings = (_merged(self._tellings, severity) for severity in Severity)
         return RosterPlan(
-            rows=len(self._read.rows),
-            new=verdicts.count(Verdict.NEW),
-            changed=verdicts.count(Verdict.CHANGED),
-            same=verdicts.count(Verdict.SAME),
-            error_rows=len(self._refused),
-            errors=tuple(f for f in findings if f.severity is Severity.ERROR),
-            warnings=tuple(f for f in findings if f.severity is Severity.WARNING),
-            entries=entries,
-            ignored_rows=self._read.table.ignored,
-            unknown_headings=self._read.table.unknown_headings,
-            remark=self._read.table.remark,
-            columns=tuple(sorted(self._read.table.columns.values(), key=lambda c: c.index)),
+            rows=len(self._ranks) - count(0),
+            new=count(_RANKS[Verdict.NEW]),
+            changed=count(_RANKS[Verdict.CHANGED]),
+            same=count(_RANKS[Verdict.SAME]),
+            error_rows=count(_REFUSED),
+            errors=errors,
+            warnings=warnings,
+            error_count=sum(telling.count[Severity.ERROR] for telling in self._tellings),
+            warning_count=sum(telling.count[Severity.WARNING] for telling in self._tellings),
+            ignored_rows=tuple(self._ignored),
+            unknown_headings=self._table.unknown_headings,
+            missing=self._table.missing,
+            remark=self._table.remark,
+            headings=self._table.headings,
         )
 
-    def _planned(self, number: int, facts: PersonFacts) -> PlannedRow:
-        known = self._known.by_code.get(facts.code)
-        if known is None:
-            return PlannedRow(row=number, facts=facts, verdict=Verdict.NEW)
-        changes = changes_between(known.facts, facts)
-        verdict = Verdict.CHANGED if changes else Verdict.SAME
-        return PlannedRow(row=number, facts=facts, verdict=verdict, changes=changes)
+    def chunks(self, rows_each: int) -> Iterator[tuple[int, bytes]]:
+        """The new and changed rows in their order: how many, and they for `rows_in` to read."""
+        with self._rows.open(encoding="utf-8") as stream:
+            kept = (line for line in stream if self._ranks[_number(line)] != _REFUSED)
+            while lines := list(islice(kept, rows_each)):
+                yield len(lines), gzip.compress("".join(lines).encode(), 1, mtime=0)
 
-    def _find_duplicates(self, valid: Sequence[tuple[int, PersonFacts]]) -> None:
+    def write_refused(self, file: Path) -> None:
+        """The refused rows are in the file for `refused_in` to read, in their order."""
+        with (
+            gzip.open(file, "wt", compresslevel=1, encoding="utf-8") as out,
+            self._refused[0].open(encoding="utf-8") as alone,
+            self._refused[1].open(encoding="utf-8") as together,
+        ):
+            out.writelines(heapq.merge(alone, together, key=_number))
+
+    def named(self) -> Callable[[str], bool]:
+        """Tells whether a row of the file has a code, be it a refused one."""
+        codes = set(self._codes)
+        return lambda code: hash(code) in codes
+
+    def _people(self) -> Iterator[TableRow]:
+        for row in self._table.rows():
+            if isinstance(row, TableRow):
+                yield row
+            elif len(self._ignored) < SHOWN:
+                self._ignored.append(row)
+
+    def _judge(self, sources: Sequence[TableRow], rows: TextIO, refused: TextIO) -> None:
+        columns = self._table.columns
+        read = [read_row(source, columns, self._rules) for source in sources]
+        known = self._known([row.facts for row in read if row.facts is not None])
+        for source, row in zip(sources, read, strict=True):
+            self._codes.append(hash(row.code))
+            if row.facts is not None:
+                self._remember(row.number, row.facts, known)
+            entry, findings = judged(row, source, columns, known, self._rules)
+            self._rank(row.number, _RANKS[entry.verdict] if entry else _REFUSED)
+            if entry is not None and entry.verdict is not Verdict.SAME:
+                facts = facts_to_list(entry.facts)
+                line = [entry.row, entry.verdict, entry.changes, facts]
+                rows.write(_encode(line) + "\n")
+            if findings:
+                self._tellings[0].tell(source, findings, refused)
+
+    def _remember(self, number: int, facts: PersonFacts, known: KnownPeople) -> None:
+        self._repeated.add(number, facts)
+        self._shared[Field.CODE].add(number, facts.code)
+        self._shared[Field.ID_NUMBER].add(number, held(facts, known, "id_number"))
+        self._shared[Field.EMAIL].add(number, held(facts, known, "email"))
+        if facts.birth_date is not None:
+            self._names.add(number, (fold(facts.full_name), facts.birth_date))
+            if twins := namesakes(facts, known):
+                self._twins[number] = twins
+
+    def _rank(self, number: int, rank: int) -> None:
+        if len(self._ranks) <= number:
+            self._ranks.extend(bytes(number + 1 - len(self._ranks)))
+        self._ranks[number] = rank
+
+    def _judge_together(self, refused: TextIO) -> None:
+        remarks: dict[int, list[Remark]] = defaultdict(list)
+        self._find_duplicates(remarks)
+        self._find_namesakes(remarks)
+        if not remarks:
+            return
+        for source in self._table.rows_of(remarks.keys()):
+            findings = [found(r, source, self._table.columns) for r in remarks[source.number]]
+            if any(finding.severity is Severity.ERROR for finding in findings):
+                self._rank(source.number, _REFUSED)
+            self._tellings[1].tell(source, findings, refused)
+
+    def _find_duplicates(self, remarks: dict[int, list[Remark]]) -> None:
         """Refuses every row of a group that shares what only one person can have.
 
         Nobody can know which of them is right. A row repeated word for word is refused alone:
         its first copy says all there is.
         """
-        first_copies: dict[PersonFacts, int] = {}
-        distinct: list[tuple[int, PersonFacts]] = []
-        for number, facts in valid:
-            if (first := first_copies.setdefault(facts, number)) == number:
-                distinct.append((number, facts))
-            else:
-                self._error(
-                    number, Field.CODE, N_("Dòng này lặp lại nguyên dòng %(other)d."), other=first
-                )
-        rules: list[tuple[Field, str, Callable[[PersonFacts], Hashable]]] = [
-            (Field.CODE, N_("Mã cán bộ này có ở cả các dòng %(rows)s."), lambda f: f.code),
-            (
-                Field.ID_NUMBER,
-                N_("Số định danh này có ở cả các dòng %(rows)s."),
-                lambda f: f.id_number,
-            ),
-            (
-                Field.EMAIL,
-                N_("Thư điện tử này có ở cả các dòng %(rows)s."),
-                lambda f: self._held(f, "email"),
-            ),
-        ]
-        for field, sentence, value_of in rules:
-            for numbers in _shared(distinct, value_of):
-                for number in numbers:
-                    self._error(
-                        number, field, sentence, rows=_listed(n for n in numbers if n != number)
-                    )
+        copies: set[int] = set()
+        for first, *again in self._repeated.groups():
+            copies.update(again)
+            for number in again:
+                sentence = N_("Dòng này lặp lại nguyên dòng %(other)d.")
+                remarks[number].append(error(Field.CODE, sentence, other=first))
+        for field, sentence in _ONE_PERSONS.items():
+            for group in self._shared[field].groups():
+                numbers = [number for number in group if number not in copies]
+                if len(numbers) > 1:
+                    for number in numbers:
+                        others = (n for n in numbers if n != number)
+                        remarks[number].append(error(field, sentence, rows=_listed(others)))
 
-    def _check_against_known(self, number: int, facts: PersonFacts) -> None:
-        known = self._known.by_code.get(facts.code)
-        if id_number := self._held(facts, "id_number"):
-            owner = self._known.code_of_id_number.get(id_number)
-            if owner not in (None, facts.code):
-                self._error(
-                    number,
-                    Field.ID_NUMBER,
-                    N_("Số định danh này đã thuộc về người có mã %(code)s."),
-                    code=owner,
-                )
-        if address := self._held(facts, "email"):
-            owner = self._known.code_of_email.get(address)
-            if owner not in (None, facts.code):
-                self._error(
-                    number,
-                    Field.EMAIL,
-                    N_("Thư điện tử này đã thuộc về người có mã %(code)s."),
-                    code=owner,
-                )
-        if known is not None:
-            self._check_same_person(number, facts, known)
-
-    def _held(self, facts: PersonFacts, name: str) -> str | None:
-        """The address or number this person has once the row is stored; leavers hold none."""
-        known = self._known.by_code.get(facts.code)
-        state = facts.state or (known.facts.state if known else None)
-        if state is not None and STATE_RULES[state].has_left:
-            return None
-        held: str | None = getattr(facts, name) or (getattr(known.facts, name) if known else None)
-        return held
-
-    def _check_same_person(self, number: int, facts: PersonFacts, known: KnownPerson) -> None:
-        stored = known.facts
-        if known.merged_into is not None:
-            self._error(
-                number,
-                Field.CODE,
-                N_("Người có mã này đã được gộp vào người có mã %(code)s."),
-                N_("Ghi mã %(code)s, hoặc tách hai người ra lại nếu gộp nhầm."),
-                code=known.merged_into,
-            )
-            return
-        if not any(stored.unit_path.startswith(scope) for scope in self._rules.scopes):
-            self._error(
-                number,
-                Field.CODE,
-                N_("Người có mã này thuộc đơn vị ngoài phạm vi mà bạn được giao."),
-            )
-            return
-        other_number = facts.id_number and stored.id_number and facts.id_number != stored.id_number
-        other_birth = (
-            facts.birth_date and stored.birth_date and facts.birth_date != stored.birth_date
-        )
-        if fold(facts.full_name) != fold(stored.full_name) and (other_number or other_birth):
-            self._error(
-                number,
-                Field.CODE,
-                N_("Mã cán bộ này đang thuộc về người khác (%(name)s)."),
-                N_("Kiểm tra lại mã; mỗi người giữ một mã suốt thời gian công tác."),
-                name=stored.full_name,
-            )
-            return
-        changes = changes_between(stored, facts)
-        if {"unit_id", "state"} & set(changes) and known.period_from > self._rules.effective_on:
-            self._error(
-                number,
-                Field.UNIT if "unit_id" in changes else Field.STATE,
-                N_("Người này đã có biến động từ ngày %(day)s, sau ngày của danh sách."),
-                day=known.period_from.strftime("%d/%m/%Y"),
-            )
-        if known.has_left and facts.state is None:
-            self._warn(
-                number,
-                Field.CODE,
-                N_("Người này đã thôi công tác; danh sách không đổi trạng thái đó."),
-            )
-
-    def _warn_of_namesakes(self, valid: Sequence[tuple[int, PersonFacts]]) -> None:
+    def _find_namesakes(self, remarks: dict[int, list[Remark]]) -> None:
         """R10: the same folded name and birth date under two codes is probably one person."""
-        together: dict[tuple[str, date], dict[str, int]] = defaultdict(dict)
-        for number, facts in valid:
-            if facts.birth_date is not None:
-                together[fold(facts.full_name), facts.birth_date].setdefault(facts.code, number)
-        for key, codes in together.items():
-            everyone = {*codes, *self._known.codes_of_name_and_birth.get(key, ())}
-            if len(everyone) < 2:
-                continue
-            for code, number in codes.items():
-                self._warn(
-                    number,
-                    Field.FULL_NAME,
-                    N_("Trùng họ tên và ngày sinh với người có mã %(codes)s."),
-                    codes=", ".join(sorted(everyone - {code})),
-                )
+        groups = self._names.groups()
+        together = {number for group in groups for number in group}
+        groups += [[number] for number in self._twins.keys() - together]
+        wanted = together | self._twins.keys()
+        codes = {row.number: code_in(row) for row in self._table.rows_of(wanted)} if wanted else {}
+        for group in groups:
+            everyone = {codes[number] for number in group}
+            everyone |= self._twins.get(group[0], set())
+            warned: set[str] = set()
+            for number in group:
+                if (code := codes[number]) not in warned and len(everyone) > 1:
+                    warned.add(code)
+                    remarks[number].append(namesake_warning(everyone - {code}))
 
-    def _error(
-        self, number: int, field: Field, sentence: str, hint: str = "", /, **values: object
-    ) -> None:
-        self._refused.add(number)
-        self._extra[number].append(
-            self._finding(Severity.ERROR, number, field, sentence, hint, values)
+
+class _Shared:
+    """Which rows have a value in common, in twelve bytes a row.
+
+    Values are told apart by 64 bits of hash: two of a million would be mistaken for one another
+    once in thirty million files.
+    """
+
+    def __init__(self) -> None:
+        self._rows = array("I")
+        self._hashes = array("q")
+
+    def add(self, row: int, value: Hashable) -> None:
+        """The row has this value; None is no value."""
+        if value is not None:
+            self._rows.append(row)
+            self._hashes.append(hash(value))
+
+    def groups(self) -> list[list[int]]:
+        """The rows of each value that more than one has, in their order."""
+        seen: set[int] = set()
+        shared: set[int] = set()
+        for value in self._hashes:
+            (shared if value in seen else seen).add(value)
+        groups: dict[int, list[int]] = defaultdict(list)
+        if shared:
+            for row, value in zip(self._rows, self._hashes, strict=True):
+                if value in shared:
+                    groups[value].append(row)
+        return list(groups.values())
+
+
+class _Telling:
+    """Counts findings, keeps the first of each kind, and sets refused rows aside as they came."""
+
+    def __init__(self) -> None:
+        self.count = dict.fromkeys(Severity, 0)
+        self.first: dict[Severity, list[Finding]] = {severity: [] for severity in Severity}
+
+    def tell(self, source: TableRow, findings: Sequence[Finding], refused: TextIO) -> None:
+        """The findings of one row are told."""
+        for finding in findings:
+            self.count[finding.severity] += 1
+            if len(first := self.first[finding.severity]) < SHOWN:
+                first.append(finding)
+        errors = [asdict(f) for f in findings if f.severity is Severity.ERROR]
+        if errors:
+            refused.write(_encode([source.number, source.cells, errors]) + "\n")
+
+
+def rows_in(chunk: bytes) -> list[PlannedRow]:
+    """The rows of a chunk."""
+    return [
+        PlannedRow(
+            row=row,
+            verdict=Verdict(verdict),
+            changes=tuple(changes),
+            facts=facts_from_list(facts),
         )
-
-    def _warn(self, number: int, field: Field, sentence: str, /, **values: object) -> None:
-        self._extra[number].append(
-            self._finding(Severity.WARNING, number, field, sentence, "", values)
-        )
-
-    def _finding(
-        self,
-        severity: Severity,
-        number: int,
-        field: Field,
-        sentence: str,
-        hint: str,
-        values: Mapping[str, object],
-    ) -> Finding:
-        row: TableRow = self._source[number]
-        return finding_of(severity, row, self._columns, field, sentence, hint, values)
+        for row, verdict, changes, facts in map(json.loads, gzip.decompress(chunk).splitlines())
+    ]
 
 
-def _shared(
-    rows: Iterable[tuple[int, PersonFacts]], value_of: Callable[[PersonFacts], Hashable]
-) -> list[list[int]]:
-    groups: dict[Hashable, list[int]] = defaultdict(list)
-    for number, facts in rows:
-        if (value := value_of(facts)) is not None:
-            groups[value].append(number)
-    return [numbers for numbers in groups.values() if len(numbers) > 1]
+def refused_in(file: Path) -> Iterator[RefusedRow]:
+    """The refused rows, in their order."""
+    decode = json.JSONDecoder(object_hook=_decoded).decode
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        for number, parts in groupby(map(decode, lines), key=itemgetter(0)):
+            together = list(parts)
+            yield RefusedRow(
+                number=number,
+                cells={Field(name): cell for name, cell in together[0][1].items()},
+                errors=tuple(Finding.from_json(f) for part in together for f in part[2]),
+            )
 
 
-def _listed(numbers: Iterable[int]) -> str:
-    """The row numbers, the first five of them written out."""
-    every = list(numbers)
-    return ", ".join(map(str, every[:5])) + (", …" if len(every) > 5 else "")
+def _merged(tellings: Collection[_Telling], severity: Severity) -> tuple[Finding, ...]:
+    told = [finding for telling in tellings for finding in telling.first[severity]]
+    return tuple(sorted(told, key=lambda finding: finding.row)[:SHOWN])
+
+
+def _number(line: str) -> int:
+    """The row number that a line of ours begins with."""
+    return int(line[1 : line.index(",")])
+
+
+def _dated(value: object) -> dict[str, str]:
+    if isinstance(value, date):
+        return {"d": value.isoformat()}
+    raise TypeError(f"{type(value).__name__} is no cell")
+
+
+def _decoded(value: dict[str, object]) -> object:
+    return date.fromisoformat(str(value["d"])) if value.keys() == {"d"} else value
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_dated).encode
+
+
+def _listed(values: Iterable[object]) -> str:
+    """The first five of them written out."""
+    first = [str(value) for value in islice(values, 6)]
+    return ", ".join(first[:5]) + (", …" if len(first) > 5 else "")

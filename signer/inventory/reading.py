@@ -1,9 +1,10 @@
 """Reads one row of a roster into facts, with a finding for every cell that is amiss."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from signer.errors import N_, Invalid
 from signer.inventory import cells, identity
@@ -12,6 +13,7 @@ from signer.inventory.findings import Finding, Severity
 from signer.inventory.kinds import IdNumberKind, Sex
 from signer.inventory.names import clean_text, legacy_font_of, proper_case
 from signer.inventory.roster import Column, Field, TableRow, as_text
+from signer.inventory.sheets import Cell
 from signer.inventory.states import PersonState
 from signer.inventory.units import KnownUnit, MatchProblem, UnitIndex
 
@@ -19,9 +21,13 @@ _CODE = re.compile(r"[A-ZĐ0-9][A-ZĐ0-9._/\-]{0,19}")
 _NAME = re.compile(r"[^\W\d_]+(?:['’.\-]?[^\W\d_]+)*\.?(?: [^\W\d_]+(?:['’.\-]?[^\W\d_]+)*\.?)*")
 _NAME_CHARACTERS = 100
 _TEXT_CHARACTERS = 200
+_DECISION_CHARACTERS = 100
+_NAME_FIELDS = (Field.FULL_NAME, Field.FAMILY_NAME, Field.GIVEN_NAME)
 _NAME_WORDS = range(2, 7)  # domain.md 4.1
 _WORKING_AGES = range(18, 71)  # domain.md 4.1
 _OLDEST = date(1900, 1, 1)
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,8 @@ class ReadRow:
     """A row's facts, None when an error refuses it, and its findings."""
 
     number: int
+    code: str
+    """As it is written, also of a refused row; empty when there is none."""
     facts: PersonFacts | None
     findings: tuple[Finding, ...]
 
@@ -49,6 +57,11 @@ class ReadRow:
 def read_row(row: TableRow, columns: Mapping[Field, Column], rules: ReadingRules) -> ReadRow:
     """The facts of one row; no finding stops the reading of the other cells."""
     return _RowReader(row, columns, rules).read()
+
+
+def code_in(row: TableRow) -> str:
+    """The person's code as the row writes it; empty when it has none."""
+    return as_text(row.cells.get(Field.CODE)).upper().replace(" ", "")
 
 
 class _RowReader:
@@ -73,20 +86,29 @@ class _RowReader:
         unit, division = self._unit()
         email = self._email()
         state, state_since = self._state()
-        kind = None
-        if Field.KIND in self._cells:
-            try:
-                kind = cells.kind_of(as_text(self._cells[Field.KIND]))
-            except Invalid as error:
-                self._error(
-                    Field.KIND, error, N_("Chọn: Cán bộ, Công chức, Viên chức, Người lao động.")
-                )
+        kind = self._checked(
+            Field.KIND,
+            lambda cell: cells.kind_of(as_text(cell)),
+            N_("Chọn: Cán bộ, Công chức, Viên chức, Người lao động."),
+        )
         issued_on = self._past_date(Field.ID_ISSUED_ON)
         issued_by, title = self._text(Field.ID_ISSUED_BY), self._text(Field.TITLE)
         mobile = self._mobile()
+        decision = self._text(Field.STATE_DECISION, _DECISION_CHARACTERS)
+        rank = self._checked(
+            Field.RANK_CODE, cells.rank_of, N_("Ghi đủ dạng 01.003 hoặc V.07.03.29.")
+        )
+        roles = self._checked(
+            Field.SIGNING_ROLES,
+            lambda cell: cells.roles_of(as_text(cell)),
+            N_("Ghi một hoặc nhiều: Chuyên viên, Lãnh đạo, Văn thư, Một cửa; hoặc Không."),
+        )
+        wants_sim_pki, network = self._sim_pki(mobile)
         refused = any(f.severity is Severity.ERROR for f in self._findings)
         if refused or unit is None:
-            return ReadRow(number=self._row.number, facts=None, findings=tuple(self._findings))
+            return ReadRow(
+                number=self._row.number, code=code, facts=None, findings=tuple(self._findings)
+            )
         facts = PersonFacts(
             code=code,
             full_name=full_name,
@@ -105,11 +127,18 @@ class _RowReader:
             mobile=mobile,
             state=state,
             state_since=state_since,
+            state_decision=decision,
+            rank_code=rank,
+            signing_roles=roles,
+            wants_sim_pki=wants_sim_pki,
+            mobile_network=network,
         )
-        return ReadRow(number=self._row.number, facts=facts, findings=tuple(self._findings))
+        return ReadRow(
+            number=self._row.number, code=code, facts=facts, findings=tuple(self._findings)
+        )
 
     def _code(self) -> str:
-        text = as_text(self._cells.get(Field.CODE)).upper().replace(" ", "")
+        text = code_in(self._row)
         if not text:
             self._error(Field.CODE, Invalid(N_("Thiếu mã cán bộ.")))
         elif not _CODE.fullmatch(text):
@@ -124,7 +153,7 @@ class _RowReader:
         name_field = Field.FULL_NAME if Field.FULL_NAME in self._columns else Field.GIVEN_NAME
         parts = [
             self._cells.get(f)
-            for f in (Field.FULL_NAME, Field.FAMILY_NAME, Field.GIVEN_NAME)
+            for f in _NAME_FIELDS
             if f in self._cells and (f is Field.FULL_NAME or Field.FULL_NAME not in self._cells)
         ]
         raw = " ".join(part if isinstance(part, str) else as_text(part) for part in parts)
@@ -132,7 +161,8 @@ class _RowReader:
         if not name:
             self._error(name_field, Invalid(N_("Thiếu họ và tên.")))
             return ""
-        if (font := legacy_font_of(raw)) is not None:
+        fonts = [self._font_of(f, raw) for f in _NAME_FIELDS if f in self._cells]
+        if font := next(filter(None, fonts), None):
             self._old_font(name_field, font)
             return ""
         if len(name) > _NAME_CHARACTERS or not _NAME.fullmatch(name):
@@ -149,13 +179,9 @@ class _RowReader:
         return cased
 
     def _sex(self) -> Sex | None:
-        if Field.SEX not in self._cells:
-            return None
-        try:
-            return cells.sex_of(as_text(self._cells[Field.SEX]))
-        except Invalid as error:
-            self._error(Field.SEX, error, N_("Ghi Nam hoặc Nữ."))
-            return None
+        return self._checked(
+            Field.SEX, lambda cell: cells.sex_of(as_text(cell)), N_("Ghi Nam hoặc Nữ.")
+        )
 
     def _birth_date(self, sex: Sex | None) -> date | None:
         choices = [Field.BIRTH_DATE, Field.BIRTH_DATE_MALE, Field.BIRTH_DATE_FEMALE]
@@ -311,14 +337,45 @@ class _RowReader:
             self._error(Field.STATE, error, N_("Ví dụ: Đang công tác, Biệt phái, Nghỉ hưu."))
             return None, None
 
-    def _text(self, field: Field) -> str | None:
+    def _sim_pki(self, mobile: str | None) -> tuple[bool | None, str | None]:
+        wanted = self._checked(Field.SIM_PKI, cells.yes_or_no, N_("Ghi Có hoặc Không."))
+        network = self._checked(
+            Field.MOBILE_NETWORK,
+            lambda cell: cells.network_of(as_text(cell)),
+            N_("Ví dụ: Viettel, VinaPhone, MobiFone."),
+        )
+        if wanted and mobile is None:  # domain.md 4.1: only if a mobile number is present
+            self._warn(Field.SIM_PKI, N_("Đăng ký SIM PKI cần có số điện thoại di động."))
+            wanted = None
+        return wanted, network
+
+    def _checked(self, field: Field, read: Callable[[Cell], _T], hint: str) -> _T | None:
+        """What a cell holds, read by that rule; None for an empty one, and for an error."""
+        if field not in self._cells:
+            return None
+        try:
+            return read(self._cells[field])
+        except Invalid as error:
+            self._error(field, error, hint)
+            return None
+
+    def _text(self, field: Field, characters: int = _TEXT_CHARACTERS) -> str | None:
         raw = self._cells.get(field)
+        if raw is None:
+            return None
         text = as_text(raw)
-        if isinstance(raw, str) and (font := legacy_font_of(raw)) is not None:
+        if isinstance(raw, str) and (font := self._font_of(field, raw)) is not None:
             self._old_font(field, font)
-        elif len(text) > _TEXT_CHARACTERS:
-            self._error(field, Invalid(N_("Nội dung dài quá 200 ký tự.")))
+        elif len(text) > characters:
+            self._error(
+                field,
+                Invalid(N_("Nội dung dài quá %(limit)d ký tự."), limit=characters),
+            )
         return text or None
+
+    def _font_of(self, field: Field, raw: str) -> str | None:
+        """The old font that a cell is typed for, or may be in a column that mixes them."""
+        return self._row.doubtful.get(field) or legacy_font_of(raw)
 
     def _old_font(self, field: Field, font: str) -> None:
         self._error(

@@ -17,18 +17,18 @@ from signer.files import Files
 from signer.inventory.bodies import Bodies
 from signer.inventory.duplicates import Duplicates
 from signer.inventory.facts import PersonFacts, changes_between
+from signer.inventory.headings import Chosen
 from signer.inventory.importing import CheckedRoster, ImportView, RosterImports, RosterReceipt
+from signer.inventory.judging import PlannedRow, Verdict
 from signer.inventory.models import OrgUnit, Person, PersonPeriod, RosterImport, UnitKind
 from signer.inventory.names import clean_text
 from signer.inventory.paging import Page
 from signer.inventory.people import EVERYBODY, PeopleFilter, count_of, each_of, page_of
 from signer.inventory.persons import Persons
-from signer.inventory.planning import PlannedRow, Verdict
 from signer.inventory.policy_change import PolicyChange
 from signer.inventory.states import PersonState
 from signer.inventory.storage import (
     ROSTER_LOCK,
-    Progress,
     Stored,
     Storing,
     in_chunks,
@@ -38,6 +38,7 @@ from signer.inventory.storage import (
 from signer.inventory.structure import Structure
 from signer.inventory.tree import HANOI_UNITS, UnitFacts, read_units, store_units, unit_on
 from signer.jobs import Jobs
+from signer.jobs.service import Failures
 
 _T = TypeVar("_T")
 _IDS_PER_QUERY = 900
@@ -63,7 +64,7 @@ class Inventory:
         self.policy = PolicyChange(clock, audit, jobs)
         self.duplicates = Duplicates(clock, audit)
         self.persons = Persons(clock, audit, settings, self.duplicates)
-        self._imports = RosterImports(clock, audit, files, settings)
+        self._imports = RosterImports(clock, audit, files, settings, jobs)
 
     # Units
 
@@ -133,16 +134,36 @@ class Inventory:
     # Roster imports
 
     def dry_run(
-        self, actor: Actor, path: Path, file_name: str, effective_on: date | None = None
+        self,
+        actor: Actor,
+        path: Path,
+        file_name: str,
+        effective_on: date | None = None,
+        *,
+        full_unit: str | None = None,
     ) -> CheckedRoster:
         """See `RosterImports.dry_run`."""
-        return self._imports.dry_run(actor, path, file_name, effective_on)
+        return self._imports.dry_run(actor, path, file_name, effective_on, full_unit=full_unit)
 
-    def apply(
-        self, actor: Actor, import_id: int, on_progress: Progress | None = None
-    ) -> RosterReceipt:
-        """See `RosterImports.apply`."""
-        return self._imports.apply(actor, import_id, on_progress)
+    def recheck(self, actor: Actor, import_id: int, columns: Chosen) -> CheckedRoster:
+        """See `RosterImports.recheck`."""
+        return self._imports.recheck(actor, import_id, columns)
+
+    def start(self, actor: Actor, import_id: int) -> int:
+        """See `RosterImports.start`."""
+        return self._imports.start(actor, import_id)
+
+    def undo(self, actor: Actor, import_id: int) -> int:
+        """See `RosterImports.undo`."""
+        return self._imports.undo(actor, import_id)
+
+    def receipt_of(self, actor: Actor, import_id: int) -> RosterReceipt:
+        """See `RosterImports.receipt`."""
+        return self._imports.receipt(actor, import_id)
+
+    def do_roster_items(self, keys: Sequence[str]) -> Failures:
+        """The handler of `ROSTER_JOB_KIND`."""
+        return self._imports.applying.do_items(keys)
 
     def import_of(self, actor: Actor, import_id: int) -> ImportView:
         """The import with what its check found; `NotFound`, `Forbidden` for another's."""

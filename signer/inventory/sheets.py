@@ -1,54 +1,76 @@
-"""Opens what a clerk uploads: any spreadsheet or CSV as rows of cells, or one clear refusal."""
+"""Opens what a clerk uploads: any spreadsheet or CSV as rows of cells, or one clear refusal.
+
+Rows are walked through, never held: a workbook of a million rows is spooled to a file as lines of
+JSON, and a CSV is decoded as it is read.
+"""
 
 import codecs
 import csv
-import io
 import json
-import re
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from pathlib import Path
-from typing import IO
 
 from signer.errors import N_, Invalid
 from signer.inventory import spreadsheet_child as child
-from signer.inventory.names import legacy_font_of
+from signer.inventory.legacy import Font, font_of_bytes, is_windows_1258
 
 Cell = str | int | float | bool | date | None
 
 _ZIP_ENTRIES = 2_000
-_UNPACKED_BYTES = 700 * 1024**2
-"""150,000 rows of a roster unpack to about 200 MB."""
+_UNPACKED_BYTES = 2 * 1024**3
+"""1,000,000 rows of a roster unpack to about 1.4 GB."""
 _RATIO = 200
 """Packed XML of real lists shrinks 8 to 40 times; a bomb 1,000 times."""
 _RATIO_FROM_BYTES = 20 * 1024**2
-_CHILD_SECONDS = 180.0
+_CHILD_SECONDS = 300.0
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")  # [MS-OFFCRYPTO] 2.3.4.4
 _CSV_FIELD_CHARACTERS = 10_000
-_VIETNAMESE = re.compile(r"[ăâđêôơưĂÂĐÊÔƠƯạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]")
+_CSV_SAMPLE_LINES = 60
+_LEGACY_SAMPLE_BYTES = 400_000
+_BLOCK = 1024**2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """One sheet; `rows[0]` is the spreadsheet's row 1. `remark` tells how the text was read."""
+    """One sheet; its first row is the spreadsheet's row 1. `remark` tells how the text was read."""
 
     name: str
-    rows: list[list[Cell]]
+    open_rows: Callable[[Collection[int] | None], Iterator[tuple[int, list[Cell]]]]
+    """Rows from the top with their numbers from 1: all of them, or only those numbers."""
     remark: str | None = None
+    font: Font | None = None
+    """The old font that every letter of the file is typed for, when its bytes say so."""
+
+    def rows(self) -> Iterator[list[Cell]]:
+        """Every row from the top."""
+        return (row for _, row in self.open_rows(None))
+
+    def numbered(self, only: Collection[int] | None = None) -> Iterator[tuple[int, list[Cell]]]:
+        """The rows with their numbers; `only` some of them costs little for the others."""
+        return self.open_rows(only)
+
+    def head(self, rows: int) -> list[list[Cell]]:
+        """The first rows."""
+        return list(islice(self.rows(), rows))
 
 
-def read_sheets(path: Path, *, limit_bytes: int) -> list[Sheet]:
+@contextmanager
+def opened_sheets(path: Path, *, limit_bytes: int) -> Iterator[list[Sheet]]:
     """All visible sheets in their order; what the file is, its bytes say, never its name.
 
-    Raises `Invalid` with one sentence for a file that is too large, protected by a password, a
-    zip bomb, damaged, of another kind, or in a character set that cannot be known for sure.
+    Their rows can be walked through, also several times, while the block lasts. Raises `Invalid`
+    with one sentence for a file that is too large, protected by a password, a zip bomb, damaged,
+    of another kind, or in a character set that cannot be known for sure.
     """
     size = path.stat().st_size
     if size == 0:
@@ -61,16 +83,18 @@ def read_sheets(path: Path, *, limit_bytes: int) -> list[Sheet]:
         )
     with path.open("rb") as stream:
         start = stream.read(8)
-    if start.startswith(b"PK"):
-        _check_zip(path)
-        return _read_in_child(path)
-    if start == _OLE:
-        if _contains(path, _ENCRYPTED_PACKAGE):
-            raise _password()
-        return _read_in_child(path)
     if start.startswith(b"%PDF"):
         raise Invalid(N_("Đây là tệp PDF; hãy tải lên tệp Excel hoặc CSV."), field="file")
-    return [_read_csv(path)]
+    if start == _OLE and _contains(path, _ENCRYPTED_PACKAGE):
+        raise _password()
+    if start.startswith(b"PK"):
+        _check_zip(path)
+    if start.startswith(b"PK") or start == _OLE:
+        with tempfile.NamedTemporaryFile(prefix="signer-rows-") as spool:
+            _read_in_child(path, Path(spool.name))
+            yield _spooled(Path(spool.name))
+    else:
+        yield [_csv_sheet(path)]
 
 
 def _password() -> Invalid:
@@ -94,14 +118,24 @@ def _too_large() -> Invalid:
     )
 
 
+def _no_spreadsheet() -> Invalid:
+    return Invalid(
+        N_("Tệp này không phải bảng tính; hãy tải lên tệp .xlsx, .xls, .ods hoặc .csv."),
+        field="file",
+    )
+
+
 def _contains(path: Path, wanted: bytes) -> bool:
     before = b""
     with path.open("rb") as stream:
-        while block := stream.read(1024**2):
+        while block := stream.read(_BLOCK):
             if wanted in before + block:
                 return True
             before = block[-len(wanted) :]
     return False
+
+
+# Workbooks
 
 
 def _check_zip(path: Path) -> None:
@@ -125,7 +159,7 @@ def _check_zip(path: Path) -> None:
                 if entry.flag_bits & 0x1:
                     raise _password()
                 with archive.open(entry) as stream:
-                    while stream.read(1024**2):
+                    while stream.read(_BLOCK):
                         pass
             names = {entry.filename for entry in entries}
             _check_kind(archive, names)
@@ -143,16 +177,13 @@ def _check_kind(archive: zipfile.ZipFile, names: set[str]) -> None:
     ):
         raise _password()
     if not names & {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}:
-        raise Invalid(
-            N_("Tệp này không phải bảng tính; hãy tải lên tệp .xlsx, .xls, .ods hoặc .csv."),
-            field="file",
-        )
+        raise _no_spreadsheet()
 
 
-def _read_in_child(path: Path) -> list[Sheet]:
+def _read_in_child(path: Path, spool: Path) -> None:
     # -I keeps the child's path clean; it loads the reading library and nothing of ours.
     command = [sys.executable, "-I", child.__file__, str(path.absolute())]
-    with tempfile.TemporaryFile() as output:
+    with spool.open("wb") as output:
         try:
             ended = subprocess.run(  # noqa: S603  # our own program, the path is an argument
                 command,
@@ -164,119 +195,117 @@ def _read_in_child(path: Path) -> list[Sheet]:
             )
         except subprocess.TimeoutExpired as error:
             raise _too_large() from error
-        if ended.returncode == child.PASSWORD:
-            raise _password()
-        if ended.returncode == child.DAMAGED:
-            raise _damaged()
-        if ended.returncode != 0:  # TOO_LARGE, or the library aborted when memory ran out
-            raise _too_large()
-        output.seek(0)
-        return list(_sheets_of(output))
+    if ended.returncode == child.PASSWORD:
+        raise _password()
+    if ended.returncode == child.DAMAGED:
+        raise _damaged()
+    if ended.returncode != 0:  # TOO_LARGE, or the library aborted when memory ran out
+        raise _too_large()
 
 
-def _sheets_of(output: IO[bytes]) -> Iterator[Sheet]:
-    sheet: Sheet | None = None
-    for line in output:
-        value = json.loads(line)
-        if isinstance(value, dict):
-            if sheet is not None:
-                yield sheet
-            sheet = Sheet(name=value["sheet"], rows=[])
-        elif sheet is not None:
-            sheet.rows.append([_cell(v) for v in value])
-    if sheet is not None:
-        yield sheet
+def _spooled(spool: Path) -> list[Sheet]:
+    sheets: list[Sheet] = []
+    place = 0
+    with spool.open("rb") as stream:
+        for line in stream:
+            place += len(line)
+            if line.startswith(b"{"):
+                sheets.append(_spooled_sheet(spool, place, json.loads(line)["sheet"]))
+    return sheets
 
 
-def _cell(value: object) -> Cell:
-    if isinstance(value, dict):
-        return date.fromisoformat(value["d"])
-    if value == "":
-        return None
-    assert value is None or isinstance(value, str | int | float | bool)
-    return value
+def _spooled_sheet(spool: Path, start: int, name: str) -> Sheet:
+    def rows(only: Collection[int] | None) -> Iterator[tuple[int, list[Cell]]]:
+        decode = json.JSONDecoder(object_hook=_day).decode
+        with spool.open("rb") as stream:
+            stream.seek(start)
+            for number, line in enumerate(stream, start=1):
+                if line.startswith(b"{"):  # the next sheet
+                    return
+                if only is None or number in only:
+                    yield number, decode(line.decode())
+
+    return Sheet(name=name, open_rows=rows)
 
 
-def _read_csv(path: Path) -> Sheet:
-    text, remark = _decode(path.read_bytes())
-    sample = text[:20_000].splitlines()[:60]
+def _day(value: dict[str, str]) -> date:
+    return date.fromisoformat(value["d"])
+
+
+# CSV
+
+
+def _csv_sheet(path: Path) -> Sheet:
+    encoding, remark, font = _encoding_of(path)
+    with path.open(encoding=encoding, newline="") as stream:
+        sample = list(islice(stream, _CSV_SAMPLE_LINES))
     counts = Counter({mark: sum(line.count(mark) for line in sample) for mark in ",;\t|"})
     delimiter, found = counts.most_common(1)[0]
     if not found:
-        raise Invalid(
-            N_("Tệp này không phải bảng tính; hãy tải lên tệp .xlsx, .xls, .ods hoặc .csv."),
-            field="file",
-        )
-    csv.field_size_limit(_CSV_FIELD_CHARACTERS)
-    rows: list[list[Cell]] = []
-    try:
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-            if len(rows) >= child.MAX_ROWS or len(row) > child.MAX_COLUMNS:
-                raise _too_large()
-            rows.append([cell or None for cell in row])
-    except csv.Error as error:
-        raise _damaged() from error
-    return Sheet(name="CSV", rows=rows, remark=remark)
+        raise _no_spreadsheet()
+
+    def rows(only: Collection[int] | None) -> Iterator[tuple[int, list[Cell]]]:
+        csv.field_size_limit(_CSV_FIELD_CHARACTERS)
+        with path.open(encoding=encoding, newline="") as stream:
+            reader = csv.reader(stream, delimiter=delimiter)
+            try:
+                for number, row in enumerate(reader, start=1):
+                    if number > child.MAX_ROWS or len(row) > child.MAX_COLUMNS:
+                        raise _too_large()
+                    if only is None or number in only:
+                        yield number, [cell or None for cell in row]
+            except csv.Error as error:
+                raise _damaged() from error
+
+    return Sheet(name="CSV", open_rows=rows, remark=remark, font=font)
 
 
-def _decode(content: bytes) -> tuple[str, str | None]:
-    """The text of a CSV and a remark when it came in another set than UTF-8.
+def _encoding_of(path: Path) -> tuple[str, str | None, Font | None]:
+    """How a CSV is encoded, a remark when that is not Unicode, the old font it is typed for.
 
-    UTF-8 and UTF-16 prove themselves. Of the one-byte sets only Windows-1258 is converted, and
-    only when it yields Vietnamese letters and no trace of the old fonts; TCVN3 and VNI are
-    refused by name, since the same bytes are different letters in them.
+    UTF-8 and UTF-16 prove themselves. Of the one-byte sets Windows-1258 is taken only when it
+    yields Vietnamese letters and no trace of the old fonts; text of those is read byte by byte
+    as Latin-1, as a spreadsheet holds it, and put into Unicode cell by cell.
     """
+    with path.open("rb") as stream:
+        start = stream.read(_LEGACY_SAMPLE_BYTES)
     for mark, encoding in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF16_LE, "utf-16"),
         (codecs.BOM_UTF16_BE, "utf-16"),
     ):
-        if content.startswith(mark):
-            return _strict(content, encoding), None
-    if b"\0" in content[:4000]:
-        even, odd = content[:4000:2].count(0), content[1:4000:2].count(0)
-        if max(even, odd) < 10 * min(even, odd) or max(even, odd) < len(content[:4000]) // 5:
-            raise Invalid(
-                N_("Tệp này không phải bảng tính; hãy tải lên tệp .xlsx, .xls, .ods hoặc .csv."),
-                field="file",
-            )
-        return _strict(content, "utf-16-le" if odd > even else "utf-16-be"), None
-    try:
-        return content.decode("utf-8"), None
-    except UnicodeDecodeError:
-        return _decode_legacy(content)
-
-
-def _strict(content: bytes, encoding: str) -> str:
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise _damaged() from error
-
-
-def _decode_legacy(content: bytes) -> tuple[str, str | None]:
-    western = content.decode("latin-1")
-    fonts = Counter(
-        font for word in western[:200_000].split() if (font := legacy_font_of(word)) is not None
-    )
-    vietnamese = content.decode("cp1258", errors="replace")
-    # In Windows-1258 tones are marks of their own; in the fonts' sets those bytes are letters.
-    marks = sum(vietnamese.count(mark) for mark in "\u0300\u0301\u0303\u0309\u0323")
-    if "\ufffd" not in vietnamese and marks and _VIETNAMESE.search(vietnamese):
-        words = [w for w in vietnamese[:200_000].split() if not w.isascii()]
-        odd = sum(1 for word in words if legacy_font_of(word) is not None)
-        if odd * 20 <= len(words):
-            return vietnamese, N_("Tệp dùng bảng mã Windows-1258, đã được chuyển sang Unicode.")
-    if fonts:
-        raise Invalid(
-            N_(
-                "Tệp dùng bảng mã cũ %(font)s, không phải Unicode; "
-                "hãy chuyển mã sang Unicode rồi tải lên lại."
-            ),
-            field="file",
-            font=fonts.most_common(1)[0][0],
-        )
+        if start.startswith(mark):
+            return _proven(path, encoding), None, None
+    if b"\0" in start[:4000]:
+        even, odd = start[:4000:2].count(0), start[1:4000:2].count(0)
+        if max(even, odd) < 10 * min(even, odd) or max(even, odd) < len(start[:4000]) // 5:
+            raise _no_spreadsheet()
+        return _proven(path, "utf-16-le" if odd > even else "utf-16-be"), None, None
+    if _decodes(path, "utf-8"):
+        return "utf-8", None, None
+    if is_windows_1258(start) and _decodes(path, "cp1258"):
+        return "cp1258", N_("Tệp dùng bảng mã Windows-1258, đã được chuyển sang Unicode."), None
+    if (font := font_of_bytes(start)) is not None:
+        return "latin-1", None, font
     raise Invalid(
         N_("Không xác định được bảng mã của tệp; hãy lưu lại dạng “CSV UTF-8” rồi tải lên lại."),
         field="file",
     )
+
+
+def _proven(path: Path, encoding: str) -> str:
+    if not _decodes(path, encoding):
+        raise _damaged()
+    return encoding
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    with path.open("rb") as stream:
+        try:
+            while block := stream.read(_BLOCK):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True

@@ -1,21 +1,21 @@
 """Loads the persons a roster touches and stores what was planned, in bulk, dates included."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, and_, insert, select, update
+from sqlalchemy import Row, Select, and_, insert, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from signer.audit import Audit, Happening
 from signer.db import changed, db
-from signer.inventory.facts import KnownPeople, KnownPerson, PersonFacts
+from signer.inventory.facts import FACTS, KnownPeople, KnownPerson, PersonFacts
+from signer.inventory.judging import PlannedRow, Verdict
 from signer.inventory.kinds import SigningRole
 from signer.inventory.models import OrgUnit, Person, PersonPeriod
 from signer.inventory.names import fold, sort_key
-from signer.inventory.planning import PlannedRow, Verdict
 from signer.inventory.policy import rules
 from signer.inventory.states import PersonState
 from signer.inventory.units import KnownUnit
@@ -24,23 +24,50 @@ from signer.inventory.words import write_words
 _KEYS_PER_QUERY = 900  # below SQLite's historical limit of 999 parameters
 ROSTER_LOCK = 0x505E0
 """One writer of people at a time, so that two of them cannot both add the same person."""
-_FACTS = tuple(field.name for field in fields(PersonFacts))
 _DATED = frozenset({"unit_id", "state", "kind", "signing_roles"})
 """Facts of which the person's periods keep the history."""
+_SAID_BY_PERIOD = ("unit_id", "unit_path", "state", "counted", "kind", "is_leader", "is_one_stop")
 _SHOWN_IN_AUDIT = frozenset(
     {"division", "title", "email", "kind", "state", "state_since", "state_decision", "rank_code"}
 )
 """Facts whose old and new value an auditor reads; of private ones only the name is recorded."""
 
+_FIRST_FACT = 6
+"""Where the facts begin in a row of `_known`."""
+
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stored:
-    """How many persons one transaction added and changed."""
+class Before:
+    """A changed person as it was: what undoing the change writes back.
 
-    new: int = 0
-    changed: int = 0
+    `period` is the open period, corrected the same day (with its values before) or ended and
+    followed by another (with none); no period when its dated facts stayed.
+    """
+
+    person_id: int
+    values: Mapping[str, Any]
+    period_id: int | None = None
+    period: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """Whom one transaction added and changed."""
+
+    new_ids: tuple[int, ...] = ()
+    before: tuple[Before, ...] = ()
+
+    @property
+    def new(self) -> int:
+        """How many were added."""
+        return len(self.new_ids)
+
+    @property
+    def changed(self) -> int:
+        """How many were changed."""
+        return len(self.before)
 
 
 def known_units() -> list[KnownUnit]:
@@ -53,29 +80,42 @@ def known_units() -> list[KnownUnit]:
 
 
 def known_people(told: Sequence[PersonFacts]) -> KnownPeople:
-    """All stored persons with a code, number or address of these, or the same name and birth."""
+    """All stored persons with a code, number or address of these, or the same name and birth.
+
+    Nearly always the one of that code has number and address too: then nobody else is looked for.
+    """
     found: dict[int, KnownPerson] = {}
-    keys: list[tuple[InstrumentedAttribute[Any], set[str]]] = [
-        (Person.code, {f.code for f in told}),
-        (Person.id_number, {f.id_number for f in told if f.id_number}),
-        (Person.email, {f.email for f in told if f.email}),
-    ]
-    for column, values in keys:
-        for chunk in in_chunks(sorted(values), _KEYS_PER_QUERY):
-            _add(found, _known().where(column.in_(chunk)))
+    _add(found, Person.code, {f.code for f in told})
+    for column, name in ((Person.id_number, "id_number"), (Person.email, "email")):
+        wanted = {getattr(f, name) for f in told} - {None}
+        by_active = {getattr(p.facts, name) for p in found.values() if p.is_active}
+        _add(found, column, wanted - by_active)
     # What a returning person still holds may have gone to somebody else meanwhile.
     returning = [p.facts for p in found.values() if p.has_left]
-    for column, values in (
-        (Person.email, {f.email for f in returning if f.email}),
-        (Person.id_number, {f.id_number for f in returning if f.id_number}),
-    ):
-        for chunk in in_chunks(sorted(values), _KEYS_PER_QUERY):
-            _add(found, _known().where(column.in_(chunk)))
+    _add(found, Person.email, {f.email for f in returning if f.email})
+    _add(found, Person.id_number, {f.id_number for f in returning if f.id_number})
+    return KnownPeople.of(found.values(), _namesakes(told))
+
+
+def _add(
+    found: dict[int, KnownPerson], column: InstrumentedAttribute[Any], values: set[Any]
+) -> None:
+    for chunk in in_chunks(sorted(values), _KEYS_PER_QUERY):
+        for row in db.session.execute(_known().where(column.in_(chunk))):
+            if row.id not in found:
+                found[row.id] = _known_person(row)
+
+
+def _namesakes(told: Sequence[PersonFacts]) -> Iterator[tuple[str, str, date]]:
     births = {(fold(f.full_name), f.birth_date) for f in told if f.birth_date}
-    for pairs in in_chunks(sorted(births, key=str), _KEYS_PER_QUERY // 2):
-        same_name = Person.search_key.in_({name for name, _ in pairs})
-        _add(found, _known().where(same_name, Person.birth_date.in_({day for _, day in pairs})))
-    return KnownPeople.of(found.values())
+    name_and_birth = tuple_(Person.search_key, Person.birth_date)
+    for pairs in in_chunks(births, _KEYS_PER_QUERY // 2):
+        statement = select(Person.code, Person.search_key, Person.birth_date).where(
+            name_and_birth.in_(pairs), Person.merged_into_id.is_(None)
+        )
+        for code, folded_name, birth_date in db.session.execute(statement):
+            if birth_date is not None:
+                yield code, folded_name, birth_date
 
 
 def in_chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
@@ -87,13 +127,15 @@ def in_chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
 
 def _known() -> Select[Any]:
     """Persons as bare columns: objects of the session would cost ten times as much here."""
-    columns = [getattr(Person, name) for name in _FACTS]
+    columns = [getattr(Person, name) for name in FACTS]  # the last ones, in their order
     survivor = aliased(Person)
     return (
         select(
             Person.id,
             PersonPeriod.id.label("period_id"),
             PersonPeriod.valid_from,
+            PersonPeriod.counted,
+            Person.updated_at,
             survivor.code.label("merged_into"),
             *columns,
         )
@@ -105,20 +147,15 @@ def _known() -> Select[Any]:
     )
 
 
-def _add(found: dict[int, KnownPerson], statement: Select[Any]) -> None:
-    for row in db.session.execute(statement):
-        if row.id not in found:
-            found[row.id] = _known_person(row)
-
-
 def _known_person(row: Row[Any]) -> KnownPerson:
-    facts = PersonFacts(**{name: getattr(row, name) for name in _FACTS})
     return KnownPerson(
         id=row.id,
-        facts=facts,
+        facts=PersonFacts(**dict(zip(FACTS, row[_FIRST_FACT:], strict=True))),
         period_id=row.period_id,
         period_from=row.valid_from,
         merged_into=row.merged_into,
+        was_counted=row.counted,
+        updated_at=row.updated_at,
     )
 
 
@@ -146,8 +183,10 @@ class Storing:
             if entry.verdict is Verdict.CHANGED
         ]
         events: list[Happening] = []
+        new_ids: Sequence[int] = ()
+        before: Sequence[Before] = ()
         if new:
-            self._insert(new)
+            new_ids = self._insert(new)
             people = {facts.code: unit_codes[facts.unit_id] for facts in new}
             events.append(
                 Happening(
@@ -157,13 +196,13 @@ class Storing:
                 )
             )
         if altered:
-            self._update(altered)
-            events += [self._event(before, entry, unit_codes) for before, entry in altered]
+            before = self._update(altered)
+            events += [self._event(known_as, entry, unit_codes) for known_as, entry in altered]
         if events:
             self._audit.record_many(self._actor, events)
-        return Stored(new=len(new), changed=len(altered))
+        return Stored(new_ids=tuple(new_ids), before=tuple(before))
 
-    def _insert(self, people: Sequence[PersonFacts]) -> None:
+    def _insert(self, people: Sequence[PersonFacts]) -> list[int]:
         rows = [self._new_row(facts) for facts in people]
         statement = insert(Person).returning(Person.id, sort_by_parameter_order=True)
         ids = list(db.session.scalars(statement, rows))
@@ -175,9 +214,10 @@ class Storing:
             (person_id, None, row["full_name"]) for person_id, row in zip(ids, rows, strict=True)
         )
         changed("person", ids)
+        return ids
 
     def _new_row(self, facts: PersonFacts) -> dict[str, Any]:
-        row = {name: getattr(facts, name) for name in _FACTS}
+        row = {name: getattr(facts, name) for name in FACTS}
         return row | {
             "state": facts.state or PersonState.WORKING,
             "state_since": facts.state_since or self._on,
@@ -202,7 +242,7 @@ class Storing:
             "valid_to": None,
         }
 
-    def _update(self, people: Sequence[tuple[KnownPerson, PlannedRow]]) -> None:
+    def _update(self, people: Sequence[tuple[KnownPerson, PlannedRow]]) -> list[Before]:
         rows: list[dict[str, Any]] = []
         moved: list[tuple[KnownPerson, dict[str, Any]]] = []
         for before, entry in people:
@@ -224,27 +264,51 @@ class Storing:
             if "full_name" in row
         )
         changed("person", [row["id"] for row in rows])
-        if moved:
-            self._move(moved)
+        periods = self._move(moved) if moved else {}
+        return [
+            Before(
+                person_id=before.id,
+                values={
+                    name: getattr(before.facts, name)
+                    for name in row
+                    if name not in ("id", "search_key", "sort_key", "updated_at")
+                }
+                | {"updated_at": before.updated_at},
+                period_id=before.period_id if before.id in periods else None,
+                period=periods.get(before.id),
+            )
+            for (before, _), row in zip(people, rows, strict=True)
+        ]
 
-    def _move(self, moved: Sequence[tuple[KnownPerson, dict[str, Any]]]) -> None:
-        """Ends the open period the day before and opens the next; a same-day one is corrected."""
+    def _move(
+        self, moved: Sequence[tuple[KnownPerson, dict[str, Any]]]
+    ) -> dict[int, Mapping[str, Any] | None]:
+        """Ends the open period the day before and opens the next; a same-day one is corrected.
+
+        Returns, by person, what a corrected period said before, None for an ended one.
+        """
         ended: list[dict[str, Any]] = []
         corrected: list[dict[str, Any]] = []
         opened: list[dict[str, Any]] = []
+        said: dict[int, Mapping[str, Any] | None] = {}
         for before, row in moved:
-            now = {name: getattr(before.facts, name) for name in (*_DATED, "unit_path")} | row
-            period = self._period(before.id, now)
+            was = {name: getattr(before.facts, name) for name in (*_DATED, "unit_path")}
+            period = self._period(before.id, was | row)
             if before.period_from < self._on:
                 ended.append({"id": before.period_id, "valid_to": self._on - timedelta(days=1)})
                 opened.append(period)
+                said[before.id] = None
             else:
+                period = {name: period[name] for name in _SAID_BY_PERIOD}
                 corrected.append(period | {"id": before.period_id})
+                old = self._period(before.id, was) | {"counted": before.was_counted}
+                said[before.id] = {name: old[name] for name in _SAID_BY_PERIOD}
         for rows in (ended, corrected):
             if rows:
                 db.session.execute(update(PersonPeriod), rows)
         if opened:
             db.session.execute(insert(PersonPeriod), opened)
+        return said
 
     def _event(
         self, before: KnownPerson, entry: PlannedRow, unit_codes: Mapping[int, str]
@@ -267,7 +331,3 @@ class Storing:
 
 def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
-
-
-Progress = Callable[[int], None]
-"""Told, after each stored chunk, how many rows it had."""

@@ -34,6 +34,7 @@ ACTION_NAMES = {
     "unit.changed": N_("Sửa đơn vị"),
     "roster.checked": N_("Kiểm tra tệp danh sách"),
     "roster.applied": N_("Ghi danh sách"),
+    "roster.undone": N_("Hoàn tác lần nạp danh sách"),
     "people.created": N_("Thêm cán bộ"),
     "person.changed": N_("Sửa thông tin cán bộ"),
     "person.account_linked": N_("Gắn tài khoản với cán bộ"),

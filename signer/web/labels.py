@@ -7,6 +7,7 @@ from flask import Flask
 from signer.accounts import SYSTEM
 from signer.campaigns.kinds import TASK_STATE_NAMES, VIEW_WORDS, TaskState
 from signer.errors import N_
+from signer.inventory.fields import FIELD_NAMES
 from signer.inventory.identity import mask
 from signer.inventory.models import (
     PERSON_KIND_NAMES,
@@ -17,7 +18,6 @@ from signer.inventory.models import (
     Sex,
 )
 from signer.inventory.policy import rules
-from signer.inventory.roster import Field
 from signer.inventory.states import STATE_RULES, PersonState
 from signer.issuance.grounds import GROUNDS, Act, Ground
 from signer.issuance.revocation_views import ACT_NAMES, CAUSE_NAMES, DraftView
@@ -35,28 +35,6 @@ _STANDING_KINDS: dict[SigningState, str] = {
     SigningState.SUSPENDED: "wait",
     SigningState.EXPIRED: "mute",
     SigningState.REVOKED: "mute",
-}
-_FIELD_NAMES: dict[Field, str] = {
-    Field.NUMBER: N_("Số thứ tự"),
-    Field.CODE: N_("Mã cán bộ"),
-    Field.FULL_NAME: N_("Họ và tên"),
-    Field.FAMILY_NAME: N_("Họ và tên đệm"),
-    Field.GIVEN_NAME: N_("Tên"),
-    Field.BIRTH_DATE: N_("Ngày sinh"),
-    Field.BIRTH_DATE_MALE: N_("Ngày sinh (nam)"),
-    Field.BIRTH_DATE_FEMALE: N_("Ngày sinh (nữ)"),
-    Field.SEX: N_("Giới tính"),
-    Field.ID_NUMBER: N_("Số định danh cá nhân"),
-    Field.ID_ISSUED_ON: N_("Ngày cấp số định danh"),
-    Field.ID_ISSUED_BY: N_("Nơi cấp số định danh"),
-    Field.KIND: N_("Loại"),
-    Field.UNIT: N_("Đơn vị"),
-    Field.DIVISION: N_("Phòng"),
-    Field.TITLE: N_("Chức vụ"),
-    Field.EMAIL: N_("Thư điện tử công vụ"),
-    Field.MOBILE: N_("Số điện thoại di động"),
-    Field.STATE: N_("Trạng thái công tác"),
-    Field.STATE_SINCE: N_("Từ ngày"),
 }
 _DRAFT_HINTS: dict[Act, str] = {
     Act.REVOKE: N_("Người đã rời cơ quan không được ký nữa; việc thu hồi không hoàn tác được."),
@@ -90,7 +68,7 @@ def register(app: Flask) -> None:
         actor_name=lambda name: say(SYSTEM.display_name) if name == SYSTEM.name else name,
         task_state_name=lambda state: say(TASK_STATE_NAMES[TaskState(state)]),
         view_words=lambda view: say(VIEW_WORDS[view]),
-        field_name=lambda field: say(_FIELD_NAMES[field]),
+        field_name=lambda field: say(FIELD_NAMES[field]),
     )
 
 

@@ -1,18 +1,34 @@
 """Importing a roster: send the file, read what would happen, then store the valid rows."""
 
+import re
 import tempfile
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from signer.accounts import Permission
 from signer.errors import N_, Invalid
+from signer.inventory.applying import UNDO_WITHIN
+from signer.inventory.fields import FIELD_NAMES, Field
 from signer.inventory.models import ImportState
+from signer.jobs import Progress
 from signer.services import services
 from signer.web.access import actor, permission
+from signer.web.formats import say
 from signer.web.forms import FormError, day_from, shown_again_by
+from signer.web.labels import unit_options
+from signer.web.uploads import clean_name
 
 blueprint = Blueprint("roster", __name__)
 
@@ -20,23 +36,31 @@ FINDINGS_SHOWN = 500
 """More than a clerk corrects in one go; a page of ten thousand rows helps nobody."""
 STATES = {
     ImportState.CHECKED: N_("Đã kiểm tra, chưa ghi"),
-    ImportState.APPLYING: N_("Đang ghi dở"),
+    ImportState.APPLYING: N_("Đang ghi"),
     ImportState.APPLIED: N_("Đã ghi"),
+    ImportState.UNDOING: N_("Đang hoàn tác"),
+    ImportState.UNDONE: N_("Đã hoàn tác"),
 }
 _RECENT = 10
-_NAME_LENGTH = 150
+_COLUMN = re.compile(r"column-([A-Z]{1,3})")
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @blueprint.get("/roster")
 @permission(Permission.ROSTER_IMPORT)
 def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form for a file, and the imports of late."""
+    inventory = services().inventory
     return render_template(
         "roster/index.html",
         errors=errors,
-        imports=services().inventory.imports(actor(), limit=_RECENT),
+        imports=inventory.imports(actor(), limit=_RECENT),
         states=STATES,
         today=services().clock.today(),
+        unit_options=unit_options(
+            inventory.visible_units(actor(), Permission.ROSTER_IMPORT),
+            _("Không, danh sách chỉ có một phần"),
+        ),
     )
 
 
@@ -48,12 +72,16 @@ def check() -> ResponseReturnValue:
     sent = request.files.get("file")
     if sent is None or not sent.filename:
         raise Invalid(N_("Hãy chọn một tệp Excel hoặc CSV."), field="file")
-    name = _clean_name(sent.filename)
+    name = clean_name(sent.filename)
     with tempfile.TemporaryDirectory(prefix="signer-roster-") as folder:
         path = Path(folder) / f"roster{Path(name).suffix.lower()}"
         sent.save(path)
         checked = services().inventory.dry_run(
-            actor(), path, name, day_from(request.form, "effective_on")
+            actor(),
+            path,
+            name,
+            day_from(request.form, "effective_on"),
+            full_unit=request.form.get("full_unit") or None,
         )
     return redirect(url_for("roster.show", import_id=checked.import_id))
 
@@ -62,26 +90,82 @@ def check() -> ResponseReturnValue:
 @permission(Permission.ROSTER_IMPORT)
 def show(import_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """What the file would change and what is wrong in it; after applying, the receipt."""
+    found = services().inventory.import_of(actor(), import_id)
+    undo_until = found.record.applied_at and found.record.applied_at + UNDO_WITHIN
     return render_template(
         "roster/show.html",
-        found=services().inventory.import_of(actor(), import_id),
+        found=found,
         states=STATES,
         limit=FINDINGS_SHOWN,
+        job=_job(found.record.job_id),
+        undo_until=undo_until,
+        may_undo=undo_until is not None and services().clock.now() <= undo_until,
+        fields=[("", _("Không dùng cột này")), *((f, say(FIELD_NAMES[f])) for f in Field)],
         errors=errors,
     )
+
+
+@blueprint.get("/roster/<int:import_id>/progress")
+@permission(Permission.ROSTER_IMPORT)
+def progress(import_id: int) -> ResponseReturnValue:
+    """How far storing or undoing is, for the page to renew; at the end the whole page is."""
+    record = services().inventory.import_of(actor(), import_id).record
+    job = _job(record.job_id)
+    answer = make_response(render_template("roster/_progress.html", record=record, job=job))
+    if job is None or job.state == "done":
+        answer.headers["HX-Refresh"] = "true"
+    return answer
+
+
+@blueprint.post("/roster/<int:import_id>/columns")
+@permission(Permission.ROSTER_IMPORT)
+@shown_again_by(show)
+def columns(import_id: int) -> ResponseReturnValue:
+    """The same file, checked with the columns as the clerk says."""
+    said = {
+        found[1]: Field(value)
+        for name, value in request.form.items()
+        if (found := _COLUMN.fullmatch(name)) and value in set(Field)
+    }
+    twice = {field for field in said.values() if list(said.values()).count(field) > 1}
+    for field in twice:
+        raise Invalid(
+            N_("Có hai cột cùng được chọn là “%(name)s”; mỗi nội dung chỉ ở một cột."),
+            field="columns",
+            name=say(FIELD_NAMES[field]),
+        )
+    checked = services().inventory.recheck(actor(), import_id, said)
+    flash(_("Đã kiểm tra lại tệp theo các cột bạn chọn và ghi nhớ cho lần sau."), "ok")
+    return redirect(url_for("roster.show", import_id=checked.import_id))
 
 
 @blueprint.post("/roster/<int:import_id>/apply")
 @permission(Permission.ROSTER_IMPORT)
 @shown_again_by(show)
 def apply(import_id: int) -> ResponseReturnValue:
-    """The valid rows are stored; doing it again changes nothing."""
-    services().inventory.apply(actor(), import_id)
-    flash(_("Đã ghi các dòng hợp lệ của danh sách."), "ok")
+    """A job stores the valid rows; asking again begins nothing anew."""
+    services().inventory.start(actor(), import_id)
     return redirect(url_for("roster.show", import_id=import_id))
 
 
-def _clean_name(name: str) -> str:
-    """The last part of the name, printable, whatever system it comes from."""
-    last = PureWindowsPath(PurePosixPath(name).name).name
-    return "".join(letter for letter in last if letter.isprintable()).strip()[-_NAME_LENGTH:]
+@blueprint.post("/roster/<int:import_id>/undo")
+@permission(Permission.ROSTER_IMPORT)
+@shown_again_by(show)
+def undo(import_id: int) -> ResponseReturnValue:
+    """A job takes back what the import did."""
+    services().inventory.undo(actor(), import_id)
+    return redirect(url_for("roster.show", import_id=import_id))
+
+
+@blueprint.get("/roster/<int:import_id>/errors.xlsx")
+@permission(Permission.ROSTER_IMPORT)
+def errors_workbook(import_id: int) -> ResponseReturnValue:
+    """The refused rows as a spreadsheet, to correct and send again."""
+    workbook = services().inventory.error_workbook(actor(), import_id, say)
+    answer = Response(workbook, mimetype=_XLSX)
+    answer.headers.set("Content-Disposition", "attachment", filename=f"dong-loi-{import_id}.xlsx")
+    return answer
+
+
+def _job(job_id: int | None) -> Progress | None:
+    return services().jobs.progress(job_id) if job_id is not None else None

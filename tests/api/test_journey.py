@@ -43,7 +43,9 @@ def test_from_a_messy_roster_to_a_signed_dossier_and_a_figure(
     assert all(e["message"] and e["column"] for e in run["errors"])
     receipt = hr.post(f"roster-imports/{run['id']}/apply")
     assert receipt.status_code == 200, receipt.text
-    assert receipt.json["new"] == run["new"]
+    services.jobs.run(services.job_handlers, job_id=receipt.json["job_id"])
+    stored = hr.get(f"roster-imports/{run['id']}").json
+    assert (stored["state"], stored["stored_new"]) == ("applied", run["new"])
     again = upload(hr, "roster-imports", "file", DATA / "danh_sach_mau.xlsx").json
     assert (again["new"], again["changed"]) == (0, 0)
 

@@ -19,7 +19,8 @@ from signer.clock import Clock
 from signer.config import Settings
 from signer.db import db
 from signer.files import Files
-from signer.inventory.importing import CheckedRoster
+from signer.inventory.applying import ROSTER_JOB_KIND
+from signer.inventory.importing import CheckedRoster, RosterReceipt
 from signer.inventory.service import Inventory
 from signer.jobs import Jobs
 
@@ -199,14 +200,30 @@ def check(inventory: Inventory, hr: Actor, tmp_path: Path) -> Check:
     return run
 
 
+Apply = Callable[..., RosterReceipt]
+
+
 @pytest.fixture
-def stored(check: Check, inventory: Inventory, hr: Actor) -> Check:
+def apply(inventory: Inventory, jobs: Jobs, hr: Actor) -> Apply:
+    """Starts the job of an import and works it off, as a worker does."""
+
+    def run(import_id: int, actor: Actor | None = None, **options: Any) -> RosterReceipt:
+        job_id = inventory.start(actor or hr, import_id)
+        jobs.run({ROSTER_JOB_KIND: inventory.do_roster_items}, job_id=job_id, **options)
+        assert not jobs.failures(job_id)
+        return inventory.receipt_of(actor or hr, import_id)
+
+    return run
+
+
+@pytest.fixture
+def stored(check: Check, apply: Apply) -> Check:
     """Dry-runs and applies; no row may be refused."""
 
     def run(*rows: Mapping[str, Any], **options: Any) -> CheckedRoster:
         checked = check(*rows, **options)
         assert not checked.plan.errors, [f.message for f in checked.plan.errors]
-        inventory.apply(options.get("actor", hr), checked.import_id)
+        apply(checked.import_id, options.get("actor"))
         return checked
 
     return run

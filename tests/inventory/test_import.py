@@ -18,13 +18,14 @@ from signer.audit.models import AuditEvent
 from signer.clock import HANOI
 from signer.db import db
 from signer.errors import Forbidden, Invalid, NotFound
-from signer.inventory import importing
+from signer.inventory import applying, importing
 from signer.inventory.models import ImportState, Person, PersonPeriod, RosterImport, UnitKind
 from signer.inventory.service import Inventory
 from signer.inventory.states import PersonState
 from tests.databases import both_databases
 from tests.inventory.conftest import (
     SAMPLE,
+    Apply,
     Check,
     MovingClock,
     clerk,
@@ -48,19 +49,19 @@ def details(event: AuditEvent) -> dict[str, Any]:
 
 @both_databases
 def test_the_sample_roster_goes_in_and_twice_is_a_no_op(
-    inventory: Inventory, check: Check, hr: Actor, audit: Audit
+    check: Check, audit: Audit, apply: Apply
 ) -> None:
     """287 of 300 people; the same file again changes no row, no period, no state."""
     first = check(content=SAMPLE.read_bytes(), name="danh_sach_mau.xlsx")
     assert db.session.scalar(select(func.count(Person.id))) == 0
-    receipt = inventory.apply(hr, first.import_id)
+    receipt = apply(first.import_id)
     assert (receipt.new, receipt.changed, receipt.same, receipt.refused) == (287, 0, 0, 13)
     before, events = everything(), audit.count()
-    assert inventory.apply(hr, first.import_id) == receipt
+    assert apply(first.import_id) == receipt
     assert audit.count() == events
     again = check(content=SAMPLE.read_bytes(), name="danh_sach_mau.xlsx")
     assert (again.plan.new, again.plan.changed, again.plan.same) == (0, 0, 287)
-    second = inventory.apply(hr, again.import_id)
+    second = apply(again.import_id)
     assert (second.new, second.changed, second.same, second.refused) == (0, 0, 287, 13)
     assert everything() == before
     audit.verify()
@@ -177,28 +178,34 @@ def test_a_roster_of_an_earlier_day_uses_that_days_units(
 
 @both_databases
 def test_an_import_cut_off_between_chunks_goes_on_where_it_stopped(
-    inventory: Inventory, check: Check, hr: Actor, audit: Audit, monkeypatch: pytest.MonkeyPatch
+    inventory: Inventory,
+    check: Check,
+    hr: Actor,
+    audit: Audit,
+    monkeypatch: pytest.MonkeyPatch,
+    apply: Apply,
 ) -> None:
     """What was stored stays, nothing is stored twice, the receipt counts the whole."""
     monkeypatch.setattr(importing, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(applying, "_CHUNKS_AT_ONCE", 1)
     checked = check(*(person(n) for n in range(1, 36)))
     done: list[int] = []
 
     class Killed(Exception):
         pass
 
-    def kill_after_two(rows: int) -> None:
-        done.append(rows)
+    def kill_after_two(items: int) -> None:
+        done.append(items)
         if len(done) == 2:
             raise Killed
 
     with pytest.raises(Killed):
-        inventory.apply(hr, checked.import_id, on_progress=kill_after_two)
+        apply(checked.import_id, on_progress=kill_after_two)
     assert db.session.scalar(select(func.count(Person.id))) == 20
     assert inventory.import_of(hr, checked.import_id).record.state is ImportState.APPLYING
     rest: list[int] = []
-    receipt = inventory.apply(hr, checked.import_id, on_progress=rest.append)
-    assert rest == [10, 5]
+    receipt = apply(checked.import_id, on_progress=rest.append)
+    assert sum(rest) == 2
     assert (receipt.new, receipt.changed, receipt.same, receipt.refused) == (35, 0, 0, 0)
     assert db.session.scalar(select(func.count(Person.id))) == 35
     assert db.session.scalar(select(func.count(PersonPeriod.id))) == 35
@@ -216,17 +223,18 @@ def test_an_import_cut_off_between_chunks_goes_on_where_it_stopped(
 
 @both_databases
 def test_a_roster_confirmed_in_two_windows_at_once_goes_in_once(
-    inventory: Inventory, check: Check, hr: Actor, audit: Audit, app: Flask
+    inventory: Inventory, check: Check, hr: Actor, audit: Audit, app: Flask, apply: Apply
 ) -> None:
-    """Both windows show the same receipt; the record names it once."""
+    """Both windows show the same job and receipt; the record names it once."""
     checked = check(*(person(n) for n in range(1, 36)))
-    receipts: list[object] = []
+    begun: list[int] = []
     start = threading.Barrier(2, timeout=30)
 
     def confirm() -> None:
         with app.app_context():
             start.wait()
-            receipts.append(inventory.apply(hr, checked.import_id))
+            begun.append(inventory.start(hr, checked.import_id))
+            apply(checked.import_id)
             db.session.remove()
 
     threads = [threading.Thread(target=confirm) for _ in range(2)]
@@ -235,8 +243,9 @@ def test_a_roster_confirmed_in_two_windows_at_once_goes_in_once(
     for thread in threads:
         thread.join()
     db.session.rollback()
-    assert len(receipts) == 2
-    assert receipts[0] == receipts[1]
+    assert len(begun) == 2
+    assert begun[0] == begun[1]
+    assert inventory.receipt_of(hr, checked.import_id).new == 35
     assert db.session.scalar(select(func.count(Person.id))) == 35
     assert inventory.import_of(hr, checked.import_id).record.state is ImportState.APPLIED
     recorded = Counter(db.session.scalars(select(AuditEvent.action)))
@@ -245,17 +254,17 @@ def test_a_roster_confirmed_in_two_windows_at_once_goes_in_once(
 
 
 def test_what_others_wrote_since_the_check_is_respected(
-    inventory: Inventory, check: Check, stored: Check, hr: Actor
+    check: Check, stored: Check, apply: Apply
 ) -> None:
     """The number went to somebody else meanwhile: that row is refused, the others go in."""
     checked = check(person(1), person(2))
     stored(person(3, **{"Số CCCD": "001185000001", "Họ và tên": "Trần Thị Ba"}))
-    receipt = inventory.apply(hr, checked.import_id)
+    receipt = apply(checked.import_id)
     assert (receipt.new, receipt.refused) == (1, 1)
 
 
 def test_an_officer_imports_only_into_the_own_units(
-    inventory: Inventory, check: Check, stored: Check
+    inventory: Inventory, check: Check, stored: Check, apply: Apply
 ) -> None:
     """Rows elsewhere are errors of those rows, and nobody is taken from another unit."""
     lang = clerk(inventory.unit_of("00199").path)
@@ -267,23 +276,23 @@ def test_an_officer_imports_only_into_the_own_units(
         actor=lang,
     )
     assert [(f.row, f.heading) for f in checked.plan.errors] == [(3, "Đơn vị"), (4, "Mã CB")]
-    assert inventory.apply(lang, checked.import_id).new == 1
+    assert apply(checked.import_id, lang).new == 1
     with pytest.raises(NotFound):
         inventory.person_of(lang, "HN000009")
 
 
 def test_an_import_belongs_to_who_uploaded_it(
-    inventory: Inventory, check: Check, hr: Actor
+    inventory: Inventory, check: Check, hr: Actor, apply: Apply
 ) -> None:
     """It holds private data; a city-wide officer sees all of them."""
     lang, giang_vo = (clerk(inventory.unit_of(code).path) for code in ("00199", "00025"))
     checked = check(person(1), actor=lang)
-    for act in (inventory.import_of, inventory.apply, inventory.error_workbook):
+    for act in (inventory.import_of, inventory.start, inventory.undo, inventory.error_workbook):
         with pytest.raises(Forbidden):
             act(giang_vo, checked.import_id)
     assert inventory.imports(giang_vo) == []
     assert len(inventory.imports(hr)) == 1
-    assert inventory.apply(hr, checked.import_id).new == 1
+    assert apply(checked.import_id).new == 1
     with pytest.raises(NotFound):
         inventory.import_of(hr, checked.import_id + 1)
 
@@ -311,11 +320,11 @@ def test_a_division_that_is_a_unit_becomes_the_persons_unit(
 
 
 def test_the_error_workbook_corrected_and_sent_back_goes_in(
-    inventory: Inventory, check: Check, hr: Actor, tmp_path: Path
+    inventory: Inventory, check: Check, hr: Actor, tmp_path: Path, apply: Apply
 ) -> None:
     """The thirteen rows alone, texts as texts; corrected, they are thirteen new people."""
     checked = check(content=SAMPLE.read_bytes(), name="danh_sach_mau.xlsx")
-    inventory.apply(hr, checked.import_id)
+    apply(checked.import_id)
     file = tmp_path / "loi.xlsx"
     file.write_bytes(inventory.error_workbook(hr, checked.import_id))
     book = openpyxl.load_workbook(file)
@@ -337,7 +346,7 @@ def test_the_error_workbook_corrected_and_sent_back_goes_in(
     again = check(content=file.read_bytes(), name="loi.xlsx")
     assert again.plan.errors == ()
     assert (again.plan.rows, again.plan.new) == (13, 13)
-    inventory.apply(hr, again.import_id)
+    apply(again.import_id)
     assert db.session.scalar(select(func.count(Person.id))) == 300
 
 

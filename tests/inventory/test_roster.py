@@ -1,5 +1,7 @@
 """From a messy list to a plan: what is recognised, refused, warned of."""
 
+import dataclasses
+import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
@@ -14,10 +16,12 @@ from hypothesis import strategies as st
 from signer.errors import Invalid
 from signer.inventory.facts import KnownPeople, KnownPerson, PersonFacts
 from signer.inventory.findings import Finding
+from signer.inventory.judging import PlannedRow, Verdict
 from signer.inventory.models import PersonKind, Sex
-from signer.inventory.planning import RosterPlan, Verdict, plan, read_roster
+from signer.inventory.planning import Planner, RosterPlan, refused_in, rows_in
 from signer.inventory.reading import ReadingRules
-from signer.inventory.roster import Field, Table, TableRow, column_letter, read_table
+from signer.inventory.roster import Column, Field, Table, TableRow, column_letter, find_table
+from signer.inventory.sheets import Cell, Sheet, opened_sheets
 from signer.inventory.states import PersonState
 from signer.inventory.tree import HANOI_UNITS, read_units
 from signer.inventory.units import KnownUnit, UnitIndex
@@ -45,17 +49,51 @@ RULES = ReadingRules(
 )
 
 
-def table_of(tmp_path: Path, content: bytes) -> Table:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A plan with the rows that it would store."""
+
+    plan: RosterPlan
+    entries: tuple[PlannedRow, ...]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plan, name)
+
+
+def plan(table: Table, known: KnownPeople, rules: ReadingRules = RULES) -> Planned:
+    """The plan of a table, with the rows read back from its chunks of two."""
+    with tempfile.TemporaryDirectory() as folder:
+        planner = Planner(table, lambda _: known, rules, Path(folder))
+        made = planner.plan()
+        refused = Path(folder) / "refused"
+        planner.write_refused(refused)
+        assert len(list(refused_in(refused))) == made.error_rows
+        entries = [row for _, chunk in planner.chunks(2) for row in rows_in(chunk)]
+    return Planned(plan=made, entries=tuple(entries))
+
+
+def table_of(tmp_path: Path, content: bytes, **chosen: Any) -> Table:
+    """The table in these bytes; its rows are held, so that it outlives the file."""
     file = tmp_path / "roster"
     file.write_bytes(content)
-    return read_table(file, limit_bytes=LIMIT)
+    with opened_sheets(file, limit_bytes=LIMIT) as sheets:
+        return find_table([held(list(sheet.rows()), sheet) for sheet in sheets], **chosen)
 
 
-def planned(
-    *rows: Mapping[str, Any], tmp_path: Path, known: KnownPeople | None = None
-) -> RosterPlan:
-    table = table_of(tmp_path, csv_text(rows).encode())
-    return plan(read_roster(table, RULES), known or KnownPeople(), RULES)
+def held(rows: list[list[Cell]], like: Sheet | None = None) -> Sheet:
+    """A sheet of these rows."""
+    return Sheet(
+        name="DS",
+        open_rows=lambda only: (
+            (n, row) for n, row in enumerate(rows, start=1) if only is None or n in only
+        ),
+        remark=like.remark if like else None,
+        font=like.font if like else None,
+    )
+
+
+def planned(*rows: Mapping[str, Any], tmp_path: Path, known: KnownPeople | None = None) -> Planned:
+    return plan(table_of(tmp_path, csv_text(rows).encode()), known or KnownPeople())
 
 
 def only(findings: tuple[Finding, ...]) -> Finding:
@@ -65,7 +103,7 @@ def only(findings: tuple[Finding, ...]) -> Finding:
 
 def test_the_sample_roster_gives_the_expected_counts(tmp_path: Path) -> None:
     """300 people: three on 31/02, five broken addresses, five in a unit that does not exist."""
-    made = plan(read_roster(table_of(tmp_path, SAMPLE.read_bytes()), RULES), KnownPeople(), RULES)
+    made = plan(table_of(tmp_path, SAMPLE.read_bytes()), KnownPeople())
     assert (made.rows, made.new, made.changed, made.same) == (300, 287, 0, 0)
     assert made.error_rows == len({finding.row for finding in made.errors}) == 13
     headings = {"D": "date", "J": "unit", "M": "email"}
@@ -88,7 +126,7 @@ def test_the_sample_roster_gives_the_expected_counts(tmp_path: Path) -> None:
 
 def test_the_sample_rosters_errors_name_row_column_value_and_hint(tmp_path: Path) -> None:
     """Row and column are the spreadsheet's own; the heading joins both header rows."""
-    made = plan(read_roster(table_of(tmp_path, SAMPLE.read_bytes()), RULES), KnownPeople(), RULES)
+    made = plan(table_of(tmp_path, SAMPLE.read_bytes()), KnownPeople())
     first = {finding.column: finding for finding in reversed(made.errors)}
     email, unit, born = first["M"], first["J"], first["D"]
     assert (email.row, email.heading) == (12, "Thư điện tử công vụ")
@@ -100,7 +138,7 @@ def test_the_sample_rosters_errors_name_row_column_value_and_hint(tmp_path: Path
 
 def test_the_sample_rosters_people_are_stored_clean(tmp_path: Path) -> None:
     """NFC, proper case, twelve digits, whatever the cells held."""
-    made = plan(read_roster(table_of(tmp_path, SAMPLE.read_bytes()), RULES), KnownPeople(), RULES)
+    made = plan(table_of(tmp_path, SAMPLE.read_bytes()), KnownPeople())
     facts = {entry.facts.code: entry.facts for entry in made.entries}
     assert facts["HN000011"].full_name == "Lý Thu Oanh"
     assert facts["HN000012"].full_name == "Dương Thanh Hùng"
@@ -314,10 +352,10 @@ def test_rows_outside_the_actors_units_are_refused(tmp_path: Path) -> None:
         scopes=(lang.path,),
     )
     rows = [person(1), person(2, **{"Đơn vị": "Phường Giảng Võ", "Họ và tên": "Lê Thị Ba"})]
-    read = read_roster(table_of(tmp_path, csv_text(rows).encode()), rules)
+    table = table_of(tmp_path, csv_text(rows).encode())
     elsewhere = stored_facts(tmp_path, unit_id=1, unit_path="0001.9999.")
-    assert [f.row for f in plan(read, KnownPeople(), rules).errors] == [3]
-    assert [f.row for f in plan(read, known(elsewhere), rules).errors] == [2, 3]
+    assert [f.row for f in plan(table, KnownPeople(), rules).errors] == [3]
+    assert [f.row for f in plan(table, known(elsewhere), rules).errors] == [2, 3]
 
 
 # The list inside the file
@@ -333,15 +371,22 @@ def test_a_roster_without_a_header_is_refused(tmp_path: Path) -> None:
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     """Code, name and unit are required."""
     rows = [["STT", "Họ và tên", "Ngày sinh", "Giới tính"], ["1", "Nguyễn Văn An", "", "Nam"]]
-    with pytest.raises(Invalid, match="thiếu cột bắt buộc: Mã cán bộ, Đơn vị"):
-        table_of(tmp_path, xlsx_bytes(rows))
+    made = plan(table_of(tmp_path, xlsx_bytes(rows)), KnownPeople())
+    assert made.missing == ("Mã cán bộ", "Đơn vị")
+    assert (made.rows, made.entries) == (0, ())
 
 
-def test_a_workbook_typed_in_an_old_font_is_refused_by_name(tmp_path: Path) -> None:
-    """The cells are Unicode only in form."""
-    rows = [["STT", "M· c¸n bé", "Hä vµ tªn", "§¬n vÞ"], ["1", "A", "NguyÔn V¨n An", "Së Néi vô"]]
-    with pytest.raises(Invalid, match="TCVN3"):
-        table_of(tmp_path, xlsx_bytes(rows))
+def test_a_workbook_typed_in_an_old_font_is_put_into_unicode(tmp_path: Path) -> None:
+    """The cells are Unicode only in form; the clerk is told."""
+    rows = [
+        ["STT", "M· c¸n bé", "Hä vµ tªn", "§¬n vÞ", "Chøc vô"],
+        ["1", "A1", "NguyÔn V¨n An", "Ph­êng L¸ng", "Tr­ëng phßng"],
+    ]
+    made = plan(table_of(tmp_path, xlsx_bytes(rows)), KnownPeople())
+    (entry,) = made.entries
+    assert (entry.facts.full_name, entry.facts.title) == ("Nguyễn Văn An", "Trưởng phòng")
+    assert "TCVN3" in made.remark
+    assert [h.heading for h in made.headings][1:3] == ["Mã cán bộ", "Họ và tên"]
 
 
 def test_split_names_and_birth_dates_by_sex_are_understood(tmp_path: Path) -> None:
@@ -360,7 +405,7 @@ def test_split_names_and_birth_dates_by_sex_are_understood(tmp_path: Path) -> No
         [None, None, "Lê Thị", "Lập", None, None, "Nguyễn Văn Chủ"],
     ]
     table = table_of(tmp_path, xlsx_bytes(rows))
-    made = plan(read_roster(table, RULES), KnownPeople(), RULES)
+    made = plan(table, KnownPeople())
     assert [(e.row, e.facts.full_name, e.facts.sex) for e in made.entries] == [
         (7, "Nguyễn Văn An", Sex.MALE),
         (8, "Trần Thị Bình", Sex.FEMALE),
@@ -375,8 +420,12 @@ def test_a_person_below_a_subtotal_is_not_lost(tmp_path: Path) -> None:
     rows += [[person(1)[h] for h in HEADINGS], ["Cộng", None, 1.0]]
     rows += [[person(2)[h] for h in HEADINGS], ["Tổng cộng", None, 2.0]]
     table = table_of(tmp_path, xlsx_bytes(rows))
-    assert [row.number for row in table.rows] == [2, 4]
-    assert table.ignored == (3, 5)
+    assert [row if isinstance(row, int) else row.cells[Field.CODE] for row in table.rows()] == [
+        "HN000001",
+        3,
+        "HN000002",
+        5,
+    ]
 
 
 def test_the_first_sheet_with_a_header_is_taken_and_unknown_columns_are_named(
@@ -417,20 +466,26 @@ def test_no_cell_breaks_the_plan_and_every_row_is_accounted_for(
     cells: list[dict[Field, Any]],
 ) -> None:
     """Whatever the cells hold: new + changed + same + error rows is all rows, and again alike."""
-    rows = tuple(
-        TableRow(number=n, cells={f: c for f, c in row.items() if c is not None})
-        for n, row in enumerate(cells, start=7)
+    table = Table(
+        sheet=held([[], *([row.get(field) for field in Field] for row in cells)]),
+        header_row=1,
+        columns={
+            field: Column(field=field, index=place, letter=column_letter(place), heading=field)
+            for place, field in enumerate(Field)
+        },
+        headings=(),
+        missing=(),
+        fonts={},
     )
-    table = Table(sheet="DS", header_row=6, columns={}, rows=rows, ignored=(), unknown_headings=())
-    read = read_roster(table, RULES)
-    made = plan(read, KnownPeople(), RULES)
+    rows = [row for row in table.rows() if isinstance(row, TableRow)]
+    made = plan(table, KnownPeople())
     assert made.rows == made.new + made.changed + made.same + made.error_rows == len(rows)
     assert {f.row for f in made.errors} == {r.number for r in rows} - {e.row for e in made.entries}
     assert all(finding.message and finding.hint is not None for finding in made.errors)
-    assert plan(read, KnownPeople(), RULES) == made
+    assert plan(table, KnownPeople()) == made
     after = KnownPeople.of(
         KnownPerson(id=e.row, facts=e.facts, period_id=e.row, period_from=TODAY)
         for e in made.entries
     )
-    again = plan(read, after, RULES)
+    again = plan(table, after)
     assert (again.new, again.changed, again.same) == (0, 0, made.new)

@@ -11,7 +11,7 @@ import pytest
 import xlsxwriter
 
 from signer.errors import Invalid
-from signer.inventory.sheets import read_sheets
+from signer.inventory.sheets import opened_sheets
 from tests.inventory.conftest import SAMPLE, csv_text, person, windows_1258, xlsx_bytes
 
 LIMIT = 60 * 1024**2
@@ -20,7 +20,8 @@ LIMIT = 60 * 1024**2
 def read(tmp_path: Path, content: bytes, limit: int = LIMIT) -> list[list[Any]]:
     file = tmp_path / "upload"
     file.write_bytes(content)
-    return read_sheets(file, limit_bytes=limit)[0].rows
+    with opened_sheets(file, limit_bytes=limit) as sheets:
+        return list(sheets[0].rows())
 
 
 def refused(tmp_path: Path, content: bytes, limit: int = LIMIT) -> str:
@@ -51,28 +52,37 @@ def test_windows_1258_is_converted_and_said_so(tmp_path: Path) -> None:
     """Its tones are marks of their own, which no other set has, so it can be known for sure."""
     file = tmp_path / "old.csv"
     file.write_bytes(windows_1258(csv_text([person()])))
-    (sheet,) = read_sheets(file, limit_bytes=LIMIT)
-    assert (
-        sheet.rows[1][2] == "Nguyễn Thị Ánh"
-        or unicodedata.normalize("NFC", str(sheet.rows[1][2])) == "Nguyễn Thị Ánh"
-    )
+    with opened_sheets(file, limit_bytes=LIMIT) as (sheet,):
+        assert unicodedata.normalize("NFC", str(sheet.head(2)[1][2])) == "Nguyễn Thị Ánh"
     assert sheet.remark is not None
     assert "Windows-1258" in sheet.remark
 
 
 @pytest.mark.parametrize(
-    ("text", "name"),
+    ("first", "second", "name"),
     [
         (
             "STT,M· CB,Hä vµ tªn,§¬n vÞ\n1,A1,NguyÔn V¨n An,Së Néi vô\n2,A2,TrÇn ThÞ B×nh\n",
+            "3,A3,Hoµng Quèc Tr­ëng,Së T­ ph¸p\n",
             "TCVN3",
         ),
-        ("STT,Maõ CB,Hoï vaø teân,Ñôn vò\n1,A1,Nguyeãn Vaên An,Sôû Noäi vuï\n", "VNI"),
+        (
+            "STT,Maõ CB,Hoï vaø teân,Ñôn vò\n1,A1,Nguyeãn Vaên An,Sôû Noäi vuï\n",
+            "2,A2,Traàn Thò Bình,Sôû Tö phaùp\n",
+            "VNI",
+        ),
     ],
 )
-def test_the_old_fonts_are_refused_by_name(tmp_path: Path, text: str, name: str) -> None:
-    """Their bytes are other letters than they look; nothing of them may be stored."""
-    assert name in refused(tmp_path, text.encode("latin-1"))
+def test_old_fonts_are_recognised_or_refused_by_name(
+    tmp_path: Path, first: str, second: str, name: str
+) -> None:
+    """Their bytes are other letters than they look; with another set among them none is known."""
+    file = tmp_path / "old.csv"
+    file.write_bytes((first + second).encode("latin-1"))
+    with opened_sheets(file, limit_bytes=LIMIT) as (sheet,):
+        assert sheet.font == name
+    western = "Café,déjà,façade,Zürich,Ångström,Æsop,Ødegaard\n" * 3
+    assert name in refused(tmp_path, (first + western).encode("latin-1"))
 
 
 def test_an_unknown_one_byte_set_is_refused(tmp_path: Path) -> None:
@@ -183,7 +193,8 @@ def test_hidden_sheets_are_left_alone(tmp_path: Path) -> None:
     book.close()
     file = tmp_path / "two.xlsx"
     file.write_bytes(output.getvalue())
-    assert [sheet.name for sheet in read_sheets(file, limit_bytes=LIMIT)] == ["Thấy"]
+    with opened_sheets(file, limit_bytes=LIMIT) as sheets:
+        assert [sheet.name for sheet in sheets] == ["Thấy"]
 
 
 def test_rows_keep_the_spreadsheets_own_numbers(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from signer.accounts import Role
+from signer.services import Services
 from tests.factories import City
 from tests.web.visitor import Visitor
 
@@ -17,7 +18,7 @@ def sent(content: bytes, name: str) -> dict[str, object]:
     return {"file": (BytesIO(content), name)}
 
 
-def test_a_messy_roster_is_checked_then_applied(app: Flask, city: City) -> None:
+def test_a_messy_roster_is_checked_then_applied(app: Flask, city: City, services: Services) -> None:
     """Counts, errors by row and column, one button; afterwards the receipt; again nothing new."""
     visitor = Visitor(app).log_in(city.account("huong", Role.HR, None))
     first = visitor.post("/roster", sent(SAMPLE.read_bytes(), SAMPLE.name))
@@ -29,6 +30,10 @@ def test_a_messy_roster_is_checked_then_applied(app: Flask, city: City) -> None:
     assert "Được hiểu là" in checked, "which column was taken for what"
     assert visitor.get("/people").text.count('class="row-title"') == 0, "nothing is stored yet"
     assert visitor.post("/roster/1/apply", {}, form_at="/roster/1").location == "/roster/1"
+    assert "Đang ghi danh sách" in visitor.get("/roster/1").text
+    assert "HX-Refresh" not in visitor.get("/roster/1/progress").headers
+    services.jobs.run(services.job_handlers)
+    assert visitor.get("/roster/1/progress").headers["HX-Refresh"] == "true"
     assert "Đã ghi xong" in visitor.get("/roster/1").text
     assert "HN000001" in visitor.get("/people", q="HN000001").text
     visitor.post("/roster", sent(SAMPLE.read_bytes(), SAMPLE.name))

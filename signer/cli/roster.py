@@ -1,0 +1,139 @@
+"""`signer roster`: lists of people as units send them: checked, stored, taken back."""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from signer.accounts import SYSTEM
+from signer.cli.console import _, progress, show_json, with_services
+from signer.errors import worded
+from signer.inventory.fields import Field
+from signer.inventory.planning import RosterPlan
+from signer.services import Services
+
+_DAY = click.DateTime(["%Y-%m-%d", "%d/%m/%Y"])
+
+
+@click.group(help=_("Danh sách cán bộ, công chức, viên chức do đơn vị gửi."))
+def roster() -> None:
+    """Commands about rosters."""
+
+
+@roster.command("import", help=_("Nạp danh sách từ tệp .xlsx, .xls, .ods hoặc .csv."))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help=_("Chỉ kiểm tra, không ghi gì."))
+@click.option("--as-of", type=_DAY, help=_("Ngày mà danh sách nói tới; bỏ trống là hôm nay."))
+@click.option("--full-unit", help=_("Mã đơn vị mà tệp này liệt kê đủ người."))
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="A=code",
+    help=_("Nội dung của một cột, thay cho cách hiểu tiêu đề; lặp lại cho từng cột."),
+)
+@click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
+@with_services
+def import_roster(
+    services: Services,
+    file: Path,
+    dry_run: bool,
+    as_of: datetime | None,
+    full_unit: str | None,
+    columns: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """The valid rows are stored; rows with errors are listed and change nothing."""
+    inventory = services.inventory
+    day = as_of.date() if as_of else None
+    checked = inventory.dry_run(SYSTEM, file, file.name, day, full_unit=full_unit)
+    if columns:
+        said = {h.letter: h.field for h in checked.plan.headings} | dict(map(_column, columns))
+        checked = inventory.recheck(SYSTEM, checked.import_id, said)
+    done = 0
+    if not dry_run and not checked.plan.missing:
+        done = _work_off(
+            services, inventory.start(SYSTEM, checked.import_id), _("Đang ghi danh sách")
+        )
+    if as_json:
+        show_json(checked.plan.to_json())
+    else:
+        _show_plan(checked.plan, dry_run)
+        for person in inventory.import_of(SYSTEM, checked.import_id).absent:
+            click.echo(
+                _("Không có trong danh sách: %(code)s %(name)s, %(unit)s")
+                % {"code": person.code, "name": person.full_name, "unit": person.unit}
+            )
+        click.echo(_("Lần nạp số %(id)d.") % {"id": checked.import_id})
+    return done or int(bool(checked.plan.missing))
+
+
+@roster.command("undo", help=_("Hoàn tác một lần nạp trong 24 giờ, khi chưa có việc nào gắn vào."))
+@click.argument("import_id", type=int)
+@with_services
+def undo(services: Services, import_id: int) -> int:
+    """People and their history are as before the import."""
+    job_id = services.inventory.undo(SYSTEM, import_id)
+    failed = _work_off(services, job_id, _("Đang hoàn tác"))
+    if not failed:
+        click.echo(_("Đã hoàn tác lần nạp số %(id)d.") % {"id": import_id})
+    return failed
+
+
+@roster.command("errors", help=_("Lưu các dòng lỗi thành tệp .xlsx để sửa rồi nạp lại."))
+@click.argument("import_id", type=int)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@with_services
+def errors(services: Services, import_id: int, file: Path) -> None:
+    """The refused rows, each with what is wrong in it."""
+    file.write_bytes(services.inventory.error_workbook(SYSTEM, import_id, _))
+
+
+def _column(said: str) -> tuple[str, Field | None]:
+    letter, _equals, name = said.partition("=")
+    if name and name not in set(Field):
+        raise click.BadParameter(
+            _("Không có nội dung cột nào tên là “%(name)s”; chọn một trong: %(names)s.")
+            % {"name": name, "names": ", ".join(Field)}
+        )
+    return letter.strip().upper(), Field(name) if name else None
+
+
+def _work_off(services: Services, job_id: int, label: str) -> int:
+    """1 when a part of the job failed, with the reason on standard error; else 0."""
+    with progress(services.jobs.progress(job_id).waiting, label) as advance:
+        services.jobs.run(services.job_handlers, job_id=job_id, on_progress=advance)
+    for failure in services.jobs.failures(job_id):
+        click.echo(worded(_, failure.sentence, failure.values), err=True)
+    return int(services.jobs.progress(job_id).failed > 0)
+
+
+def _show_plan(plan: RosterPlan, dry_run: bool) -> None:
+    for findings, kind in ((plan.errors, _("Lỗi")), (plan.warnings, _("Lưu ý"))):
+        for finding in findings:
+            message = worded(_, finding.sentence, finding.values)
+            click.echo(
+                _("%(kind)s, dòng %(row)d, cột %(column)s: %(message)s (%(value)s)")
+                % {
+                    "kind": kind,
+                    "row": finding.row,
+                    "column": finding.column,
+                    "message": message,
+                    "value": finding.value,
+                }
+            )
+    if plan.missing:
+        needed = ", ".join(map(_, plan.missing))
+        click.echo(_("Danh sách thiếu cột bắt buộc: %(columns)s.") % {"columns": needed})
+    click.echo(
+        _("%(rows)d dòng: %(new)d mới, %(changed)d thay đổi, %(same)d giữ nguyên, %(errors)d lỗi.")
+        % {
+            "rows": plan.rows,
+            "new": plan.new,
+            "changed": plan.changed,
+            "same": plan.same,
+            "errors": plan.error_rows,
+        }
+    )
+    if dry_run:
+        click.echo(_("Mới kiểm tra; chưa ghi gì vào hệ thống."))
