@@ -38,7 +38,7 @@ from signer.inventory.kinds import PersonKind, UnitKind
 from signer.inventory.models import OrgUnit
 from signer.inventory.names import fold, sort_key
 from signer.inventory.states import STATE_RULES, PersonState
-from signer.inventory.words import words_of
+from signer.inventory.words import folded_name
 from signer.services import Services
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -95,11 +95,10 @@ def city_of(
 
 
 def _version() -> str:
-    """Changes with this program and with the columns and indexes of the tables it fills."""
+    """Changes with this program and with the columns and indexes of any table."""
     schema = [
         (name, sorted(table.c.keys()), sorted(str(index.name) for index in table.indexes))
         for name, table in Base.metadata.tables.items()
-        if name in _FILLED
     ]
     return hashlib.sha256(Path(__file__).read_bytes() + repr(sorted(schema)).encode()).hexdigest()
 
@@ -171,7 +170,7 @@ _FILLED = {
     "unit_id unit_path title email mobile state state_since signing_roles created_at updated_at",
     "person_period": "person_id unit_id unit_path state counted kind is_leader is_one_stop "
     "valid_from valid_to",
-    "person_word": "word sort_key person_id",
+    "person_word": "word sort_key person_id folded",
     "name_word": "word persons",
     "certificate_request": "id kind state reason unit_id unit_path requester_id requested_by "
     "requested_at persons",
@@ -213,6 +212,7 @@ def _bulk() -> Iterator[Put]:
                     last = f"(SELECT coalesce(max(id), 0) + 1 FROM {name})"
                     connection.execute(text(f"SELECT setval({serial}, {last}, false)"))
     if not is_sqlite:  # as autovacuum does by itself some minutes later
+        db.session.rollback()  # an older snapshot would keep rows from being seen as settled
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
 
@@ -273,7 +273,7 @@ def _fill(app: Flask, persons: int, units: int, certificates: int) -> None:
     city = rooms.inventory.unit_of("HN")
     histories = Histories(certificates // persons, accounts, (city.id, city.path))
     with _bulk() as put:
-        words: list[tuple[str, str, int]] = []
+        words: list[tuple[str, str, int, str]] = []
         for first in range(1, persons + 1, _AT_ONCE):
             chunk = _people(range(first, min(first + _AT_ONCE, persons + 1)), places, histories)
             put("person", (one.row() for one in chunk))
@@ -282,7 +282,7 @@ def _fill(app: Flask, persons: int, units: int, certificates: int) -> None:
             words += [(word, one.name.sort_key, one.id) for one in chunk for word in one.name.words]
         words.sort()  # in the order of the index: nothing is written twice
         put("person_word", words)
-        put("name_word", Counter(word for word, _, _ in words).items())
+        put("name_word", Counter(word for word, *_ in words).items())
         histories.finish(put)
     db.session.rollback()  # what follows sees all of it
 
@@ -330,14 +330,15 @@ _DIVISIONS = ("Văn phòng", "Phòng Văn hóa - Xã hội", "Phòng Kinh tế",
 class Name:
     """A full name with all that is derived from it, worked out once for its many bearers."""
 
-    __slots__ = ("full", "search_key", "slug", "sort_key", "words")
+    __slots__ = ("folded", "full", "search_key", "slug", "sort_key", "words")
 
     def __init__(self, full: str) -> None:
         """`full` is in the stored form."""
         self.full = full
         self.search_key = fold(full)
         self.sort_key = sort_key(full)
-        self.words = tuple(words_of(full))
+        self.folded = folded_name(full)
+        self.words = tuple(set(self.folded.split()))
         *before, given = self.search_key.split()
         self.slug = given + "".join(word[0] for word in before)
 

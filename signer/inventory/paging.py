@@ -11,7 +11,7 @@ from signer.errors import N_, Invalid
 _T = TypeVar("_T")
 
 Place = tuple[str, int]
-"""Where a page of people ended: the last one's `sort_key` and id."""
+"""Where a page of people ended: the last one's `sort_key` (or code, or address) and id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +30,9 @@ def token_of(place: Place) -> str:
 def place_of(token: str) -> Place:
     """The place of a token; `Invalid` for what no page ever gave."""
     try:
-        sort_key, person_id = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        if not (0 < int(person_id) < 2**31 and str(sort_key).isascii() and "\0" not in sort_key):
+        place, person_id = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        if not (0 < int(person_id) < 2**31 and str(place).isprintable()):
             raise ValueError("no place a page could have ended at")
-        return str(sort_key), int(person_id)
+        return str(place), int(person_id)
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise Invalid(N_("Địa chỉ trang danh sách không đúng; hãy mở lại từ đầu.")) from error

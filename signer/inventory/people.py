@@ -2,12 +2,11 @@
 
 Nothing here reads more than a page needs, however long the list is. What belongs to one key (a
 word of names, a unit, a state) stands in some index in list order already; a list of several keys
-is their merge. `_Walk` is such an index with the keys asked for. The rarest of what is asked for
-is walked, and the rest is looked up for each person met.
+is their merge. The rarest of what is asked for is walked, and the rest asked of each person met.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
@@ -17,28 +16,30 @@ from sqlalchemy import (
     and_,
     exists,
     func,
+    literal,
     literal_column,
     or_,
     select,
     tuple_,
     type_coerce,
-    union,
 )
 
 from signer.accounts import Actor, Permission, in_subtree
 from signer.db import db
 from signer.inventory.kinds import PersonKind, SigningRole
-from signer.inventory.models import OrgUnit, Person
+from signer.inventory.models import Person
 from signer.inventory.paging import Page, Place, place_of, token_of
-from signer.inventory.searching import Search, Term, search_of
+from signer.inventory.searching import Term, search_of
 from signer.inventory.states import PersonState
-from signer.inventory.words import NameWord, PersonWord
+from signer.inventory.words import PersonWord
 
 PAGE_MOST = 500
 _FEW = 3_000
 """So many entries are read and sorted faster than anything cleverer finds out."""
-_COUNTED = 30_000
-"""Further than this nothing is counted: what is commoner is common."""
+_COUNTED = 50_000
+"""Further than this nothing is counted: what is commoner is met often enough."""
+_ONE_BY_ONE = 4
+_MANY = 2**31
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,20 +116,20 @@ def _people(places: Sequence[Place]) -> list[Person]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Walk:
-    """An index in which the entries of each key stand in list order.
+    """Entries of an index; those of one key stand in the order of the list."""
 
-    `people` is how many entries the keys have, as far as that was counted.
-    """
-
-    sort_key: Any  # SQLAlchemy's columns of either table
-    person_id: Any
+    # SQLAlchemy's columns of either table; made late, for as defaults they would be descriptors.
+    place: Any = field(default_factory=lambda: Person.sort_key)
+    person_id: Any = field(default_factory=lambda: Person.id)
     key: Any = None
     keys: tuple[Any, ...] = ()
-    vocabulary: Select[Any] | None = None
-    """The same keys as a table, for more than one."""
-    people: int = _COUNTED + 1
+    """The commonest first."""
     is_of: ColumnElement[bool] | None = None
     """Says instead of `key` and `keys` what is walked."""
+    begin: Place | None = None
+    """The entries are behind this place."""
+    people: int = _MANY
+    """How many entries there are, as far as that was counted."""
 
 
 class _Listing:
@@ -148,104 +149,92 @@ class _Listing:
         """The next places of the list."""
         if self._is_empty:
             return []
-        walk = self._walk
-        if len(walk.keys) < 2 or walk.people <= _FEW:
-            return self._read(after, None, limit)
-        found: list[Place] = []
-        # Where the keys' first entries end, the merge of them all has at least as many: what lies
-        # before is all that need be read. The filter may leave too few of those, so it goes on.
-        for depth in (limit, limit * 16):
-            bound = self._bound(after, depth)
-            found += self._read(after, bound, limit - len(found))
-            if bound is None or len(found) >= limit:
-                return found
-            after = (bound, 2**31)
-        return found + self._read(after, None, limit - len(found))
+        keys = list(self._walk.keys)
+        if len(keys) < 2 or self._walk.people <= _FEW:
+            return self._read(keys, after, None, limit)
+        # A common key has a page soon, and behind its end none of the others matters.
+        found: set[Place] = set()  # Nguyễn Thị Nga has two words that begin with ng
+        for _ in range(_ONE_BY_ONE):
+            if not keys or len(found) >= limit:
+                break
+            found.update(self._read([keys.pop(0)], after, None, limit))
+        if keys:
+            end = sorted(found)[limit - 1][0] if len(found) >= limit else None
+            found.update(self._read(keys, after, end, limit))
+        return sorted(found)[:limit]
 
     def count(self) -> int:
         """How many there are in all."""
         if self._is_empty:
             return 0
-        found = self._entries(None, None).distinct().subquery()
+        found = self._entries(self._walk.keys, None, None).distinct().subquery()
         return db.session.scalar(select(func.count()).select_from(found)) or 0
 
-    def _read(self, after: Place | None, bound: str | None, limit: int) -> list[Place]:
-        entries = self._entries(after, bound)
-        if len(self._walk.keys) > 1 and self._walk.key is PersonWord.word:
-            entries = entries.distinct()  # Nguyễn Thị Nga has two words that begin with ng
-        entries = entries.order_by(self._walk.sort_key, self._walk.person_id).limit(limit)
-        return [(sort_key, person_id) for sort_key, person_id in db.session.execute(entries)]
+    def _read(
+        self, keys: Sequence[Any], after: Place | None, end: str | None, limit: int
+    ) -> list[Place]:
+        entries = self._entries(keys, after, end)
+        if len(keys) > 1 and self._walk.key is PersonWord.word:
+            entries = entries.distinct()
+        entries = entries.order_by(self._walk.place, self._walk.person_id).limit(limit)
+        return [(place, person_id) for place, person_id in db.session.execute(entries)]
 
-    def _entries(self, after: Place | None, bound: str | None) -> Select[Any]:
+    def _entries(self, keys: Sequence[Any], after: Place | None, end: str | None) -> Select[Any]:
         walk = self._walk
-        entries = select(walk.sort_key, walk.person_id)
+        entries = select(walk.place, walk.person_id)
         if walk.is_of is not None:
             entries = entries.where(walk.is_of)
-        if walk.keys:
-            entries = entries.where(_among(walk.key, walk.keys))
-        if after is not None:
-            entries = entries.where(_behind(walk, after))
-        if bound is not None:
-            entries = entries.where(walk.sort_key <= bound)
+        if keys:
+            entries = entries.where(_among(walk.key, keys))
+        if behind := max(filter(None, (walk.begin, after)), default=None):
+            entries = entries.where(tuple_(walk.place, walk.person_id) > tuple_(*behind))
+        if end is not None:
+            entries = entries.where(walk.place <= end)
         return entries.where(*self._conditions)
-
-    def _bound(self, after: Place | None, depth: int) -> str | None:
-        """The least `sort_key` at which some key's entries are so many; None when all have less."""
-        walk = self._walk
-        keys = walk.vocabulary
-        assert keys is not None  # every walk over more than one key has it
-        of_key = keys.subquery("vocabulary")
-        nth = select(walk.sort_key).where(walk.key == of_key.c.key)
-        if after is not None:
-            nth = nth.where(_behind(walk, after))
-        nth = nth.order_by(walk.sort_key, walk.person_id).limit(1).offset(depth - 1)
-        each = select(nth.correlate(of_key).scalar_subquery().label("nth")).subquery("each")
-        least: str | None = db.session.scalar(select(func.min(each.c.nth)))
-        return least
 
     def _choose(self) -> _Walk:
         """The walk with the fewest entries; counting stops where something else is rarer."""
-        walks = [_names(term) for term in self._search.terms]
-        rarest = min((walk.people for walk in walks), default=_COUNTED)
-        if self._search.code is not None:
-            walks.append(_codes(self._search))
-            rarest = min(walks[-1].people, rarest)
-        states = self._asked.states
-        if rarest > _FEW and states is not None and PersonState.WORKING not in states:
-            walk = _unusual(states, rarest)
-            if len(states) == 1 or walk.people <= _FEW:
-                walks.append(walk)
-                rarest = min(walk.people, rarest)
-        if rarest > _FEW and "" not in self._roots:
-            walks.append(_units(self._roots, rarest))
-        everybody = _Walk(sort_key=Person.sort_key, person_id=Person.id, people=_COUNTED + 2)
-        return min([*walks, everybody], key=lambda walk: walk.people)
+        search, states = self._search, self._asked.states
+        if search.starts is not None:  # in the order of codes, or of addresses
+            column, end = search.starts.column, search.starts.end
+            return _Walk(place=column, is_of=column < end, begin=(search.starts.text, 0))
+        rarest = _Walk()
+        if search.terms:
+            rarest = _names(min(search.terms, key=lambda term: term.people))
+        if states is not None and PersonState.WORKING not in states:
+            rarest = _unusual(states, rarest.people) or rarest
+        if "" not in self._roots:
+            rarest = _units(self._roots, rarest.people) or rarest
+        return rarest
 
     def _all_but(self, walk: _Walk) -> list[ColumnElement[bool]]:
         """What is left to be asked of each person met, the cheapest first."""
         merged = select(Person.id).where(Person.merged_into_id.is_not(None))
         conditions = [walk.person_id.not_in(merged)]
+        is_of_words = walk.key is PersonWord.word
+        spaced = literal(" ") + Person.search_key + literal(" ")
+        folded = PersonWord.folded if is_of_words else spaced
+        terms = [term for term in self._search.terms if not is_of_words or term.words != walk.keys]
+        conditions += [term.holds_in(folded) for term in terms]
         of_person: list[ColumnElement[bool]] = []
-        walked = walk.keys if walk.key is PersonWord.word else None
-        for term in self._search.terms:
-            if term.words == walked:
-                walked = None
-            elif term.is_narrow:
-                conditions.append(term.holds_at(walk.sort_key, walk.person_id))
-            else:
-                of_person.append(term.holds())
-        if self._search.code is not None and walk.is_of is None:
-            of_person.append(or_(*self._search.code_ranges()))
         if "" not in self._roots and walk.key is not Person.unit_path:
-            of_person.append(or_(*(in_subtree(Person.unit_path, root) for root in self._roots)))
+            within = _within(self._roots)
+            if walk.begin is not None:  # thousands of codes may begin so: no look at each one's row
+                within = Person.id.in_(select(Person.id).where(within))
+            of_person.append(within)
         of_person += _facts(self._asked)
-        if walk.person_id is Person.id:
+        if not is_of_words:
             return [*conditions, *of_person]
         if of_person:
-            conditions.append(
-                exists(select(Person.id).where(Person.id == walk.person_id, *of_person))
-            )
+            # Asked for each entry in turn, until the page is full: without OFFSET PostgreSQL would
+            # make it a join of all entries, which it thinks are few.
+            row = select(Person.id).where(Person.id == walk.person_id, *of_person).offset(0)
+            conditions.append(exists(row))
         return conditions
+
+
+def _within(roots: Sequence[str]) -> ColumnElement[bool]:
+    return or_(*(in_subtree(Person.unit_path, root) for root in roots))
 
 
 def _facts(asked: PeopleFilter) -> list[ColumnElement[bool]]:
@@ -265,64 +254,48 @@ def _among(column: Any, keys: Sequence[Any]) -> ColumnElement[bool]:
     return among
 
 
-def _behind(walk: _Walk, place: Place) -> ColumnElement[bool]:
-    return tuple_(walk.sort_key, walk.person_id) > tuple_(*place)
-
-
 def _names(term: Term) -> _Walk:
     return _Walk(
-        sort_key=PersonWord.sort_key,
+        place=PersonWord.sort_key,
         person_id=PersonWord.person_id,
         key=PersonWord.word,
         keys=term.words,
-        vocabulary=select(NameWord.word.label("key")).where(NameWord.word.in_(term.words)),
         people=term.people,
     )
 
 
-def _codes(search: Search) -> _Walk:
-    """Through those whose code or address begins so; not worth it for more than a few."""
-    ranges = [select(Person.id).where(begins) for begins in search.code_ranges()]
-    people = sum(_counted(found, _FEW) for found in ranges)
-    return _Walk(
-        sort_key=Person.sort_key,
-        person_id=Person.id,
-        is_of=Person.id.in_(union(*ranges)),
-        people=people if people < _FEW else _COUNTED + 3,
-    )
+def _unusual(states: tuple[PersonState, ...], most: int) -> _Walk | None:
+    """Through those of the states, from an index that has nobody who is simply at work.
 
-
-def _units(roots: Sequence[str], most: int) -> _Walk:
-    below = select(OrgUnit.path.label("key")).where(
-        or_(*(in_subtree(OrgUnit.path, root) for root in roots))
-    )
-    people = select(Person.id).where(or_(*(in_subtree(Person.unit_path, root) for root in roots)))
-    return _Walk(
-        sort_key=Person.sort_key,
-        person_id=Person.id,
-        key=Person.unit_path,
-        keys=tuple(db.session.scalars(below)),
-        vocabulary=below,
-        people=_counted(people, most),
-    )
-
-
-def _unusual(states: tuple[PersonState, ...], most: int) -> _Walk:
-    """Through those who are not simply at work; the index has nobody else."""
+    None when they are more than `most`, or of several states and more than a few.
+    """
     # The index is found only by its own condition, letter by letter.
     not_at_work = literal_column(f"'{PersonState.WORKING}'", Person.state.type)
-    unusual = and_(Person.state != not_at_work, Person.state.in_(states))
-    return _Walk(
-        sort_key=Person.sort_key,
-        person_id=Person.id,
-        is_of=unusual if len(states) > 1 else and_(unusual, Person.state == states[0]),
-        people=_counted(select(Person.id).where(unusual), most),
+    those = and_(Person.state != not_at_work, _among(Person.state, states))
+    limit = min(most, _COUNTED if len(states) == 1 else _FEW)
+    people = db.session.scalar(
+        select(func.count()).select_from(select(Person.id).where(those).limit(limit).subquery())
     )
+    if people is None or (people >= limit and (len(states) > 1 or most < _MANY)):
+        return None
+    return _Walk(is_of=those, people=people)
 
 
-def _counted(found: Select[Any], most: int) -> int:
-    """How many there are, as far as `most`."""
-    return db.session.scalar(select(func.count()).select_from(found.limit(most).subquery())) or 0
+def _units(roots: Sequence[str], most: int) -> _Walk | None:
+    """Through everybody of the subtrees, unit by unit; None when they are more than `most`.
+
+    Also None for much of the city: then the list itself has somebody of them on every page.
+    """
+    limit = min(most, _COUNTED)
+    people = select(Person.unit_path).where(_within(roots)).limit(limit).subquery()
+    number = func.count().label("number")
+    found = db.session.execute(
+        select(people.c.unit_path, number).group_by(people.c.unit_path).order_by(number.desc())
+    ).all()
+    total = sum(row.number for row in found)
+    if not found or total >= limit:
+        return None
+    return _Walk(key=Person.unit_path, keys=tuple(row.unit_path for row in found), people=total)
 
 
 def _roots(scopes: Sequence[str], unit_path: str) -> tuple[str, ...]:

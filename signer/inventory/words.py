@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ForeignKey, bindparam, delete, insert
+from sqlalchemy import ForeignKey, PrimaryKeyConstraint, bindparam, delete, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,11 +23,17 @@ class PersonWord(Base):
     """One word of one person's name, folded; a word twice in a name is one row."""
 
     __tablename__ = "person_word"
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  # SQLAlchemy's own way
+    __table_args__ = (
+        # The table is its index: whoever walks along a word looks nowhere else.
+        PrimaryKeyConstraint("word", "sort_key", "person_id", postgresql_include=["folded"]),
+        {"sqlite_with_rowid": False},
+    )
 
-    word: Mapped[str] = mapped_column(PathColumn, primary_key=True)
-    sort_key: Mapped[str] = mapped_column(PathColumn, primary_key=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    word: Mapped[str] = mapped_column(PathColumn)
+    sort_key: Mapped[str] = mapped_column(PathColumn)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    folded: Mapped[str] = mapped_column(PathColumn)
+    """The name as `folded_name` has it, in which the other words typed are looked for."""
 
 
 class NameWord(Base):
@@ -39,9 +45,9 @@ class NameWord(Base):
     persons: Mapped[int]
 
 
-def words_of(full_name: str) -> frozenset[str]:
-    """The folded words of a name as the index has them."""
-    return frozenset(map(word_key, fold(full_name).split()))
+def folded_name(full_name: str) -> str:
+    """The words of a name as the index has them, each between two spaces: " tran thi ki "."""
+    return f" {' '.join(map(word_key, fold(full_name).split()))} "
 
 
 def word_key(word: str) -> str:
@@ -76,14 +82,16 @@ def write_words(people: Iterable[tuple[int, str | None, str | None]]) -> None:
         for name, rows, one in ((before, gone, -1), (now, come, 1)):
             if name is None:
                 continue
-            place = sort_key(name)
-            for word in words_of(name):
-                rows.append({"word": word, "sort_key": place, "person_id": person_id})
+            place = {"sort_key": sort_key(name), "person_id": person_id}
+            folded = folded_name(name)
+            for word in set(folded.split()):
+                rows.append(place | {"word": word, "folded": folded})
                 counts[word] += one
     table: Any = PersonWord.__table__  # a plain Table, which the mapped class cannot say
     if gone:
-        theirs = [table.c[name] == bindparam(f"old_{name}") for name in gone[0]]
-        old = [{f"old_{name}": value for name, value in row.items()} for row in gone]
+        key = [column.name for column in table.primary_key]
+        theirs = [table.c[name] == bindparam(f"old_{name}") for name in key]
+        old = [{f"old_{name}": row[name] for name in key} for row in gone]
         db.session.connection().execute(delete(table).where(*theirs), old)
     for start in range(0, len(come), _ROWS_AT_ONCE):
         db.session.execute(insert(table), come[start : start + _ROWS_AT_ONCE])
