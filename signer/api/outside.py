@@ -6,7 +6,7 @@ from werkzeug.datastructures import FileStorage
 
 from signer.accounts import Permission
 from signer.api.access import actor, needs
-from signer.api.operations import File, Operations, Schema
+from signer.api.operations import LARGEST_ID, File, Operations, Schema
 from signer.api.uploads import saved
 from signer.api.wording import Said
 from signer.inventory.paging import Page
@@ -18,6 +18,7 @@ from signer.services import services
 
 outside = Operations("outside-certificates", "Certificates that another authority issued")
 
+_ID = ma.validate.Range(0, LARGEST_ID)
 _NEEDS = needs(Permission.CERTIFICATE_IMPORT)
 
 
@@ -27,7 +28,7 @@ class OutsideQuery(Schema):
     tab = fields.Enum(Tab, by_value=True, metadata={"description": "Left out: all of them"})
     status = fields.Enum(CertificateStatus, by_value=True)
     q = fields.String(load_default="", metadata={"description": "A name, an address or a serial"})
-    after = fields.Integer(metadata={"description": "`next` of the page before"})
+    after = fields.Integer(validate=_ID, metadata={"description": "`next` of the page before"})
     limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
 
 
