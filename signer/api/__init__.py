@@ -5,6 +5,7 @@ from flask import Flask
 from signer import __version__
 from signer.api import docs, problems
 from signer.api.accounts import accounts
+from signer.api.campaigns import campaigns
 from signer.api.coverage import coverage
 from signer.api.documents import documents
 from signer.api.dossiers import dossiers
@@ -40,6 +41,7 @@ GROUPS = (
     documents,
     verify,
     coverage,
+    campaigns,
     reports,
     accounts,
 )

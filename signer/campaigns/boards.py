@@ -112,9 +112,9 @@ class Board:
         found = [line for line in self.lines if line.behind or line.late_tasks]
         return tuple(sorted(found, key=lambda line: (-line.behind, -line.late_tasks, line.code)))
 
-    def count_tasks(self, state: TaskState) -> int:
+    def count_tasks(self, state: str) -> int:
         """How many tasks stand so."""
-        return sum(task.state is state for task in self.tasks)
+        return sum(task.state == state for task in self.tasks)
 
 
 def draw_board(

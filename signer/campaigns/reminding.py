@@ -8,6 +8,7 @@ from sqlalchemy import Select, or_, select, update
 
 from signer.accounts import Actor, Permission, in_subtree, visible
 from signer.audit import Audit
+from signer.campaigns.kinds import VIEW_WORDS
 from signer.campaigns.models import SentReminder
 from signer.clock import Clock
 from signer.db import db, transaction
@@ -55,12 +56,14 @@ class Reminding:
         """
         unit = self._inventory.unit_of(unit_code)
         actor.require(Permission.TASK_REPORT, unit.path)
+        if view not in VIEW_WORDS:
+            raise Invalid(N_("Không có gì để nhắc về danh sách này."), field="view")
         message = clean_text(message)
         if len(message) > MESSAGE_LENGTH:
             raise Invalid(
                 N_("Nội dung dài quá %(limit)d ký tự."), field="message", limit=MESSAGE_LENGTH
             )
-        persons = self.count(actor, unit_code, view)
+        persons = self._reports.count(actor, view, unit_code=unit_code)
         if not persons:
             raise Invalid(
                 N_("%(unit)s không còn ai trong danh sách này, nên không cần nhắc."),
@@ -119,11 +122,6 @@ class Reminding:
             )
             if done.rowcount:
                 self._audit.record(actor.name, "reminder.seen", f"reminder:{reminder_id}")
-
-    def count(self, actor: Actor, unit_code: str, view: View) -> int:
-        """How many people of the unit's subtree the list has now."""
-        found = self._reports.coverage(actor, unit_code=unit_code)
-        return {View.LACKS: found.lacking, View.PENDING: found.pending}.get(view, found.covered)
 
     def _for(self, actor: Actor) -> Any:  # SQLAlchemy's ColumnElement[bool], or None
         scopes = [path for path in actor.scopes(Permission.REQUEST_CREATE) if path]

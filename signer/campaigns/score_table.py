@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class UnitScore:
-    """One unit's line; the rank is among all units of the campaign, a week ago too."""
+    """One unit's line; the rank is among all units of the campaign."""
 
     code: str
     name: str
@@ -52,12 +52,8 @@ class UnitScore:
     points: Decimal
     most_points: int
     rank: int
-    rank_before: int
-
-    @property
-    def climbed(self) -> int:
-        """Places won since a week ago; negative for places lost."""
-        return self.rank_before - self.rank
+    climbed: int
+    """Units overtaken since a week ago, less those that overtook it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +64,11 @@ class _Line:
     @property
     def points(self) -> Decimal:
         return sum((part.points for part in self.parts if part.points is not None), Decimal(0))
+
+    @property
+    def share(self) -> Decimal:
+        """Of the points that are asked of the unit: whoever has no leader loses none for it."""
+        return self.points / (self.asked or 1)
 
     @property
     def asked(self) -> int:
@@ -102,8 +103,11 @@ def draw_table(
     day = min(today, campaign.ends_on)
     week_ago = max(campaign.starts_on, day - timedelta(days=TREND_DAYS))
     lines = _lines(campaign, day, inventory, reports)
-    now = _ranks(lines)
-    past = _ranks(_lines(campaign, min(week_ago, day), inventory, reports))
+    now = {code: line.share for code, line in lines.items()}
+    past = {
+        code: line.share
+        for code, line in _lines(campaign, min(week_ago, day), inventory, reports).items()
+    }
     sees_all = any(verifies(actor, criterion) for criterion in criteria_of(campaign))
     found = [
         UnitScore(
@@ -112,8 +116,8 @@ def draw_table(
             parts=line.parts,
             points=line.points,
             most_points=line.asked,
-            rank=now[code],
-            rank_before=past[code],
+            rank=1 + sum(other > now[code] for other in now.values()),
+            climbed=_climbed(code, now, past),
         )
         for code, line in lines.items()
         if sees_all or actor.can(Permission.REPORT_VIEW, line.unit.path)
@@ -124,11 +128,14 @@ def draw_table(
 def _lines(
     campaign: Campaign, day: date, inventory: Inventory, reports: Reports
 ) -> dict[str, _Line]:
-    """By unit code; what is typed by hand has no date and stands on every day."""
+    """By unit code, where anybody is counted; what is typed by hand stands on every day."""
+    home = db.session.get_one(OrgUnit, campaign.unit_id)
+    peopled = reports.coverage(SYSTEM, as_of=day, unit_code=home.code).units
+    with_people = {unit.code for unit in peopled if unit.persons}
     units = {
         unit.code: unit
         for unit in inventory.units(within=campaign.unit_path)
-        if unit.parent_id == campaign.unit_id
+        if unit.parent_id == campaign.unit_id and unit.code in with_people
     }
     criteria = criteria_of(campaign)
     shares = {
@@ -201,11 +208,13 @@ def _part(
     )
 
 
-def _ranks(lines: Mapping[str, _Line]) -> dict[str, int]:
-    """Ranks by the share of the points that are asked of each unit; equals share a rank."""
-    shares = {code: line.points / (line.asked or 1) for code, line in lines.items()}
-    falling = sorted(shares.values(), reverse=True)
-    return {code: 1 + falling.index(share) for code, share in shares.items()}
+def _climbed(code: str, now: Mapping[str, Decimal], past: Mapping[str, Decimal]) -> int:
+    mine, was = now[code], past.get(code)
+    if was is None:
+        return 0
+    others = [(now[other], share) for other, share in past.items() if other in now]
+    won = sum(share > was and today < mine for today, share in others)
+    return won - sum(share < was and today > mine for today, share in others)
 
 
 def _tasks_done(campaign_id: int, day: date, units: Mapping[str, OrgUnit]) -> _Shares:

@@ -7,6 +7,7 @@ import click
 from signer import __version__
 from signer.cli import (
     accounts,
+    campaigns,
     expiring,
     issuing,
     ledger,
@@ -42,6 +43,7 @@ def cli() -> None:
 
 for _command in (
     accounts.account,
+    campaigns.campaign,
     issuing.request,
     issuing.issue,
     expiring.expiring,

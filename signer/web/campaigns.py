@@ -1,6 +1,6 @@
 """The sprint: campaigns, the board that a leader opens each morning, and the units' tasks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from signer.accounts import Permission
-from signer.campaigns.boards import Board
+from signer.campaigns.boards import Board, UnitLine
 from signer.campaigns.chart import burn_down_chart
 from signer.campaigns.kinds import CAUSE_NAMES, TASK_STATE_NAMES, USUAL_CRITERIA, TaskState
 from signer.campaigns.models import Campaign
@@ -22,7 +22,9 @@ from signer.web.labels import unit_options
 
 blueprint = Blueprint("campaigns", __name__)
 
-ORDERS: dict[str, Callable[[Board], object]] = {
+UNITS_SHOWN = 20
+"""A morning's work; a link shows them all."""
+ORDERS: dict[str, Callable[[Board], Sequence[UnitLine]]] = {
     "easy": lambda board: board.lines,
     "largest": lambda board: sorted(board.lines, key=lambda line: -line.figures.gap),
     "quick": lambda board: board.quick,
@@ -116,6 +118,7 @@ def board(campaign_id: int) -> ResponseReturnValue:
         zoomed=unit_code is not None,
         order=order,
         lines=ORDERS[order](drawn),
+        shown=len(drawn.lines) if "all" in request.args else UNITS_SHOWN,
         wide_chart=_chart(drawn, narrow=False),
         narrow_chart=_chart(drawn, narrow=True),
         causes=[(say(CAUSE_NAMES[cause]), count) for cause, count in drawn.causes.items()],

@@ -1,15 +1,12 @@
-"""Reminders: writing one, reading what came, and who has seen what was sent."""
+"""Reminders: what came, and who has seen what was sent; the lists of people send them."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from signer.accounts import Permission
-from signer.campaigns.kinds import VIEW_WORDS
-from signer.reports.coverage import View
 from signer.services import services
 from signer.web.access import actor, permission, safe_next, signed_in
-from signer.web.forms import FormError, required, shown_again_by
 
 blueprint = Blueprint("reminders", __name__)
 
@@ -24,38 +21,6 @@ def index() -> ResponseReturnValue:
         reminders=services().campaigns.reminding.listed(actor()),
         mine=mine,
     )
-
-
-@blueprint.get("/reminders/new")
-@permission(Permission.TASK_REPORT)
-def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
-    """The form: to which unit, about which list of people, and how many they are now."""
-    unit = services().inventory.unit_of(request.values.get("unit", ""))
-    asked = request.values.get("view", "")
-    view = View(asked) if asked in VIEW_WORDS else View.LACKS
-    return render_template(
-        "campaigns/remind.html",
-        unit=unit,
-        view=view,
-        persons=services().campaigns.reminding.count(actor(), unit.code, view),
-        errors=errors,
-    )
-
-
-@blueprint.post("/reminders")
-@permission(Permission.TASK_REPORT)
-@shown_again_by(new_page)
-def send() -> ResponseReturnValue:
-    """The reminder stands on the start page of those who look after the unit."""
-    view = request.form.get("view", "")
-    sent = services().campaigns.remind(
-        actor(),
-        required("unit"),
-        View(view) if view in VIEW_WORDS else View.LACKS,
-        request.form.get("message", ""),
-    )
-    flash(_("Đã nhắc %(unit)s.", unit=sent.unit_name), "ok")
-    return redirect(url_for("reminders.index"))
 
 
 @blueprint.post("/reminders/<int:reminder_id>/seen")

@@ -5,7 +5,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
@@ -17,6 +17,7 @@ from signer.cli.demo.cases import COMMUNE_CASES, DEPARTMENT_CASES, Case, Office,
 from signer.cli.demo.logins import Login, write_logins
 from signer.cli.demo.papers import paper_pdf
 from signer.cli.demo.people import SEED, Invented, invented_people, roster_csv
+from signer.cli.demo.sprint import GONE_DAYS, make_sprint
 from signer.errors import N_
 from signer.issuance.grounds import Act, Ground
 from signer.services import Services
@@ -56,7 +57,8 @@ def make_city(rooms: Services) -> None:
     people = invented_people()
     names = {unit.code: unit.name for unit in rooms.inventory.units()}
     _say(N_("Nạp danh sách %(count)d người"), count=len(people))
-    _import(rooms, roster_csv(people, names))
+    began = rooms.clock.today() - timedelta(days=GONE_DAYS + 30)
+    _import(rooms, roster_csv(people, names), began)
     staff, logins = _accounts(rooms)
     _say(N_("Cấp chứng thư chữ ký số qua HSM"))
     covered = _certify(rooms, staff, people, random)
@@ -68,18 +70,21 @@ def make_city(rooms: Services) -> None:
     _dossiers(rooms, staff, offices, signers)
     _say(N_("Ghi nhận thay đổi về nhân sự"))
     _changes(rooms, staff, others, names)
+    _say(N_("Mở chiến dịch 60 ngày"))
+    officers = {office.unit_code: office.office_head.code for office in offices}
+    make_sprint(rooms, rooms.accounts.actor_of("admin"), staff.hr, officers)
     write_logins(rooms.settings.home, [*logins, *more_logins])
 
 
-def _import(rooms: Services, roster: bytes) -> None:
+def _import(rooms: Services, roster: bytes, effective_on: date | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "danh_sach_mau.csv"
         file.write_bytes(roster)
-        checked = rooms.inventory.dry_run(SYSTEM, file, file.name)
+        checked = rooms.inventory.dry_run(SYSTEM, file, file.name, effective_on)
     if checked.plan.errors:
         raise RuntimeError(f"the demo's own roster has errors: {checked.plan.errors[0]}")
-    with progress(checked.plan.rows, _("Đang nạp")) as advance:
-        rooms.inventory.apply(SYSTEM, checked.import_id, on_progress=advance)
+    job_id = rooms.inventory.start(SYSTEM, checked.import_id)
+    rooms.jobs.run(rooms.job_handlers, job_id=job_id)
 
 
 def _changes(
