@@ -68,9 +68,8 @@ class Entries(Schema):
 
 
 class Frozen(Entry):
-    """A report with what it says; `is_intact` is false when the audit chain has another hash."""
+    """A report with what it says; one that the audit chain does not know so is a conflict."""
 
-    is_intact = fields.Boolean(required=True)
     appendix = fields.Dict(required=True)
     text = fields.Dict(required=True)
 

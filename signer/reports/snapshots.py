@@ -23,10 +23,15 @@ from signer.reports.coverage import Facet, Figures
 from signer.reports.decree30 import Paper
 from signer.reports.periods import Period, PeriodKind, ended_period
 from signer.reports.report_text import ReportText, drafted, paper_of
+from signer.reports.scope import scope_of
 from signer.reports.service import Reports
 from signer.reports.snapshot_models import ReportDraft, SnapshotModel
 
 _LONGEST_REASON = 500
+_TAMPERED = N_(
+    "Nội dung đã lưu của báo cáo này không khớp với nhật ký: báo cáo có thể đã bị sửa ngoài hệ "
+    "thống. Không dùng báo cáo này và hãy báo quản trị hệ thống."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +57,6 @@ class Snapshot(SnapshotEntry):
     facets: Mapping[Facet, Figures]
     text: ReportText
     own_ca_counts: bool
-    is_intact: bool
-    """The bytes are those whose hash the row and the audit chain have."""
 
     @property
     def paper(self) -> Paper:
@@ -194,7 +197,10 @@ class Snapshots:
         return tuple(map(_entry, rows))
 
     def get(self, actor: Actor, snapshot_id: int) -> Snapshot:
-        """The report as it was frozen; `NotFound` outside the actor's units."""
+        """The report as it was frozen; `NotFound` outside the actor's units.
+
+        `Conflict` when the bytes are not those whose hash the row and the audit chain have.
+        """
         row = db.session.scalar(
             visible(
                 actor,
@@ -206,8 +212,9 @@ class Snapshots:
         if row is None:
             raise NotFound(N_("Không tìm thấy báo cáo này."))
         recorded = self._audit.events(subject=f"report:{row.id}", limit=1)
-        in_chain = [json.loads(event.details).get("sha256") for event in recorded]
-        computed = sha256(row.content.encode()).hexdigest()
+        hashes = {json.loads(event.details)["sha256"] for event in recorded} | {row.sha256}
+        if hashes != {sha256(row.content.encode()).hexdigest()}:
+            raise Conflict(_TAMPERED)
         said = json.loads(row.content)
         return Snapshot(
             **vars(_entry(row)),
@@ -215,7 +222,6 @@ class Snapshots:
             facets={Facet(f): _figures_of(kept) for f, kept in said["facets"].items()},
             text=ReportText.from_json(said["text"]),
             own_ca_counts=said["own_ca_counts"],
-            is_intact=computed == row.sha256 and in_chain == [row.sha256],
         )
 
     def versions(self, actor: Actor, of: SnapshotEntry) -> tuple[SnapshotEntry, ...]:
@@ -242,9 +248,7 @@ class Snapshots:
         """Period, code, name and path of the one unit reported on, which the actor may report."""
         settings, today = self._settings, self._clock.today()
         period = ended_period(kind, on, today, settings.period_closing_day)
-        unit = self._reports.scope(
-            actor, period.ends_on, unit_code, Permission.REPORT_FREEZE
-        ).single
+        unit = scope_of(actor, period.ends_on, unit_code, Permission.REPORT_FREEZE).single
         if unit is None:
             raise Invalid(N_("Hãy chọn đơn vị lập báo cáo."), field="unit")
         return period, unit.code, unit.name, unit.path
