@@ -1,4 +1,4 @@
-"""Frozen reports of a week, a month, a quarter or a year: figures, words, files, differences."""
+"""FrozenReport reports of a week, a month, a quarter or a year: figures, words, files, differences."""
 
 from datetime import date
 
@@ -17,7 +17,7 @@ from signer.reports.periods import PeriodKind
 from signer.reports.snapshots import Snapshot, SnapshotEntry
 from signer.services import services
 
-reports = Operations("reports", "Frozen reports of a period; a correction is a new version")
+reports = Operations("reports", "FrozenReport reports of a period; a correction is a new version")
 
 
 class ReportsQuery(Schema):
@@ -45,7 +45,7 @@ class FreezeBody(Schema):
     reason = fields.String(load_default="", validate=ma.validate.Length(max=500))
 
 
-class Entry(Schema):
+class ReportEntry(Schema):
     """One version of a report."""
 
     id = fields.Integer(required=True)
@@ -61,13 +61,13 @@ class Entry(Schema):
     sha256 = fields.String(required=True)
 
 
-class Entries(Schema):
+class ReportEntries(Schema):
     """Some reports."""
 
-    reports = fields.List(fields.Nested(Entry), required=True)
+    reports = fields.List(fields.Nested(ReportEntry), required=True)
 
 
-class Frozen(Entry):
+class FrozenReport(ReportEntry):
     """A report with what it says; one that the audit chain does not know so is a conflict."""
 
     appendix = fields.Dict(required=True)
@@ -90,7 +90,7 @@ class WithQuery(Schema):
     )
 
 
-class DifferenceAnswer(Schema):
+class ReportDifference(Schema):
     """One figure of one line; empty where a table has no such line."""
 
     unit = fields.String(required=True)
@@ -99,13 +99,15 @@ class DifferenceAnswer(Schema):
     after = fields.Raw(required=True, allow_none=True)
 
 
-class Differences(Schema):
+class ReportDifferences(Schema):
     """Every figure that is not the same."""
 
-    differences = fields.List(fields.Nested(DifferenceAnswer), required=True)
+    differences = fields.List(fields.Nested(ReportDifference), required=True)
 
 
-@reports.get("/reports", access=needs(Permission.REPORT_VIEW), query=ReportsQuery, answer=Entries())
+@reports.get(
+    "/reports", access=needs(Permission.REPORT_VIEW), query=ReportsQuery, answer=ReportEntries()
+)
 def list_reports(
     limit: int,
     kind: PeriodKind | None = None,
@@ -123,7 +125,7 @@ def list_reports(
     "/reports",
     access=needs(Permission.REPORT_FREEZE),
     body=FreezeBody,
-    answer=Frozen(),
+    answer=FrozenReport(),
     status=201,
 )
 def freeze_report(
@@ -136,7 +138,9 @@ def freeze_report(
     return _told(services().snapshots.get(actor(), made))
 
 
-@reports.get("/reports/<id:snapshot_id>", access=needs(Permission.REPORT_VIEW), answer=Frozen())
+@reports.get(
+    "/reports/<id:snapshot_id>", access=needs(Permission.REPORT_VIEW), answer=FrozenReport()
+)
 def get_report(snapshot_id: int) -> dict[str, object]:
     """One frozen report."""
     return _told(services().snapshots.get(actor(), snapshot_id))
@@ -161,7 +165,7 @@ def download_report(snapshot_id: int, format: Format) -> Response:
     "/reports/<id:snapshot_id>/differences",
     access=needs(Permission.REPORT_VIEW),
     query=WithQuery,
-    answer=Differences(),
+    answer=ReportDifferences(),
 )
 def compare_reports(snapshot_id: int, other: int | None = None) -> dict[str, object]:
     """What changed from another version, or what has been corrected since the freeze."""
