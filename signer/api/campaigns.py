@@ -52,7 +52,7 @@ class Made(Schema):
     id = fields.Integer(required=True)
 
 
-class LineAnswer(Schema):
+class BoardLineAnswer(Schema):
     """A unit on the board; `behind` and `closed` are persons."""
 
     code = fields.String(required=True)
@@ -94,7 +94,7 @@ class BoardAnswer(Schema):
         required=True,
         metadata={"description": "The gap at the end of each day so far", "type": "object"},
     )
-    units = fields.List(fields.Nested(LineAnswer), attribute="lines", required=True)
+    units = fields.List(fields.Nested(BoardLineAnswer), attribute="lines", required=True)
 
 
 class TaskAnswer(Schema):
