@@ -18,11 +18,12 @@ from signer.ca.profiles import ProfileSet, load_profiles
 from signer.ca.responder import OcspResponder
 from signer.ca.roles import InForce, RoleFile
 from signer.ca.timestamp import TimestampAuthority
+from signer.campaigns.rehoming import follow_units as rehome_campaigns
 from signer.campaigns.service import Campaigns
 from signer.clock import Clock
 from signer.config import Settings, read_secret
 from signer.db import db, follow
-from signer.dossiers.rehoming import follow_units
+from signer.dossiers.rehoming import follow_units as rehome_dossiers
 from signer.dossiers.service import Dossiers
 from signer.errors import N_, ConfigError
 from signer.files import Files
@@ -56,7 +57,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     follow(app, rooms.reports.follow)  # before all that read where people stand
     follow(app, rooms.campaigns.follow)
     follow(app, rooms.issuance.rehoming.follow)
-    follow(app, follow_units)
+    follow(app, rehome_dossiers)
+    follow(app, rehome_campaigns)
     limits.register(app)
     web.register(app)
     api.register(app)

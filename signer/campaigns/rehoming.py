@@ -1,0 +1,31 @@
+"""What a sprint still expects of a unit goes along when units are renamed, merged or split."""
+
+from sqlalchemy import select, update
+
+from signer.campaigns.models import Campaign, CampaignTask, SentReminder
+from signer.db import Changes, db
+from signer.inventory.models import OrgUnit
+from signer.inventory.structure_views import open_homes
+
+
+def follow_units(changes: Changes) -> None:
+    """Open campaigns, unfinished tasks and unread reminders are those of the unit that took over.
+
+    Of several, the first one's; what is finished stays with the unit that did it.
+    """
+    ids = changes.get("org_unit")
+    if not ids:
+        return
+    gone = select(OrgUnit).where(OrgUnit.id.in_(ids), OrgUnit.valid_to.is_not(None))
+    for unit in db.session.scalars(gone).all():
+        for home in open_homes(unit)[:1]:
+            for model, is_open in (
+                (Campaign, Campaign.closed_at.is_(None)),
+                (CampaignTask, CampaignTask.state != "done"),
+                (SentReminder, SentReminder.seen_at.is_(None)),
+            ):
+                db.session.execute(
+                    update(model)
+                    .where(model.unit_id == unit.id, is_open)
+                    .values(unit_id=home.id, unit_path=home.path)
+                )
