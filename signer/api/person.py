@@ -11,9 +11,9 @@ from signer.api.operations import Operations, Schema
 from signer.api.people import PersonAnswer, people, shown
 from signer.api.wording import Said
 from signer.inventory.duplicates import PairView
+from signer.inventory.fields import Field
 from signer.inventory.identity import mask
 from signer.inventory.persons import FIELDS
-from signer.inventory.roster import Field
 from signer.services import services
 
 __all__ = ["duplicates", "people"]
@@ -57,7 +57,7 @@ class IdNumber(Schema):
     id_number = fields.String(required=True, allow_none=True)
 
 
-class CorrectionBody(Schema):
+class PersonCorrectionBody(Schema):
     """What is told of a person, as a roster's cells would; what is absent stays as it is."""
 
     facts = fields.Dict(
@@ -76,18 +76,18 @@ class CorrectionBody(Schema):
     dry_run = fields.Boolean(load_default=False, metadata={"description": "Only say what it does"})
 
 
-class Remark(Schema):
+class PersonRemark(Schema):
     """Something doubtful that was stored all the same."""
 
     field = fields.String(attribute="column", required=True)
     detail = Said(attribute="sentence", required=True)
 
 
-class CorrectionAnswer(Schema):
+class PersonCorrectionAnswer(Schema):
     """What changed, or would; what the new state asks of the person's certificate."""
 
     changes = fields.List(fields.String(), required=True)
-    warnings = fields.List(fields.Nested(Remark), required=True)
+    warnings = fields.List(fields.Nested(PersonRemark), required=True)
     asks = fields.String(required=True)
     alters_certificate = fields.Boolean(required=True)
 
@@ -107,7 +107,7 @@ class PairBody(Schema):
     second = fields.String(required=True, validate=ma.validate.Length(max=20))
 
 
-class DecisionBody(Schema):
+class PairDecisionBody(Schema):
     """`survivor` is the code of the entry that stays, for a merger."""
 
     outcome = fields.String(
@@ -168,8 +168,8 @@ def allow_reactivation(code: str) -> dict[str, object]:
 @people.post(
     "/persons",
     access=needs(Permission.PERSON_EDIT),
-    body=CorrectionBody,
-    answer=CorrectionAnswer(),
+    body=PersonCorrectionBody,
+    answer=PersonCorrectionAnswer(),
 )
 def add_person(
     facts: dict[str, str | None],
@@ -184,8 +184,8 @@ def add_person(
 @people.post(
     "/persons/<code>/correction",
     access=needs(Permission.PERSON_EDIT),
-    body=CorrectionBody,
-    answer=CorrectionAnswer(),
+    body=PersonCorrectionBody,
+    answer=PersonCorrectionAnswer(),
 )
 def correct_person(
     code: str,
@@ -223,7 +223,7 @@ def pair_persons(first: str, second: str) -> dict[str, object]:
 @duplicates.post(
     "/duplicates/<id:pair_id>/decision",
     access=needs(Permission.PERSON_EDIT),
-    body=DecisionBody,
+    body=PairDecisionBody,
     answer=PairAnswer(),
 )
 def decide_on_pair(pair_id: int, outcome: str, survivor: str) -> dict[str, object]:

@@ -15,7 +15,7 @@ from signer.services import services
 policy = Operations("policy", "The policy of the states of service")
 
 
-class RuleBody(Schema):
+class PolicyRuleBody(Schema):
     """What is decided about one state."""
 
     state = fields.Enum(PersonState, by_value=True, required=True)
@@ -24,7 +24,7 @@ class RuleBody(Schema):
     consequence = fields.Enum(Consequence, by_value=True, required=True)
 
 
-class RuleAnswer(RuleBody):
+class PolicyRuleAnswer(PolicyRuleBody):
     """A state with its rule; `has_left` is no decision of anybody's."""
 
     label = Said(required=True)
@@ -34,17 +34,17 @@ class RuleAnswer(RuleBody):
 class PolicyAnswer(Schema):
     """Every state, in the order of a form."""
 
-    states = fields.List(fields.Nested(RuleAnswer), required=True)
+    states = fields.List(fields.Nested(PolicyRuleAnswer), required=True)
 
 
 class PolicyBody(Schema):
     """The states that change."""
 
-    states = fields.List(fields.Nested(RuleBody), required=True)
+    states = fields.List(fields.Nested(PolicyRuleBody), required=True)
     dry_run = fields.Boolean(load_default=False, metadata={"description": "Only say what it does"})
 
 
-class LineAnswer(Schema):
+class PolicyLineAnswer(Schema):
     """What the change does about one state."""
 
     state = fields.String(required=True)
@@ -54,10 +54,10 @@ class LineAnswer(Schema):
     )
 
 
-class ChangeAnswer(Schema):
+class PolicyChangeAnswer(Schema):
     """What changed, or would; `job_id` when a job moves many people."""
 
-    states = fields.List(fields.Nested(LineAnswer), required=True)
+    states = fields.List(fields.Nested(PolicyLineAnswer), required=True)
     job_id = fields.Integer(required=True, allow_none=True)
 
 
@@ -81,7 +81,7 @@ def get_policy() -> dict[str, object]:
 
 
 @policy.post(
-    "/policy", access=needs(Permission.POLICY_MANAGE), body=PolicyBody, answer=ChangeAnswer()
+    "/policy", access=needs(Permission.POLICY_MANAGE), body=PolicyBody, answer=PolicyChangeAnswer()
 )
 def change_policy(states: list[dict[str, object]], dry_run: bool) -> dict[str, object]:
     """Change the policy from today on; days before keep what was counted then."""

@@ -11,9 +11,9 @@ from signer.cli.console import _, show_json, with_services
 from signer.cli.people import person
 from signer.errors import N_, Invalid
 from signer.inventory.duplicates import PairView
+from signer.inventory.fields import Field
 from signer.inventory.persons import FIELDS, Correction
 from signer.inventory.policy import rules
-from signer.inventory.roster import Field
 from signer.inventory.states import Consequence, PersonState
 from signer.services import Services
 

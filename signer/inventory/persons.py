@@ -16,6 +16,7 @@ from signer.db import LOST_RACE, advisory_lock, db, transaction
 from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.inventory.duplicates import Duplicates
 from signer.inventory.facts import KnownPeople, PersonFacts
+from signer.inventory.fields import Column, Field
 from signer.inventory.findings import Finding, Severity
 from signer.inventory.judging import PlannedRow, Verdict
 from signer.inventory.models import OrgUnit, Person
@@ -23,7 +24,7 @@ from signer.inventory.names import clean_text
 from signer.inventory.planning import found, judged, namesake_warning, namesakes
 from signer.inventory.policy import rules
 from signer.inventory.reading import ReadingRules, read_row
-from signer.inventory.roster import Column, Field, TableRow
+from signer.inventory.roster import TableRow
 from signer.inventory.sheets import Cell
 from signer.inventory.states import Consequence
 from signer.inventory.storage import ROSTER_LOCK, Storing, known_people, known_units

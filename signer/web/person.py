@@ -11,9 +11,9 @@ from flask_babel import gettext as _
 from signer.accounts import NewAccount, Permission
 from signer.errors import N_, Invalid
 from signer.inventory.facts import PersonFacts
+from signer.inventory.fields import Field
 from signer.inventory.kinds import PERSON_KIND_NAMES, SEX_NAMES, SIGNING_ROLE_NAMES, SigningRole
 from signer.inventory.persons import FIELDS, Correction
-from signer.inventory.roster import Field
 from signer.inventory.sheets import Cell
 from signer.inventory.states import STATE_RULES
 from signer.services import services
@@ -154,6 +154,7 @@ def _form(code: str | None, errors: tuple[FormError, ...] = ()) -> str:
         person=person,
         values=values,
         roles=roles,
+        roles_known=person is not None and person.signing_roles is not None,
         seen=request.form.get("seen") or (person.updated_at.isoformat() if person else ""),
         errors=errors,
         units=unit_options(
@@ -215,10 +216,11 @@ def _cells() -> Mapping[Field, Cell]:
     """What was typed, as a roster's cells; an identity number is kept unless a new one came."""
     form = request.form
     cells: dict[Field, Cell] = {f: form[f.value].strip() for f in FIELDS if f.value in form}
-    if "roles_shown" in form:  # boxes that are not ticked send nothing
-        chosen = [role for role in form.getlist("signing_roles") if role in list(SigningRole)]
-        told = ", ".join(chosen) or "không"
-        cells |= {field: told for field in FIELDS if field.value == "signing_roles"}
+    chosen = [role for role in form.getlist("signing_roles") if role in list(SigningRole)]
+    if chosen or form.get("roles_known"):  # nothing ticked means "none" only where it was known
+        cells[Field.SIGNING_ROLES] = ", ".join(chosen) or "không"
+    else:
+        cells.pop(Field.SIGNING_ROLES, None)
     if not cells.get(Field.ID_NUMBER) and "no_id_number" not in form:
         cells.pop(Field.ID_NUMBER, None)
     return cells

@@ -9,8 +9,8 @@ from signer.accounts import Actor, Role
 from signer.audit import Audit
 from signer.db import release
 from signer.errors import Conflict, Forbidden, Invalid, NotFound
+from signer.inventory.fields import Field
 from signer.inventory.persons import FIELDS
-from signer.inventory.roster import Field
 from signer.inventory.service import Inventory
 from signer.inventory.states import Consequence, PersonState
 from tests.databases import both_databases
@@ -128,6 +128,9 @@ def test_somebody_is_added_by_hand(one: Inventory, audit: Audit, clock: MovingCl
         (Field.EMAIL, "anhnt1@hanoi.gov.vn", "đã thuộc về"),
         (Field.MOBILE, "123", "không phải số di động"),
         (Field.STATE, "x", "không phải một trạng thái"),
+        (Field.SIGNING_ROLES, "thợ", "không phải một vai trò ký"),
+        (Field.MOBILE_NETWORK, "Mạng nhà", "nhà mạng"),
+        (Field.SIM_PKI, "có lẽ", "Có hoặc Không"),
     ],
 )
 def test_what_a_roster_refuses_or_leaves_out_is_refused_here(
@@ -156,6 +159,20 @@ def test_a_field_can_be_emptied_unless_it_must_be_there(one: Inventory) -> None:
         None,
     ) * 5
     assert after.id_number_kind is None
+
+
+def test_signing_roles_are_dated_too(one: Inventory, clock: MovingClock) -> None:
+    """Nobody ticked is not the same as unknown; a leader counts as one from that day."""
+    one.persons.store(HR, {Field.SIGNING_ROLES: "leader, one_stop"}, code=CODE)
+    release()
+    person_id = one.person_of(HR, CODE).id
+    before, after = one.history_of(person_id)
+    assert (before.is_leader, after.is_leader, after.is_one_stop) == (False, True, True)
+    assert after.valid_from == clock.today()
+    one.persons.store(HR, {Field.SIGNING_ROLES: "không"}, code=CODE)
+    release()
+    assert one.person_of(HR, CODE).signing_roles == ()
+    assert [p.is_leader for p in one.history_of(person_id)] == [False, False]
 
 
 def test_two_people_correcting_at_once(one: Inventory, clock: MovingClock) -> None:
