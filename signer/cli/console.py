@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 import click
 from flask import Flask
 
+from signer.clock import Clock
 from signer.config import Settings, load_settings
 from signer.errors import N_, ConfigError, SignerError, worded
 from signer.pkcs11.token import configure_softhsm
@@ -80,11 +81,17 @@ def show_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
+class CreateApp(Protocol):
+    """Builds the application; on another clock than the machine's when one is handed in."""
+
+    def __call__(self, settings: Settings, clock: Clock | None = None) -> Flask: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """What the composition root hands to the commands, which may not import it."""
 
-    create_app: Callable[[Settings], Flask]
+    create_app: "CreateApp"
     create_validation: Callable[
         [Settings], "tuple[WSGIApplication, Callable[[], None], Callable[[], None]]"
     ]

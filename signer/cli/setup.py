@@ -16,7 +16,8 @@ from signer import migrations
 from signer.accounts import SYSTEM, Role
 from signer.accounts.models import Account
 from signer.cli.ceremony import ceremony_is_due, ceremony_of, hold_ceremony
-from signer.cli.console import _, settings_of_this_machine, this_machine
+from signer.cli.console import CreateApp, _, settings_of_this_machine, this_machine
+from signer.cli.demo.days import HISTORY_DAYS, EarlierClock
 from signer.cli.demo.logins import Login, read_logins
 from signer.cli.server import serve_here
 from signer.clock import HANOI, Clock
@@ -64,7 +65,11 @@ def setup(no_serve: bool, empty: bool, reset: bool, port: int) -> None:
 
 
 def set_up(
-    settings: Settings, create_app: Callable[[Settings], Flask], *, demo: bool, port: int = 8080
+    settings: Settings,
+    create_app: CreateApp,
+    *,
+    demo: bool,
+    port: int = 8080,
 ) -> SetUp:
     """The installation below `settings.home` is complete; what exists is kept.
 
@@ -78,17 +83,19 @@ def set_up(
     if is_new and demo:
         (settings.home / _UNFINISHED).touch()
     settings = settings_of_this_machine() if (settings.home / "tokens").is_dir() else settings
-    now = Clock().now()
+    # The demo has a past, and an authority is older than what it certified.
+    clock = EarlierClock(HISTORY_DAYS) if is_new and demo else Clock()
+    now = clock.now()
     ceremony = ceremony_of(settings)
     if ceremony_is_due(settings, now, ceremony):
         _step(
             _("Tạo token, khóa và chứng thư của CA"),
             lambda: hold_ceremony(settings, now, ceremony=ceremony),
         )
-    app = create_app(settings)
+    app = create_app(settings, clock)
     try:
         with app.app_context():
-            logins = _fill(settings, is_new=is_new)
+            logins = _fill(settings, clock)
     finally:
         _let_go(app)
     (settings.home / _UNFINISHED).unlink(missing_ok=True)
@@ -135,18 +142,18 @@ def _prepare_home(settings: Settings, *, demo: bool, port: int) -> Settings:
     return load_settings(os.environ | {"SIGNER_HOME": str(home)})
 
 
-def _fill(settings: Settings, *, is_new: bool) -> tuple[Login, ...]:
-    """Schema, units and accounts; the demo city in a new home that asked for it."""
+def _fill(settings: Settings, clock: Clock) -> tuple[Login, ...]:
+    """Schema, units and accounts; the demo city, on its own clock, in a new home of its own."""
     if not migrations.is_current(db.engine):
         _step(_("Tạo hoặc nâng cấp cơ sở dữ liệu"), lambda: migrations.upgrade(db.engine))
     rooms = services()
     _certify_roles(settings, rooms)
     rooms.inventory.load_units()
     if settings.demo:
-        if is_new:
+        if isinstance(clock, EarlierClock):
             from signer.cli.demo.city import make_city  # PDF tools are loaded only to make papers
 
-            make_city(rooms)
+            make_city(rooms, clock)
         return read_logins(settings.home)
     if db.session.scalar(select(Account.id).limit(1)) is not None:
         return ()

@@ -5,7 +5,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -14,10 +14,11 @@ import click
 from signer.accounts import SYSTEM, Actor, Role
 from signer.cli.console import _, progress
 from signer.cli.demo.cases import COMMUNE_CASES, DEPARTMENT_CASES, Case, Office, Outcome, paper_of
+from signer.cli.demo.days import HISTORY_DAYS, EarlierClock
 from signer.cli.demo.logins import Login, write_logins
 from signer.cli.demo.papers import paper_pdf
 from signer.cli.demo.people import SEED, Invented, invented_people, roster_csv
-from signer.cli.demo.sprint import GONE_DAYS, make_sprint
+from signer.cli.demo.sprint import make_sprint
 from signer.errors import N_
 from signer.issuance.grounds import Act, Ground
 from signer.services import Services
@@ -28,6 +29,8 @@ _REASON = "Cấp chữ ký số cá nhân cho cán bộ, công chức, viên ch�
 _REJECTED = "Danh sách có người đang làm thủ tục chuyển công tác; đề nghị rà soát lại."
 _COMPLETE_UNITS = (1, 14)
 _PENDING_UNITS, _PENDING_PEOPLE = 6, 7
+_WAITED_DAYS = 3
+"""So long ago the last certificates were issued, and the pending requests made."""
 _SHORT_NAMES = {"00004": "badinh", "00577": "battrang", "SNV": "snv", "STC": "stc"}
 _STATES = ("Nghỉ hưu", "Nghỉ hưu", "Thôi việc", "Tạm đình chỉ công tác")
 _ACTIVATED_BESIDES = 40
@@ -48,20 +51,22 @@ class _Signer:
     pin: str = field(repr=False)
 
 
-def make_city(rooms: Services) -> None:
+def make_city(rooms: Services, clock: EarlierClock) -> None:
     """About 1,500 people of forty units, 60 % with certificates, and twenty dossiers.
 
-    The installation must be new. Log-ins are written to the home for `scripts/run` to show.
+    The installation must be new, and `clock` the one its rooms go by: it comes to the present.
+    Log-ins are written to the home for `scripts/run` to show.
     """
     random = Random(SEED)  # noqa: S311  # who is covered, not secrets
     people = invented_people()
     names = {unit.code: unit.name for unit in rooms.inventory.units()}
     _say(N_("Nạp danh sách %(count)d người"), count=len(people))
-    began = rooms.clock.today() - timedelta(days=GONE_DAYS + 30)
-    _import(rooms, roster_csv(people, names), began)
+    _import(rooms, roster_csv(people, names))
     staff, logins = _accounts(rooms)
     _say(N_("Cấp chứng thư chữ ký số qua HSM"))
-    covered = _certify(rooms, staff, people, random)
+    covered = _certify(rooms, clock, staff, people, random)
+    clock.come_to(0)
+    rooms.authority.refresh_crl()
     _say(N_("Lập và ký hồ sơ"))
     offices = [_office(code, names, people) for code in OFFICES]
     signers, more_logins = _signers(rooms, offices, people)
@@ -76,11 +81,11 @@ def make_city(rooms: Services) -> None:
     write_logins(rooms.settings.home, [*logins, *more_logins])
 
 
-def _import(rooms: Services, roster: bytes, effective_on: date | None = None) -> None:
+def _import(rooms: Services, roster: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "danh_sach_mau.csv"
         file.write_bytes(roster)
-        checked = rooms.inventory.dry_run(SYSTEM, file, file.name, effective_on)
+        checked = rooms.inventory.dry_run(SYSTEM, file, file.name)
     if checked.plan.errors:
         raise RuntimeError(f"the demo's own roster has errors: {checked.plan.errors[0]}")
     job_id = rooms.inventory.start(SYSTEM, checked.import_id)
@@ -171,16 +176,22 @@ def _shares(people: Sequence[Invented], random: Random) -> _Shares:
 
 def _certify(
     rooms: Services,
+    clock: EarlierClock,
     staff: _Staff,
     people: Sequence[Invented],
     random: Random,
 ) -> list[Invented]:
-    """Requests for every unit, approved and worked off; some left pending, some made to fail."""
+    """Requests of one unit after the other, approved and worked off within two months; some left
+    pending for a week, some made to fail."""
     shares = _shares(people, random)
-    for group in [*shares.covered, shares.failing]:
-        rooms.issuance.approve(staff.approver, _file(rooms, staff.hr, group))
-    with progress(rooms.jobs.waiting(), _("Đang cấp")) as advance:
-        rooms.jobs.run(rooms.job_handlers, on_progress=advance)
+    groups = [*shares.covered, shares.failing]
+    with progress(sum(map(len, groups)), _("Đang cấp")) as advance:
+        for number, group in enumerate(groups, start=1):
+            # Slowly at first and faster toward the end, as such things go.
+            to_go = 1 - (number / len(groups)) ** 0.7
+            clock.come_to(_WAITED_DAYS + round((HISTORY_DAYS - _WAITED_DAYS) * to_go))
+            rooms.issuance.approve(staff.approver, _file(rooms, staff.hr, group))
+            rooms.jobs.run(rooms.job_handlers, on_progress=advance)
     for group in shares.pending:
         _file(rooms, staff.hr, group)
     rejected = _file(rooms, staff.hr, shares.rejected)
