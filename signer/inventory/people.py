@@ -55,6 +55,8 @@ class PeopleFilter:
     role: SigningRole | None = None
     where: tuple[ColumnElement[bool], ...] = ()
     """What a room above adds, over columns of `Person`."""
+    among: Select[Any] | None = None
+    """Ids, perhaps more than `where` leaves, by which a room above finds few people fast."""
 
 
 EVERYBODY = PeopleFilter()
@@ -201,6 +203,10 @@ class _Listing:
         rarest = _Walk()
         if search.terms:
             rarest = _names(min(search.terms, key=lambda term: term.people))
+        if self._asked.among is not None:
+            people = _counted(self._asked.among, _FEW)
+            if people < min(_FEW, rarest.people):
+                rarest = _Walk(is_of=Person.id.in_(self._asked.among), people=people)
         if states is not None and PersonState.WORKING not in states:
             rarest = _unusual(states, rarest.people) or rarest
         if "" not in self._roots:
@@ -216,6 +222,8 @@ class _Listing:
         folded = PersonWord.folded if is_of_words else spaced
         terms = [term for term in self._search.terms if not is_of_words or term.words != walk.keys]
         conditions += [term.holds_in(folded) for term in terms]
+        if self._asked.among is not None:
+            conditions.append(walk.person_id.in_(self._asked.among))
         of_person: list[ColumnElement[bool]] = []
         if "" not in self._roots and walk.key is not Person.unit_path:
             within = _within(self._roots)
@@ -273,10 +281,8 @@ def _unusual(states: tuple[PersonState, ...], most: int) -> _Walk | None:
     not_at_work = literal_column(f"'{PersonState.WORKING}'", Person.state.type)
     those = and_(Person.state != not_at_work, _among(Person.state, states))
     limit = min(most, _COUNTED if len(states) == 1 else _FEW)
-    people = db.session.scalar(
-        select(func.count()).select_from(select(Person.id).where(those).limit(limit).subquery())
-    )
-    if people is None or (people >= limit and (len(states) > 1 or most < _MANY)):
+    people = _counted(select(Person.id).where(those), limit)
+    if people >= limit and (len(states) > 1 or most < _MANY):
         return None
     return _Walk(is_of=those, people=people)
 
@@ -296,6 +302,11 @@ def _units(roots: Sequence[str], most: int) -> _Walk | None:
     if not found or total >= limit:
         return None
     return _Walk(key=Person.unit_path, keys=tuple(row.unit_path for row in found), people=total)
+
+
+def _counted(found: Select[Any], most: int) -> int:
+    """How many there are, as far as `most`."""
+    return db.session.scalar(select(func.count()).select_from(found.limit(most).subquery())) or 0
 
 
 def _roots(scopes: Sequence[str], unit_path: str) -> tuple[str, ...]:

@@ -205,16 +205,26 @@ class Inventory:
         return page_of(actor, asked, after=after, limit=limit)
 
     def count_people(
-        self, actor: Actor, asked: PeopleFilter = EVERYBODY, *, at_most: int | None = None
+        self,
+        actor: Actor,
+        asked: PeopleFilter = EVERYBODY,
+        *,
+        at_most: int | None = None,
+        permission: Permission = Permission.PERSON_VIEW,
     ) -> int:
         """How many the same list has; `at_most + 1` stands for any number above `at_most`."""
-        return count_of(actor, asked, at_most=at_most)
+        return count_of(actor, asked, at_most=at_most, permission=permission)
 
     def each_of_people(
-        self, actor: Actor, asked: PeopleFilter = EVERYBODY, *, at_once: int = 2_000
+        self,
+        actor: Actor,
+        asked: PeopleFilter = EVERYBODY,
+        *,
+        at_once: int = 2_000,
+        permission: Permission = Permission.PERSON_VIEW,
     ) -> Iterator[list[Person]]:
         """The whole list in its order, so many at a time; holds no more of them than that."""
-        return each_of(actor, asked, at_once=at_once)
+        return each_of(actor, asked, at_once=at_once, permission=permission)
 
     def people_in(
         self, actor: Actor, unit_path: str, *, permission: Permission = Permission.PERSON_VIEW

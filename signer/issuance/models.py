@@ -115,6 +115,13 @@ class SigningKey(Base):
     __table_args__ = (
         UniqueConstraint("request_item_id", "generation"),
         CheckConstraint("state IN ('new', 'ready', 'active', 'locked', 'retired')", name="state"),
+        # The keys that wait for their owner: few, and lists ask for them.
+        Index(
+            "ix_signing_key_waiting",
+            *("state", "person_id"),
+            sqlite_where=text("state IN ('ready', 'locked')"),
+            postgresql_where=text("state IN ('ready', 'locked')"),
+        ),
         Index(
             "uq_signing_key_current_person",
             "person_id",

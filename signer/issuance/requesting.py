@@ -1,18 +1,21 @@
 """Filing requests: whom they are for, who is refused and why, and the rows that ask."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
-from signer.accounts import Actor, Permission, in_subtree, visible
+from signer.accounts import Actor, Permission, in_subtree
 from signer.audit import Audit
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import changed, db, transaction
 from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from signer.inventory.models import OrgUnit, Person
-from signer.inventory.policy import counted_states, rules
+from signer.inventory.people import PeopleFilter
+from signer.inventory.policy import rules
 from signer.inventory.service import Inventory
 from signer.issuance.expiring import Expiring
 from signer.issuance.holdings import common_path, holdings_of
@@ -25,7 +28,7 @@ from signer.issuance.kinds import (
     RequestKind,
 )
 from signer.issuance.models import CertificateRequest, RequestItem
-from signer.issuance.states import HAS_CERTIFICATE, SigningState, in_state, states_of
+from signer.issuance.states import HAS_CERTIFICATE, SigningState, states_of
 from signer.issuance.views import CreatedRequest, Refused
 
 _REASON_LENGTH = 500
@@ -51,8 +54,11 @@ class Requesting:
         lacking: bool,
         person_codes: Sequence[str],
         kind: RequestKind,
+        asked: PeopleFilter,
     ) -> CreatedRequest:
         """One pending request for everybody lacking in the unit's subtree, or for named people.
+
+        `asked` is the list of those lacking, which may be narrower than the unit.
 
         People who cannot be asked for (no official e-mail, covered already, in another open
         request, not working; or, for the other kinds, what `why_not_reissue` says) are listed as
@@ -65,7 +71,7 @@ class Requesting:
         if lacking == bool(person_codes):
             raise Invalid(N_("Hãy chọn người cần cấp, hoặc cả đơn vị, nhưng không cả hai."))
         if kind is RequestKind.ISSUE:
-            people, refused = self._sift(self._wanted(actor, unit_code, person_codes))
+            people, refused = self._sift(self._wanted(actor, unit_code, person_codes, asked))
             ready = [(person.id, person.unit_path) for person in people]
         else:
             ready, refused = self._sift_holders(actor, kind, person_codes)
@@ -82,15 +88,22 @@ class Requesting:
         return CreatedRequest(id=request_id, persons=len(ready), refused=tuple(refused))
 
     def _wanted(
-        self, actor: Actor, unit_code: str | None, person_codes: Sequence[str]
+        self,
+        actor: Actor,
+        unit_code: str | None,
+        person_codes: Sequence[str],
+        asked: PeopleFilter,
     ) -> list[Person]:
-        statement = select(Person).order_by(Person.unit_path, Person.sort_key, Person.id)
         if unit_code is not None:
             unit = self._inventory.unit_of(unit_code)
             actor.require(Permission.REQUEST_CREATE, unit.path)
-            statement = statement.where(in_subtree(Person.unit_path, unit.path))
+            asked = replace(asked, unit_path=unit.path)
         if person_codes:
-            found = list(db.session.scalars(statement.where(Person.code.in_(person_codes))))
+            named = select(Person).where(
+                Person.code.in_(person_codes), in_subtree(Person.unit_path, asked.unit_path or "")
+            )
+            in_order = named.order_by(Person.unit_path, Person.sort_key, Person.id)
+            found = list(db.session.scalars(in_order))
             missing = sorted(set(person_codes) - {person.code for person in found})
             if missing:
                 raise NotFound(N_("Không tìm thấy cán bộ có mã %(code)s."), code=missing[0])
@@ -98,14 +111,9 @@ class Requesting:
                 actor.require(Permission.REQUEST_CREATE, person.unit_path)
             return found
         actor.require(Permission.REQUEST_CREATE)
-        lacking = in_state(Person.id, SigningState.LACKING, self._clock.now())
-        statement = visible(
-            actor,
-            Permission.REQUEST_CREATE,
-            statement.where(lacking, Person.state.in_(counted_states())),
-            Person.unit_path,
-        )
-        return list(db.session.scalars(statement))
+        permission = Permission.REQUEST_CREATE
+        pieces = self._inventory.each_of_people(actor, asked, permission=permission)
+        return sorted(chain.from_iterable(pieces), key=lambda p: (p.unit_path, p.sort_key, p.id))
 
     def _sift(self, people: Sequence[Person]) -> tuple[list[Person], list[Refused]]:
         states = states_of([person.id for person in people], self._clock.now())

@@ -24,7 +24,14 @@ from signer.issuance.models import CertificateRequest, Decision, RequestItem
 from signer.issuance.rehoming import Rehoming
 from signer.issuance.requesting import Requesting
 from signer.issuance.revoking import REVOKE_JOB_KIND, Revoking
-from signer.issuance.states import SigningState, Standing, in_state, is_covered, is_pending
+from signer.issuance.states import (
+    SigningState,
+    Standing,
+    among_of,
+    in_state,
+    is_covered,
+    is_pending,
+)
 from signer.issuance.states import states_of as _states_of
 from signer.issuance.views import (
     CreatedRequest,
@@ -71,6 +78,7 @@ class Issuance:
         lacking: bool = False,
         person_codes: Sequence[str] = (),
         kind: RequestKind = RequestKind.ISSUE,
+        asked: PeopleFilter = EVERYBODY,
     ) -> CreatedRequest:
         """See `Requesting.create`."""
         return self._requesting.create(
@@ -80,6 +88,7 @@ class Issuance:
             lacking=lacking,
             person_codes=person_codes,
             kind=kind,
+            asked=self.asked_in(asked, SigningState.LACKING),
         )
 
     def requests(
@@ -283,7 +292,12 @@ class Issuance:
         where = [*asked.where, in_state(Person.id, state, self._clock.now())]
         if state in ("covered", "pending", SigningState.LACKING):
             where.append(Person.state.in_(counted_states()))
-        return replace(asked, where=tuple(where))
+        return replace(asked, where=tuple(where), among=among_of(state))
+
+    def count_lacking(self, actor: Actor, asked: PeopleFilter) -> int:
+        """How many of the list a request of the actor's for all who lack one would be for."""
+        lacking = self.asked_in(asked, SigningState.LACKING)
+        return self._inventory.count_people(actor, lacking, permission=Permission.REQUEST_CREATE)
 
     def counts(self, actor: Actor) -> dict[str, int]:
         """How many people the actor sees: covered, pending, lacking."""

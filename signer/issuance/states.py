@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import ColumnElement, Select, and_, exists, select, text
 from sqlalchemy.orm import InstrumentedAttribute
 
 from signer.ca.models import Certificate
@@ -125,6 +125,28 @@ def in_state(
     if state == SigningState.REVOKED:
         return and_(~covered, ~suspended, exists(ended.where(Certificate.state == "revoked")))
     return and_(~covered, ~suspended, exists(ended.where(Certificate.not_after < at)))
+
+
+def among_of(state: str) -> Select[int] | None:
+    """SQL: ids of all people who are in the state, and of some others; None where that is many.
+
+    What an index has of few people: open items, keys that wait or are locked, suspensions.
+    """
+    items = select(RequestItem.person_id).where(RequestItem.state == "open")
+    # The index is found only by its own condition, letter by letter.
+    keys = select(SigningKey.person_id).where(text("signing_key.state IN ('ready', 'locked')"))
+    match state:
+        case "pending" | SigningState.REQUESTED | SigningState.APPROVED:
+            return items
+        case SigningState.FAILED:
+            return items.where(RequestItem.error.is_not(None))
+        case SigningState.READY | SigningState.LOCKED:
+            return keys.where(SigningKey.state == state)
+        case SigningState.SUSPENDED:
+            by_certificate = SigningKey.certificate_id == Certificate.id
+            found = select(SigningKey.person_id).join(Certificate, by_certificate)
+            return found.where(Certificate.state == "suspended")
+    return None
 
 
 def states_of(person_ids: list[int], at: datetime) -> dict[int, Standing]:
