@@ -167,11 +167,12 @@ def list_policy(services: Services, as_json: bool) -> None:
             }
         )
         return
+    counted = {True: _("được tính"), False: _("không tính")}
+    signing = {True: _("được ký"), False: _("không ký")}
     for state, rule in found.items():
         click.echo(
-            f"{state.value:<20} {_(rule.label):<26} "
-            f"{_('được tính') if rule.counted else _('không tính'):<12} "
-            f"{_('được ký') if rule.may_sign else _('không ký'):<12} {rule.consequence.value}"
+            f"{state.value:<20} {_(rule.label):<26} {counted[rule.counted]:<14} "
+            f"{signing[rule.may_sign]:<14} {rule.consequence.value}"
         )
 
 
