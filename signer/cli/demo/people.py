@@ -29,6 +29,7 @@ HEADER = (
     *("STT", "Mã CB", "Họ và tên", "Ngày, tháng, năm sinh", "Giới tính"),
     *("Số CCCD/ĐDCN", "Ngày cấp", "Nơi cấp", "Loại", "Cơ quan, tổ chức công tác"),
     *("Phòng", "Chức vụ", "Thư điện tử công vụ", "Số điện thoại di động", "Trạng thái công tác"),
+    "Vai trò ký",
 )
 
 
@@ -151,10 +152,21 @@ def roster_csv(
                 *(person.sex, person.id_number, f"{person.id_issued_on:%d/%m/%Y}"),
                 *("Cục CSQLHC về TTXH", person.post.kind, unit_names[person.post.unit_code]),
                 *(person.post.division, person.post.title, person.email, person.mobile),
-                states.get(person.code, "Đang công tác"),
+                *(states.get(person.code, "Đang công tác"), ", ".join(_roles(person.post))),
             )
         )
     return text.getvalue().encode("utf-8-sig")
+
+
+def _roles(post: Post) -> Iterator[str]:
+    if post.division.startswith("Lãnh đạo"):
+        yield "lãnh đạo"
+    if post.title == "Văn thư":
+        yield "văn thư"
+    if post.title.startswith("Chuyên viên"):
+        yield "chuyên viên"
+    if post.division == "Trung tâm Phục vụ hành chính công":
+        yield "một cửa"
 
 
 def _posts(random: Random) -> Iterator[Post]:
