@@ -67,6 +67,8 @@ class Moving:
             period |= {"unit_id": heir, "unit_path": self._units[heir][1]}
         begun = [period for period in periods if period["valid_from"] < self._on]
         _update(begun, valid_to=self._on - timedelta(days=1))
+        later = [period for period in periods if period["valid_from"] >= self._on]
+        _update(later, "unit_id", "unit_path")
         if begun:
             for period in begun:
                 period["valid_from"] = self._on
@@ -74,7 +76,6 @@ class Moving:
             made = insert(PersonPeriod).returning(PersonPeriod.id, sort_by_parameter_order=True)
             for period, number in zip(begun, db.session.scalars(made, halves), strict=True):
                 period["id"] = number
-        _update(periods, "unit_id", "unit_path")
         if periods:
             moves = [
                 {

@@ -33,8 +33,8 @@ from signer.inventory.units import KnownUnit
 from signer.jobs import Jobs
 
 STRUCTURE_JOB_KIND = "units"
-AT_ONCE = 5000
-"""People carried in the commit of the act itself: about a second. More go as a job."""
+AT_ONCE = 2000
+"""People carried in the commit of the act itself: a second or two. More go as a job."""
 _RANGE = 1000
 """People of one item of that job, one commit."""
 

@@ -379,7 +379,7 @@ ACTS = {
 
 
 @both_databases
-@pytest.mark.parametrize("at_once", [5000, 1], ids=["at once", "as a job"])
+@pytest.mark.parametrize("at_once", [2000, 1], ids=["at once", "as a job"])
 @pytest.mark.parametrize("name", list(ACTS))
 def test_undone_is_as_before(
     inventory: Inventory,
