@@ -11,7 +11,7 @@ from signer.issuance.views import RequestView
 from signer.services import services
 from signer.web.access import actor, permission
 from signer.web.forms import FormError, number_in_query, numbers_in, shown_again_by
-from signer.web.people import find_unit
+from signer.web.people import asked_for
 
 blueprint = Blueprint("requests", __name__)
 
@@ -70,25 +70,27 @@ def index() -> ResponseReturnValue:
 def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Who it is for, and the reason; chosen people come as `person`, a unit as `unit`.
 
-    People whose data changed come as the drafts of the roster that say so.
+    People whose data changed come as the drafts of the roster that say so; a list of people comes
+    as its filter.
     """
-    unit = find_unit(request.values.get("unit", ""))
-    kind = _kind()
+    asked = asked_for(request.values)
+    unit, kind = asked.unit, _kind()
     drafts = services().issuance.revoking.drafts_of(actor(), numbers_in("draft"))
     codes = request.values.getlist("person") + [draft.code for draft in drafts]
     known = services().inventory.people_by_codes(actor(), codes)
     people = sorted(known.values(), key=lambda person: person.sort_key)
     unit_code = unit.code if unit else None
     is_first = kind is RequestKind.ISSUE
-    lacking = (
-        0
-        if codes or not is_first
-        else services().reports.coverage(actor(), unit_code=unit_code).lacking
-    )
+    if codes or not is_first:
+        lacking = 0
+    elif asked.is_narrow:
+        lacking = services().issuance.count_lacking(actor(), asked.filter)
+    else:
+        lacking = services().reports.coverage(actor(), unit_code=unit_code).lacking
     return render_template(
         "requests/new.html",
         people=people,
-        unit=unit,
+        asked=asked,
         lacking=lacking,
         kind=kind,
         title=KIND_TITLES[kind],
@@ -103,10 +105,11 @@ def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     """One pending request; people left out of it are listed with the reason."""
     codes = request.form.getlist("person")
-    kind = _kind()
+    kind, asked = _kind(), asked_for(request.form)
     created = services().issuance.create(
         actor(),
-        unit_code=None if codes else request.form.get("unit") or None,
+        unit_code=asked.unit.code if asked.unit and not codes else None,
+        asked=asked.filter,
         lacking=not codes and kind is RequestKind.ISSUE,
         person_codes=codes,
         reason=request.form.get("reason", ""),
