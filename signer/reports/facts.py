@@ -1,23 +1,25 @@
 """Reads what coverage is made from, for many people at once: periods, certificates, requests."""
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Select,
     and_,
+    bindparam,
     cast,
     extract,
     func,
     or_,
     select,
 )
-from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from signer.ca.models import Certificate
-from signer.db import db
+from signer.db import Base, db
 from signer.inventory.models import Person, PersonPeriod
 from signer.inventory.states import LEFT_STATES
 from signer.issuance.models import CertificateRequest, Decision, RequestItem, SigningKey
@@ -37,7 +39,15 @@ from signer.signing.models import Signature
 _HANOI_SECONDS = 7 * 3600
 _DAYS_TO_2000 = 10_957
 """From 01/01/1970, which databases count seconds from."""
-_NEWEST = aliased(Certificate)
+_PERSON, _PERIOD, _KEY, _EACH, _SIGNATURE, _ITEM, _REQUEST, _DECISION = (
+    Base.metadata.tables[model.__tablename__].c
+    for model in (
+        *(Person, PersonPeriod, SigningKey, Certificate, Signature),
+        *(RequestItem, CertificateRequest, Decision),
+    )
+)
+"""The tables' columns: what the ORM adds to a question costs as much as its answer."""
+_NEWEST = Base.metadata.tables[Certificate.__tablename__].alias("newest")
 
 
 def histories(head_of: Mapping[int, int], *, own_ca_counts: bool) -> dict[int, History]:
@@ -69,28 +79,89 @@ def histories(head_of: Mapping[int, int], *, own_ca_counts: bool) -> dict[int, H
 
 def certified(certificate_ids: Collection[int]) -> set[int]:
     """The persons with a key that one of these certificates of our own CA is about."""
-    return set(
-        db.session.scalars(
-            select(SigningKey.person_id)
-            .join(_NEWEST, _NEWEST.id == SigningKey.certificate_id)
-            .join(Certificate, Certificate.spki_sha256 == _NEWEST.spki_sha256)
-            .where(Certificate.id.in_(certificate_ids))
+    found = db.session.execute(_statements()["certified"], {"ids": list(certificate_ids)})
+    return set(found.scalars())
+
+
+@cache
+def _statements_of(dialect: str) -> Mapping[str, Select[*tuple[Any, ...]]]:
+    """The questions, put together once: they are asked in every transaction about a person."""
+    ids: BindParameter[Any] = bindparam("ids", expanding=True)
+
+    def day(instant: Any, seconds_later: int = 0) -> Any:  # any column or expression
+        # In Python the days of ten million certificates would take minutes.
+        seconds: ColumnElement[Any] = extract("epoch", instant)
+        if dialect == "postgresql":  # where it has a fraction
+            seconds = func.floor(seconds)
+        whole = cast(seconds, BigInteger) + (_HANOI_SECONDS + seconds_later)
+        return whole // 86_400 - _DAYS_TO_2000
+
+    # The newest signature is the end of one index, and not a walk over all of them.
+    signed = select(func.max(_SIGNATURE.signed_at)).where(_SIGNATURE.person_id == _PERSON.id)
+    issued = (
+        _by_key(func.min(_EACH.issued_at))
+        .where(_KEY.request_item_id == _ITEM.id, _EACH.issued_at.is_not(None))
+        .correlate(Base.metadata.tables["request_item"])
+    )
+    return {
+        "people": select(
+            _PERSON.id,
+            _PERSON.sort_key,
+            _PERSON.unit_path,
+            day(signed.scalar_subquery()),
+        ).where(_PERSON.id.in_(ids)),
+        "periods": select(
+            *(_PERIOD.person_id, _PERIOD.unit_id, _PERIOD.unit_path, _PERIOD.kind),
+            *(_PERIOD.is_leader, _PERIOD.is_one_stop, _PERIOD.counted, _PERIOD.state),
+            *(_PERIOD.valid_from, _PERIOD.valid_to),
         )
+        .where(_PERIOD.person_id.in_(ids))
+        .order_by(_PERIOD.valid_from),
+        # A renewed or changed key had earlier certificates, which count too.
+        "own": _by_key(
+            _KEY.person_id,
+            day(_EACH.issued_at),
+            day(_EACH.not_after, 1) - 1,
+            day(_EACH.revoked_at),
+        ).where(_KEY.person_id.in_(ids), _EACH.issued_at.is_not(None)),
+        "waits": select(
+            _ITEM.person_id,
+            _ITEM.state,
+            day(_REQUEST.requested_at),
+            day(issued.scalar_subquery()),
+            day(_DECISION.decided_at),
+        )
+        .select_from(Base.metadata.tables["request_item"])
+        .join(Base.metadata.tables["certificate_request"], _REQUEST.id == _ITEM.request_id)
+        .outerjoin(Base.metadata.tables["decision"], _DECISION.request_id == _REQUEST.id)
+        .where(
+            _ITEM.person_id.in_(ids),
+            or_(
+                _ITEM.state == "open",
+                and_(_ITEM.state == "issued", _REQUEST.kind.in_(("issue", "rekey"))),
+                and_(_ITEM.state == "closed", _DECISION.outcome == "rejected"),
+            ),
+        ),
+        "certified": _by_key(_KEY.person_id).where(_EACH.id.in_(ids)),
+    }
+
+
+def _statements() -> Mapping[str, Select[*tuple[Any, ...]]]:
+    return _statements_of(db.engine.dialect.name)
+
+
+def _by_key(*columns: Any) -> Select[*tuple[Any, ...]]:  # columns of several types
+    """Of the certificates of each key: the newest one names the key, and the key all of them."""
+    return (
+        select(*columns)
+        .select_from(Base.metadata.tables["signing_key"])
+        .join(_NEWEST, _NEWEST.c.id == _KEY.certificate_id)
+        .join(Base.metadata.tables["certificate"], _EACH.spki_sha256 == _NEWEST.c.spki_sha256)
     )
 
 
 def _people(heads: Collection[int], head_of: Mapping[int, int]) -> dict[int, History]:
-    # The newest signature is the end of one index, and not a walk over all of them.
-    signed = (
-        select(func.max(Signature.signed_at))
-        .where(Signature.person_id == Person.id)
-        .scalar_subquery()
-    )
-    rows = db.session.execute(
-        select(Person.id, Person.sort_key, Person.unit_path, _day(signed)).where(
-            Person.id.in_(head_of)
-        )
-    ).all()
+    rows = db.session.execute(_statements()["people"], {"ids": list(head_of)}).all()
     found = {row[0]: History(sort_key=row[1], unit_path=row[2]) for row in rows if row[0] in heads}
     for person_id, _, _, day in rows:
         if day is not None:
@@ -101,17 +172,8 @@ def _people(heads: Collection[int], head_of: Mapping[int, int]) -> dict[int, His
 
 def _read_periods(found: Mapping[int, History], head_of: Mapping[int, int]) -> None:
     """Periods of whoever was merged hold for the time before the other one was on the roster."""
-    row = PersonPeriod
-    rows = db.session.execute(
-        select(
-            *(row.person_id, row.unit_id, row.unit_path, row.kind, row.is_leader, row.is_one_stop),
-            *(row.counted, row.state, row.valid_from, row.valid_to),
-        )
-        .where(row.person_id.in_(head_of))
-        .order_by(row.valid_from)
-    ).all()
     merged = []
-    for one in rows:
+    for one in db.session.execute(_statements()["periods"], {"ids": list(head_of)}):
         if head_of[one.person_id] == one.person_id:
             found[one.person_id].periods.append(_period(one))
         else:
@@ -139,15 +201,7 @@ def _period(row: Any, until: int = LAST_DAY) -> Period:  # a row of the query ab
 
 
 def _read_own(found: Mapping[int, History], head_of: Mapping[int, int], *, counts: bool) -> None:
-    """Certificates of our own CA: a renewed or changed key had earlier ones, which count too."""
-    rows = db.session.execute(
-        _by_key(
-            SigningKey.person_id,
-            _day(Certificate.issued_at),
-            _day(Certificate.not_after, 1) - 1,
-            _day(Certificate.revoked_at),
-        ).where(SigningKey.person_id.in_(head_of), Certificate.issued_at.is_not(None))
-    )
+    rows = db.session.execute(_statements()["own"], {"ids": list(head_of)})
     for person_id, first, last, revoked in rows:
         found[head_of[person_id]].covers.append(
             Cover(
@@ -172,55 +226,9 @@ def _read_waits(found: Mapping[int, History], head_of: Mapping[int, int]) -> Non
     renewal or a change is for a key that an earlier item is named by. A request that was taken
     back keeps no date of its own and is left out.
     """
-    issued = (
-        _by_key(func.min(Certificate.issued_at))
-        .where(SigningKey.request_item_id == RequestItem.id, Certificate.issued_at.is_not(None))
-        .correlate(RequestItem)
-        .scalar_subquery()
-    )
-    rows = db.session.execute(
-        select(
-            RequestItem.person_id,
-            RequestItem.state,
-            _day(CertificateRequest.requested_at),
-            _day(issued),
-            _day(Decision.decided_at),
-        )
-        .join(CertificateRequest, CertificateRequest.id == RequestItem.request_id)
-        .outerjoin(Decision, Decision.request_id == CertificateRequest.id)
-        .where(
-            RequestItem.person_id.in_(head_of),
-            or_(
-                RequestItem.state == "open",
-                and_(
-                    RequestItem.state == "issued", CertificateRequest.kind.in_(("issue", "rekey"))
-                ),
-                and_(RequestItem.state == "closed", Decision.outcome == "rejected"),
-            ),
-        )
-    )
+    rows = db.session.execute(_statements()["waits"], {"ids": list(head_of)})
     for person_id, state, asked, certified_on, decided in rows:
         ended = {"open": None, "issued": certified_on, "closed": decided}[state]
         last = LAST_DAY if ended is None else ended - 1
         if asked <= last:
             found[head_of[person_id]].waits.append((asked, last))
-
-
-def _by_key(*columns: Any) -> Select[*tuple[Any, ...]]:  # columns of several types
-    return (
-        select(*columns)
-        .select_from(SigningKey)
-        .join(_NEWEST, _NEWEST.id == SigningKey.certificate_id)
-        .join(Certificate, Certificate.spki_sha256 == _NEWEST.spki_sha256)
-    )
-
-
-def _day(
-    instant: InstrumentedAttribute[Any] | ColumnElement[Any], seconds_later: int = 0
-) -> ColumnElement[int]:
-    """SQL: the number of the day it is in Hanoi then; in Python ten million would take minutes."""
-    seconds: ColumnElement[Any] = extract("epoch", instant)
-    if db.engine.dialect.name == "postgresql":  # where it has a fraction
-        seconds = func.floor(seconds)
-    whole: ColumnElement[int] = cast(seconds, BigInteger) + (_HANOI_SECONDS + seconds_later)
-    return whole // 86_400 - _DAYS_TO_2000

@@ -57,7 +57,7 @@ class Standings:
         The rows are locked before anything is read, so that of two transactions about one person
         the later one sees what both did.
         """
-        head_of = families(person_ids)
+        head_of = _one_with(person_ids)
         known = stored(head_of, is_locked=True)
         rows = self.rows_of(head_of)
         new = {person_id: row for person_id, row in rows.items() if person_id not in known}
@@ -100,10 +100,10 @@ class Standings:
         return rows
 
     def _row(self, history: History, today: int) -> Row:
-        steps = steps_of(history)
-        now = now_of(history, steps, today, self._settings.unused_after_days)
-        row = {name: getattr(now, name) for name in _FIELDS if hasattr(now, name)}
-        return row | {
+        times = history.times()
+        steps = steps_of(history, times)
+        return {
+            **now_of(history, times, steps, today, self._settings.unused_after_days)._asdict(),
             "steps": pack(steps),
             "sort_key": history.sort_key,
             "last_signed": history.last_signed,
@@ -126,6 +126,14 @@ class Standings:
                 )
             )
         )
+
+
+def _one_with(person_ids: Collection[int]) -> Mapping[int, int]:
+    """Everybody who is one person with any of these, with the one that counts."""
+    is_any_merged = select(Person.id).where(Person.merged_into_id.is_not(None)).limit(1)
+    if db.session.scalar(is_any_merged) is None:
+        return {person_id: person_id for person_id in person_ids}
+    return families(person_ids)
 
 
 def stored(person_ids: Collection[int], *, is_locked: bool = False) -> dict[int, Row]:

@@ -79,13 +79,36 @@ class History:
         """Where the person sits on the day, counted or not."""
         return next((p for p in self.periods if p.first <= day <= p.last), None)
 
-    def stretches(self) -> list[tuple[int, Days]]:
-        """The unbroken times of each carrier by its place; renewals are not seen in them."""
-        by_place: dict[int, list[Cover]] = {}
-        for cover in self.covers:
-            if cover.counts:
-                by_place.setdefault(CARRIERS.index(cover.carrier), []).append(cover)
-        return [(place, days) for place in by_place for days in joined(by_place[place])]
+    def times(self) -> "Times":
+        """When certificates cover the person, unbroken by renewals."""
+        counting = [cover for cover in self.covers if cover.counts]
+        own = [cover for cover in counting if cover.is_own]
+        covered = joined(counting)
+        by_carrier: list[tuple[int, Days]] = []
+        carriers = {cover.carrier for cover in counting}
+        for carrier in carriers:
+            theirs = [cover for cover in counting if cover.carrier is carrier]
+            days = covered if len(carriers) == 1 else joined(theirs)
+            by_carrier += [(CARRIERS.index(carrier), one) for one in days]
+        return Times(
+            by_carrier=by_carrier,
+            covered=covered,
+            own=covered if len(own) == len(counting) else joined(own),
+            held=covered if len(counting) == len(self.covers) else joined(self.covers),
+        )
+
+
+class Times(NamedTuple):
+    """The unbroken times of one person's certificates."""
+
+    by_carrier: list[tuple[int, Days]]
+    """Those that count, with the carrier's place."""
+    covered: list[Days]
+    """Those that count, whatever the carrier."""
+    own: list[Days]
+    """Those that count and are our own CA's."""
+    held: list[Days]
+    """All."""
 
 
 def joined(covers: Iterable[Cover]) -> list[Days]:
@@ -121,24 +144,27 @@ def last_covered(until: datetime) -> int:
     return day_number((until.astimezone(HANOI) + timedelta(seconds=1)).date() - timedelta(days=1))
 
 
-def steps_of(history: History) -> tuple[Step, ...]:
+def steps_of(history: History, times: Times) -> tuple[Step, ...]:
     """The days on which the person's unit, facets or standing change, in order."""
-    stretches = history.stretches()
-    times = [*history.waits, *(days for _, days in stretches)]
-    times += [(period.first, period.last) for period in history.periods]
     steps: list[Step] = []
     before = NOBODY
-    for day in _turns(times):
-        now = _state_on(history, stretches, day)
+    for day in _turns(history, times.by_carrier):
+        now = _state_on(history, times.by_carrier, day)
         if now != before:
             steps.append((day, *now))
             before = now
     return tuple(steps)
 
 
-def _turns(times: Iterable[Days]) -> list[int]:
-    """The days on which one of these times begins, or is over, in order."""
-    days = {first for first, _ in times} | {last + 1 for _, last in times}
+def _turns(history: History, by_carrier: Iterable[tuple[int, Days]]) -> list[int]:
+    """The days on which something of the person begins, or is over, in order."""
+    days = set()
+    for period in history.periods:
+        days |= {period.first, period.last + 1}
+    for _, (first, last) in by_carrier:
+        days |= {first, last + 1}
+    for first, last in history.waits:
+        days |= {first, last + 1}
     return sorted(day for day in days if day <= LAST_DAY)
 
 
@@ -197,8 +223,7 @@ def unpack(packed: bytes) -> tuple[Step, ...]:
     return tuple(_STEP.iter_unpack(packed))
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(NamedTuple):
     """What the lists say of a person on one day, and the next day on which that may change."""
 
     unit_path: str
@@ -215,21 +240,23 @@ class Now:
     next_on: int | None
 
 
-def now_of(history: History, steps: Sequence[Step], today: int, unused_after_days: int) -> Now:
-    """Where the person stands today; `steps` are the history's own."""
+def now_of(
+    history: History, times: Times, steps: Sequence[Step], today: int, unused_after_days: int
+) -> Now:
+    """Where the person stands today; times and steps are the history's own."""
     period = history.period_on(today)
     code = state_at(steps, today)[1]
     standing = standing_in(code)
     is_covered = standing is Standing.COVERED
-    covered = _around(today, joined(c for c in history.covers if c.counts)) if is_covered else None
-    in_use = _around(today, joined(c for c in history.covers if c.counts and c.is_own))
+    covered = _around(today, times.covered) if is_covered else None
+    in_use = _around(today, times.own) if is_covered else None
+    coming = [day for day in _turns(history, times.by_carrier) if day > today]
+    coming += [last + 1 for first, last in times.held if first <= today <= last < LAST_DAY]
     unused_from = None
-    if in_use is not None and is_covered:  # issued and not used (R55)
+    if in_use is not None:  # issued and not used (R55)
         unused_from = max(in_use[0], history.last_signed or 0) + unused_after_days
-    held = joined(history.covers)
-    times = [*history.waits, *held, *(days for _, days in history.stretches())]
-    times += [(one.first, one.last) for one in history.periods]
-    coming = [day for day in (*_turns(times), unused_from) if day is not None and day > today]
+        if unused_from > today:
+            coming.append(unused_from)
     waits = [first for first, last in history.waits if first <= today <= last]
     return Now(
         unit_path=period.unit_path if period else history.unit_path,
@@ -242,7 +269,9 @@ def now_of(history: History, steps: Sequence[Step], today: int, unused_after_day
         covered_until=covered[1] if covered else None,
         pending_since=min(waits) if standing is Standing.PENDING else None,
         is_unused=unused_from is not None and unused_from <= today,
-        must_revoke=period is not None and period.has_left and _around(today, held) is not None,
+        must_revoke=period is not None
+        and period.has_left
+        and _around(today, times.held) is not None,
         next_on=min(coming, default=None),
     )
 
