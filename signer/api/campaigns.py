@@ -1,6 +1,5 @@
 """Sprints toward full coverage: boards, tasks, scores with their evidence, reasons, reminders."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -246,7 +245,7 @@ def get_board(campaign_id: int, unit: str | None = None) -> Board:
     access=needs(Permission.REPORT_VIEW),
     answer=TaskAnswer(many=True),
 )
-def list_tasks(campaign_id: int) -> Sequence[Task]:
+def list_tasks(campaign_id: int) -> list[Task]:
     """The tasks of the caller's units, the next due first."""
     services().campaigns.campaign_of(actor(), campaign_id)
     return services().campaigns.tasks.listed(actor(), campaign_id)
@@ -299,10 +298,10 @@ def move_task(task_id: int, due_on: date) -> Task:
     access=needs(Permission.REPORT_VIEW),
     answer=ScoreAnswer(many=True),
 )
-def list_scores(campaign_id: int) -> Sequence[UnitScore]:
+def list_scores(campaign_id: int) -> list[UnitScore]:
     """The scoring table, the best first; criteria that are typed by hand take scores by id."""
     campaign = services().campaigns.campaign_of(actor(), campaign_id)
-    return services().campaigns.scoring.table(actor(), campaign)
+    return list(services().campaigns.scoring.table(actor(), campaign))
 
 
 @campaigns.post(

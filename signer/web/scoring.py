@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from signer.accounts import Permission
-from signer.campaigns.evidence import EVIDENCE_BYTES
+from signer.campaigns.evidence import EVIDENCE_BYTES, media_type_of
 from signer.campaigns.kinds import MEASURE_NAMES, Measure
 from signer.campaigns.score_table import verifies
 from signer.errors import N_, Invalid
@@ -102,6 +102,10 @@ def set_score(campaign_id: int, unit_code: str) -> ResponseReturnValue:
     scoring = services().campaigns.scoring
     criterion_id = request.form.get("criterion", 0, type=int)
     sent = request.files.get("file")
+    name = clean_name(sent.filename) if sent is not None and sent.filename else ""
+    content = sent.stream.read(EVIDENCE_BYTES + 1) if sent is not None and name else b""
+    if name:
+        media_type_of(name, content)  # before anything is stored
     scoring.set_score(
         actor(),
         criterion_id,
@@ -110,14 +114,8 @@ def set_score(campaign_id: int, unit_code: str) -> ResponseReturnValue:
         b=request.form.get("b", type=int),
         note=request.form.get("note", ""),
     )
-    if sent is not None and sent.filename:
-        scoring.add_evidence(
-            actor(),
-            criterion_id,
-            unit_code,
-            file_name=clean_name(sent.filename),
-            content=sent.stream.read(EVIDENCE_BYTES + 1),
-        )
+    if name:
+        scoring.add_evidence(actor(), criterion_id, unit_code, file_name=name, content=content)
     flash(_("Đã ghi vào bảng chấm điểm."), "ok")
     return redirect(url_for("scoring.unit", campaign_id=campaign_id, unit_code=unit_code))
 
