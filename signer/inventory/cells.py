@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from signer.errors import N_, Invalid
 from signer.inventory.kinds import (
@@ -29,6 +30,8 @@ _EMAIL = re.compile(
 """The dot-atom of RFC 5322, 3.2.3, in the letters that official addresses use."""
 _EMAIL_LENGTH = 254  # RFC 5321, 4.5.3.1.3, less the angle brackets
 _MOBILE = re.compile(r"0\d{9}")
+_WORDS = 512
+"""A roster says the same few words on every row."""
 DATE_HINT = N_("Ghi ngày theo dạng ngày/tháng/năm, ví dụ 05/10/1980.")
 
 _KIND_WORDS: dict[str, PersonKind] = {
@@ -107,7 +110,12 @@ def date_of(cell: Cell) -> ReadDate:
         if float(cell).is_integer() and first <= cell <= last:
             return ReadDate(day=_EXCEL_EPOCH + timedelta(days=int(cell)), was_number=True)
         raise Invalid(N_("“%(value)s” không đủ ngày, tháng, năm."), value=f"{cell:g}")
-    text = clean_text(str(cell))
+    return ReadDate(day=_day_of(str(cell)))
+
+
+@lru_cache(maxsize=_WORDS)
+def _day_of(cell: str) -> date:
+    text = clean_text(cell)
     if found := _DATE.fullmatch(text) or _DATE_IN_WORDS.fullmatch(fold(text).replace(",", "")):
         day, month, year = (int(part) for part in found.groups())
     elif found := _DATE_ISO.fullmatch(text):
@@ -115,7 +123,7 @@ def date_of(cell: Cell) -> ReadDate:
     else:
         raise Invalid(N_("“%(value)s” không phải một ngày đầy đủ."), value=text)
     try:
-        return ReadDate(day=date(year, month, day))
+        return date(year, month, day)
     except ValueError as error:
         raise Invalid(N_("Ngày %(value)s không có trong lịch."), value=text) from error
 
@@ -147,6 +155,7 @@ def mobile_of(cell: Cell) -> str:
     return digits
 
 
+@lru_cache(maxsize=_WORDS)
 def kind_of(text: str) -> PersonKind:
     """The class of official; raises `Invalid` for another word."""
     if (kind := _KIND_WORDS.get(fold(text))) is None:
@@ -154,6 +163,7 @@ def kind_of(text: str) -> PersonKind:
     return kind
 
 
+@lru_cache(maxsize=_WORDS)
 def sex_of(text: str) -> Sex:
     """The sex; raises `Invalid` for another word."""
     if (sex := _SEX_WORDS.get(fold(text))) is None:
@@ -161,6 +171,7 @@ def sex_of(text: str) -> Sex:
     return sex
 
 
+@lru_cache(maxsize=_WORDS)
 def state_of(text: str) -> PersonState:
     """The working state; raises `Invalid` for another word."""
     if (state := _STATE_WORDS.get(fold(text))) is None:
@@ -168,6 +179,7 @@ def state_of(text: str) -> PersonState:
     return state
 
 
+@lru_cache(maxsize=_WORDS)
 def roles_of(text: str) -> tuple[SigningRole, ...]:
     """The signing roles, in their fixed order; () for "không". Raises `Invalid`."""
     found: set[SigningRole] = set()
@@ -192,6 +204,7 @@ def yes_or_no(cell: Cell) -> bool:
     raise Invalid(N_("“%(value)s” không phải là Có hoặc Không."), value=clean_text(str(cell)))
 
 
+@lru_cache(maxsize=_WORDS)
 def network_of(text: str) -> str:
     """The mobile network by its own name; raises `Invalid` for one there is not."""
     if (name := _NETWORK_WORDS.get(fold(text))) is None:

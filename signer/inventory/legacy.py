@@ -17,7 +17,7 @@ from signer.errors import N_, Invalid
 from signer.inventory.names import legacy_font_of
 
 _TONES = "\u0300\u0301\u0303\u0309\u0323"
-_SAMPLE_WORDS = 20_000
+_SAMPLE_WORDS = 2_000
 _BETWEEN_WORDS = re.compile(r"[\s\x21-\x40\x5b-\x60\x7b-\x7e]+")
 _VIETNAMESE = re.compile(r"[ăâđêôơưĂÂĐÊÔƠƯạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]")
 _ONSET = "ngh|ng|nh|ch|gh|gi|kh|ph|qu|th|tr|[bcdđghklmnpqrstvx]"

@@ -89,6 +89,7 @@ class UnitIndex:
             if unit.is_valid_on(day):
                 self._children[unit.parent_id, spelling_key(full)] = unit
         self._matches: dict[str, UnitMatch] = {}  # a roster names the same units many times
+        self._divisions: dict[str, str] = {}
 
     def match(self, text: str) -> UnitMatch:
         """The unit meant by a code or a name that is valid on the day of this index.
@@ -103,7 +104,9 @@ class UnitIndex:
 
     def child(self, parent: KnownUnit, division: str) -> KnownUnit | None:
         """The valid unit of that name directly below the parent."""
-        return self._children.get((parent.id, spelling_key(plain_words(division))))
+        if (key := self._divisions.get(division)) is None:
+            key = self._divisions[division] = spelling_key(plain_words(division))
+        return self._children.get((parent.id, key))
 
     def _find(self, text: str) -> UnitMatch:
         code = text.casefold()

@@ -1,0 +1,111 @@
+"""Taking an import back: exactly, within a day, and never under anything that rests on it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from signer.accounts import Actor
+from signer.audit import Audit
+from signer.db import Base, db, release, transaction
+from signer.errors import Conflict
+from signer.inventory.applying import ROSTER_JOB_KIND
+from signer.inventory.models import ImportState, Person
+from signer.inventory.service import Inventory
+from signer.jobs import Jobs
+from tests.databases import both_databases
+from tests.inventory.conftest import Check, MovingClock, person
+
+_FOLLOWING = ("person", "person_period", "person_word")
+
+Undo = Callable[[int], None]
+
+
+def everything() -> dict[str, list[tuple[Any, ...]]]:
+    """All rows about people."""
+    tables = [Base.metadata.tables[name] for name in _FOLLOWING]
+    found = {
+        table.name: sorted(map(tuple, db.session.execute(select(table))), key=repr)
+        for table in tables
+    }
+    release()
+    return found
+
+
+@pytest.fixture
+def undo(inventory: Inventory, jobs: Jobs, hr: Actor) -> Undo:
+    def run(import_id: int) -> None:
+        job_id = inventory.undo(hr, import_id)
+        jobs.run({ROSTER_JOB_KIND: inventory.do_roster_items}, job_id=job_id)
+        assert not jobs.failures(job_id)
+
+    return run
+
+
+@both_databases
+def test_everything_is_as_before(
+    inventory: Inventory, stored: Check, clock: MovingClock, undo: Undo, hr: Actor, audit: Audit
+) -> None:
+    """New people gone, names, facts, units and days of others restored to the letter."""
+    stored(person(1), person(2, **{"Họ và tên": "Trần Thị Hai"}), person(3))
+    clock.move(days=5)
+    stored(person(3, **{"Đơn vị": "Phường Giảng Võ"}))
+    before = everything()
+    wrong = stored(
+        person(1, **{"Họ và tên": "Nguyễn Thị Ảnh", "Trạng thái công tác": "Nghỉ hưu"}),
+        person(2, **{"Họ và tên": "Trần Thị Hai", "Đơn vị": "Phường Giảng Võ", "Loại": ""}),
+        person(3, **{"Đơn vị": "Phường Ba Đình", "Chức vụ": "Chủ tịch"}),
+        person(4, **{"Họ và tên": "Lê Thị Tư"}),
+    )
+    assert everything() != before
+    undo(wrong.import_id)
+    assert everything() == before
+    assert inventory.import_of(hr, wrong.import_id).record.state is ImportState.UNDONE
+    assert [e.action for e in audit.events(limit=3)].count("roster.undone") == 1
+    audit.verify()
+    with pytest.raises(Conflict, match="đã được hoàn tác"):
+        inventory.start(hr, wrong.import_id)
+
+
+def test_it_is_possible_for_a_day(
+    inventory: Inventory, stored: Check, clock: MovingClock, hr: Actor
+) -> None:
+    """And not before the import is stored."""
+    made = stored(person(1))
+    clock.at += timedelta(hours=24, seconds=1)
+    with pytest.raises(Conflict, match="24 giờ"):
+        inventory.undo(hr, made.import_id)
+
+
+def test_a_later_change_is_in_the_way(
+    inventory: Inventory, stored: Check, clock: MovingClock, hr: Actor
+) -> None:
+    """The first person is named; the later import has to be undone first."""
+    made = stored(person(1), person(2, **{"Họ và tên": "Trần Thị Hai"}))
+    clock.at += timedelta(minutes=5)
+    later = stored(person(2, **{"Họ và tên": "Trần Thị Hai", "Chức vụ": "Trưởng phòng"}))
+    with pytest.raises(Conflict, match=r"Trần Thị Hai \(mã HN000002\) đã được sửa"):
+        inventory.undo(hr, made.import_id)
+    assert inventory.undo(hr, later.import_id)
+
+
+def test_what_comes_to_rest_on_it_meanwhile_keeps_its_chunk(
+    inventory: Inventory, stored: Check, jobs: Jobs, hr: Actor, clock: MovingClock
+) -> None:
+    """The job says why, and nothing of that chunk is half undone."""
+    made = stored(person(1), person(2, **{"Họ và tên": "Trần Thị Hai"}))
+    job_id = inventory.undo(hr, made.import_id)
+    with transaction():
+        db.session.execute(
+            update(Person)
+            .where(Person.code == "HN000002")
+            .values(updated_at=clock.at + timedelta(seconds=1))
+        )
+    before = everything()
+    jobs.run({ROSTER_JOB_KIND: inventory.do_roster_items}, job_id=job_id)
+    [failure] = jobs.failures(job_id)
+    assert failure.values["code"] == "HN000002"
+    assert everything() == before
+    assert inventory.import_of(hr, made.import_id).record.state is ImportState.UNDOING
