@@ -7,8 +7,9 @@ from signer.accounts import Permission
 from signer.api.access import actor, needs
 from signer.api.operations import Operations, Schema
 from signer.api.wording import Said
-from signer.inventory.models import OrgUnit, Person
+from signer.inventory.models import OrgUnit, Person, PersonKind, SigningRole
 from signer.inventory.people import PeopleFilter
+from signer.inventory.states import PersonState
 from signer.issuance.states import SigningState, Standing
 from signer.services import services
 
@@ -24,8 +25,14 @@ class PersonQuery(Schema):
     state = fields.String(validate=ma.validate.OneOf(_STATES))
     search = fields.String(
         validate=ma.validate.Length(max=100),
-        metadata={"description": "Part of a name or a code; diacritics do not matter"},
+        metadata={
+            "description": "Starts of words of a name, diacritics do not matter; or the start of "
+            "a code or an e-mail address: the list is then by that"
+        },
     )
+    kind = fields.Enum(PersonKind, by_value=True)
+    role = fields.Enum(SigningRole, by_value=True)
+    working_state = fields.Enum(PersonState, by_value=True)
     after = fields.String(metadata={"description": "`next` of the page before"})
     limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
 
@@ -62,6 +69,9 @@ def list_persons(
     unit: str | None = None,
     state: str | None = None,
     search: str | None = None,
+    kind: PersonKind | None = None,
+    role: SigningRole | None = None,
+    working_state: PersonState | None = None,
     after: str | None = None,
 ) -> dict[str, object]:
     """A page of the people the caller may see, by given name.
@@ -72,7 +82,11 @@ def list_persons(
     page, standings = services().issuance.people(
         actor(),
         PeopleFilter(
-            unit_path=services().inventory.unit_of(unit).path if unit else None, search=search
+            unit_path=services().inventory.unit_of(unit).path if unit else None,
+            search=search,
+            kind=kind,
+            role=role,
+            states=(working_state,) if working_state else None,
         ),
         state=state,
         after=after,

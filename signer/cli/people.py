@@ -21,37 +21,34 @@ def person() -> None:
 @click.option("--unit", help=_("Mã đơn vị; bỏ trống là toàn thành phố."))
 @click.option("--lacking", "state", flag_value="lacking", help=_("Chỉ người chưa được cấp."))
 @click.option("--covered", "state", flag_value="covered", help=_("Chỉ người đã được cấp."))
+@click.option("--search", help=_("Đầu các từ trong tên, không cần dấu; hoặc đầu mã, thư điện tử."))
 @click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
 @with_services
-def list_people(services: Services, unit: str | None, state: str | None, as_json: bool) -> None:
+def list_people(
+    services: Services, unit: str | None, state: str | None, search: str | None, as_json: bool
+) -> None:
     """Every person of the subtree with the state of the certificate."""
     path = services.inventory.unit_of(unit).path if unit else None
-    names = {u.id: u for u in services.inventory.units()}
+    asked = PeopleFilter(unit_path=path, search=search)
     rows = []
-    after = None
-    while True:
-        page, states = services.issuance.people(
-            SYSTEM, PeopleFilter(unit_path=path), state=state, after=after, limit=1000
-        )
-        for found in page.items:
-            standing = states[found.id]
+    for people, states in services.issuance.each_of_people(SYSTEM, asked, state=state):
+        units = services.inventory.units_by_ids({found.unit_id for found in people})
+        for found in people:
+            standing, where = states[found.id], units[found.unit_id]
             rows.append(
                 {
                     "code": found.code,
                     "name": found.full_name,
-                    "unit": names[found.unit_id].code,
+                    "unit": where.code,
                     "state": standing.state.value,
                     "certificate": standing.serial_hex,
                 }
             )
             if not as_json:
                 click.echo(
-                    f"{found.code:<12} {found.full_name:<28} {names[found.unit_id].name:<45} "
+                    f"{found.code:<12} {found.full_name:<28} {where.name:<45} "
                     f"{_(STATE_NAMES[standing.state])}"
                 )
-        after = page.next
-        if after is None:
-            break
     if as_json:
         show_json(rows)
     else:

@@ -9,14 +9,24 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ForeignKey, PrimaryKeyConstraint, bindparam, delete, insert
+from sqlalchemy import (
+    Connection,
+    ForeignKey,
+    PrimaryKeyConstraint,
+    bindparam,
+    column,
+    delete,
+    insert,
+    select,
+    table,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from signer.db import Base, PathColumn, db
 from signer.inventory.names import fold, sort_key
 
-_ROWS_AT_ONCE = 20_000
+_PEOPLE_AT_ONCE = 5_000
 
 
 class PersonWord(Base):
@@ -73,6 +83,24 @@ def write_words(people: Iterable[tuple[int, str | None, str | None]]) -> None:
 
     In the caller's transaction. None before: a new person; None now: the person is no longer there.
     """
+    _write(db.session.connection(), people)
+
+
+def words_of_all(connection: Connection) -> None:
+    """The empty index has everybody's name: what an older database needs, once."""
+    person = table("person", column("id"), column("full_name"))
+    last = 0
+    while rows := connection.execute(
+        select(person.c.id, person.c.full_name)
+        .where(person.c.id > last)
+        .order_by(person.c.id)
+        .limit(_PEOPLE_AT_ONCE)
+    ).all():
+        last = rows[-1].id
+        _write(connection, ((row.id, None, row.full_name) for row in rows))
+
+
+def _write(connection: Connection, people: Iterable[tuple[int, str | None, str | None]]) -> None:
     gone: list[dict[str, Any]] = []
     come: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()
@@ -87,25 +115,24 @@ def write_words(people: Iterable[tuple[int, str | None, str | None]]) -> None:
             for word in set(folded.split()):
                 rows.append(place | {"word": word, "folded": folded})
                 counts[word] += one
-    table: Any = PersonWord.__table__  # a plain Table, which the mapped class cannot say
+    words: Any = PersonWord.__table__  # a plain Table, which the mapped class cannot say
     if gone:
-        key = [column.name for column in table.primary_key]
-        theirs = [table.c[name] == bindparam(f"old_{name}") for name in key]
+        key = [part.name for part in words.primary_key]
+        theirs = [words.c[name] == bindparam(f"old_{name}") for name in key]
         old = [{f"old_{name}": row[name] for name in key} for row in gone]
-        db.session.connection().execute(delete(table).where(*theirs), old)
-    for start in range(0, len(come), _ROWS_AT_ONCE):
-        db.session.execute(insert(table), come[start : start + _ROWS_AT_ONCE])
-    _count(counts)
+        connection.execute(delete(words).where(*theirs), old)
+    if come:
+        connection.execute(insert(words), come)
+    _count(connection, counts)
 
 
-def _count(counts: Counter[str]) -> None:
+def _count(connection: Connection, counts: Counter[str]) -> None:
     # In one order everywhere, so that two writers wait for each other and never in a circle.
     rows = [{"word": word, "persons": more} for word, more in sorted(counts.items()) if more]
     if not rows:
         return
-    dialect: Any = sqlite if db.engine.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(NameWord)
-    statement = statement.on_conflict_do_update(
-        index_elements=["word"], set_={"persons": NameWord.persons + statement.excluded.persons}
-    )
-    db.session.execute(statement, rows)
+    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(NameWord.__table__)
+    more = NameWord.persons + statement.excluded.persons
+    statement = statement.on_conflict_do_update(index_elements=["word"], set_={"persons": more})
+    connection.execute(statement, rows)
