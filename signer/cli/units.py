@@ -13,7 +13,12 @@ from signer.inventory.bodies import DUTY_NAMES, Duty
 from signer.inventory.kinds import UNIT_KIND_NAMES, UnitKind
 from signer.inventory.models import OrgUnit
 from signer.inventory.structure_plan import ActKind, Heir, UnitAct
-from signer.inventory.structure_views import ChangeView, predecessors, successors
+from signer.inventory.structure_views import (
+    CHANGE_STATE_NAMES,
+    ChangeView,
+    predecessors,
+    successors,
+)
 from signer.issuance.rehoming import certified_in
 from signer.services import Services
 
@@ -256,7 +261,10 @@ def _finish(services: Services, actor: Actor, made: ChangeView, *, as_json: bool
     if as_json:
         show_json({"id": made.id, "state": made.state, "people": made.people})
     else:
-        click.echo(_("Việc số %(id)d: %(state)s.") % {"id": made.id, "state": made.state})
+        click.echo(
+            _("Việc số %(id)d: %(state)s.")
+            % {"id": made.id, "state": _(CHANGE_STATE_NAMES[made.state])}
+        )
 
 
 def _told(one: OrgUnit) -> dict[str, object]:

@@ -13,6 +13,15 @@ from signer.errors import N_, NotFound
 from signer.inventory.models import OrgUnit, UnitChange, UnitSuccessor
 from signer.inventory.structure_plan import ActKind, UnitAct
 
+CHANGE_STATE_NAMES: dict[str, str] = {
+    "planned": N_("Chờ đến ngày"),
+    "carrying": N_("Đang chuyển người"),
+    "done": N_("Đã thực hiện"),
+    "refused": N_("Không thực hiện được"),
+    "undoing": N_("Đang hoàn tác"),
+    "undone": N_("Đã hoàn tác"),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:

@@ -12,7 +12,7 @@ from signer.inventory.bodies import DUTY_NAMES, BodyFacts, Duty
 from signer.inventory.kinds import UNIT_KIND_NAMES, UnitKind
 from signer.inventory.models import OrgUnit
 from signer.inventory.structure_plan import ACT_NAMES, ActKind, Heir, UnitAct
-from signer.inventory.structure_views import predecessors, successors
+from signer.inventory.structure_views import CHANGE_STATE_NAMES, predecessors, successors
 from signer.issuance.rehoming import certified_in
 from signer.services import services
 from signer.web.access import actor, permission
@@ -30,14 +30,8 @@ _DESCRIPTIONS: dict[ActKind, str] = {
     ActKind.MERGE: N_("Nhiều đơn vị thành một đơn vị mới, hoặc nhập vào một đơn vị đang có."),
     ActKind.SPLIT: N_("Một đơn vị thành nhiều đơn vị; người được chia theo mã hoặc theo phòng."),
 }
-STATES: dict[str, tuple[str, str]] = {
-    "planned": ("wait", N_("Chờ đến ngày")),
-    "carrying": ("info", N_("Đang chuyển người")),
-    "done": ("ok", N_("Đã thực hiện")),
-    "refused": ("bad", N_("Không thực hiện được")),
-    "undoing": ("info", N_("Đang hoàn tác")),
-    "undone": ("mute", N_("Đã hoàn tác")),
-}
+_COLOURS = dict(zip(CHANGE_STATE_NAMES, ("wait", "info", "ok", "bad", "info", "mute"), strict=True))
+STATES = {state: (_COLOURS[state], name) for state, name in CHANGE_STATE_NAMES.items()}
 
 
 @blueprint.get("/units")
