@@ -32,13 +32,14 @@ class StandingClock(Clock):
     """Stands still until it is moved."""
 
     def __init__(self, at: datetime) -> None:
-        self.at = at
+        self.at = self.latest = at
 
     def now(self) -> datetime:
         return self.at
 
     def move(self, by: timedelta) -> None:
         self.at += by
+        self.latest = max(self.latest, self.at)
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def app(settings: Settings, clock: StandingClock) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def services(app: Flask) -> Iterator[Services]:
+def services(app: Flask, clock: StandingClock) -> Iterator[Services]:
     """All rooms; afterwards the kept figures of coverage are what the rows say.
 
     So no room can forget to tell of what it changed.
@@ -114,6 +115,7 @@ def services(app: Flask) -> Iterator[Services]:
     found: Services = app.extensions["signer"]
     yield found
     db.session.rollback()
+    clock.at = max(clock.at, clock.latest)  # figures know the day that was, and no way back
     assert TAMPERED in app.extensions or found.reports.first_difference() is None
 
 

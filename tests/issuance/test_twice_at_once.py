@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, update
 
 from signer.accounts import Role
 from signer.ca.models import Certificate
-from signer.db import db, transaction
+from signer.db import changed, db, transaction
 from signer.errors import Conflict, SignerError
 from signer.inventory.models import Person
 from signer.issuance.models import CertificateRequest, RequestItem, SigningKey
@@ -97,6 +97,7 @@ def test_a_replacement_that_cannot_be_finished_stops_no_worker(
             )
         )
         db.session.execute(update(Person).where(Person.id == people[0].id).values(email=None))
+        changed("person", [person.id for person in people])
     assert services.issuance.issuing.resume() == 1
     states = services.issuance.states_of([people[1].id])
     assert states[people[1].id].state == "ready"
