@@ -1,9 +1,10 @@
 """Keeps everybody's row of `standing` and the sums true, in the transactions that change them."""
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import Update, bindparam, insert, or_, select, update
 
 from signer.clock import Clock
 from signer.config import Settings
@@ -160,8 +161,13 @@ def _update(altered: Mapping[int, Row]) -> None:
         if values:
             alike.setdefault(tuple(values), []).append({"row": person_id, **values})
     for names, rows in alike.items():
-        statement = update(_TABLE).where(_TABLE.c.person_id == bindparam("row"))
-        db.session.execute(statement.values({name: bindparam(name) for name in names}), rows)
+        db.session.execute(_update_of(names), rows)
+
+
+@cache
+def _update_of(names: tuple[str, ...]) -> Update:
+    statement = update(_TABLE).where(_TABLE.c.person_id == bindparam("row"))
+    return statement.values({name: bindparam(name) for name in names})
 
 
 def is_due(row: Row, today: int) -> bool:

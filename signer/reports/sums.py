@@ -1,6 +1,7 @@
 """The sums over everybody's steps: what is added to them, and the figures of any day."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -79,7 +80,7 @@ class Deltas:
         if rows:
             # In one order everywhere, or two transactions could wait for each other's rows.
             values = [dict(zip(_COLUMNS, (*key, *rows[key]), strict=True)) for key in sorted(rows)]
-            db.session.execute(_upsert(), values)
+            db.session.execute(_upsert(db.engine.dialect.name), values)
 
 
 _COLUMNS = ("facet", "level", "bucket", "unit_id", *COUNTS)
@@ -94,9 +95,9 @@ _PLACES = tuple(
 """Which count a standing adds to, beside that of persons; 0: none."""
 
 
-def _upsert() -> Any:  # either dialect's own insert
-    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(_SUMS)
+@cache
+def _upsert(dialect: str) -> Any:  # either dialect's own insert
+    statement = {"postgresql": postgresql, "sqlite": sqlite}[dialect].insert(_SUMS)
     return statement.on_conflict_do_update(
         index_elements=_COLUMNS[:4],
         set_={name: _SUMS.c[name] + statement.excluded[name] for name in COUNTS},
