@@ -1,13 +1,12 @@
 """The appendix's table on pages across: the header again on each page, the total last."""
 
 from collections.abc import Sequence
-from itertools import groupby
 
 from reportlab.lib.colors import black
 from reportlab.lib.enums import TA_CENTER
 from reportlab.platypus import Flowable, LongTable, Paragraph, Spacer
 
-from signer.reports.columns import COLUMNS, Sort
+from signer.reports.columns import COLUMNS, SPANS, Sort
 from signer.reports.decree30 import TableAppendix
 from signer.reports.typesetting import centred, paragraph, width_of
 
@@ -102,12 +101,8 @@ def _frame(size: float) -> list[tuple[object, ...]]:
         ("TOPPADDING", (0, 0), (-1, -1), 1.5),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
     ]
-    first = 0
-    for group, columns in groupby(COLUMNS, lambda column: column.group or column.key):
-        last = first + len(list(columns)) - 1
-        is_group = group != COLUMNS[first].key
-        looks.append(("SPAN", (first, 0), (last, 0) if is_group else (last, 1)))
-        first = last + 1
+    for span in SPANS:
+        looks.append(("SPAN", (span.first, 0), (span.last, 0 if span.is_group else 1)))
     for index, column in enumerate(COLUMNS):
         alignment = "CENTER" if column.sort is Sort.TEXT else "RIGHT"
         looks.append(("ALIGN", (index, HEAD_ROWS), (index, -1), alignment))

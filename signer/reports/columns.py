@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from itertools import groupby
 
 from signer.errors import N_
 from signer.inventory.kinds import UnitKind
@@ -64,6 +65,35 @@ def _columns() -> Iterator[Column]:
 
 
 COLUMNS = tuple(_columns())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A heading of the upper row of the header, over the columns from `first` to `last`."""
+
+    first: int
+    last: int
+    heading: str
+    is_group: bool
+    """Its columns have headings of their own below; otherwise it fills both rows."""
+
+    @property
+    def below(self) -> range:
+        """The columns whose headings stand in the lower row."""
+        return range(self.first, self.last + 1) if self.is_group else range(0)
+
+
+def _spans() -> Iterator[Span]:
+    first = 0
+    for group, columns in groupby(COLUMNS, lambda column: column.group or column.key):
+        last = first + len(list(columns)) - 1
+        is_group = group == COLUMNS[first].group
+        heading = group if is_group else COLUMNS[first].heading
+        yield Span(first=first, last=last, heading=heading, is_group=is_group)
+        first = last + 1
+
+
+SPANS = tuple(_spans())
 
 # In the order of the report (domain.md 3.1); districts until 30/06/2025 only.
 _BLOCKS: dict[UnitKind, str] = {

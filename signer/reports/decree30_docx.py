@@ -4,7 +4,6 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from io import BytesIO
-from itertools import groupby
 
 from docx import Document
 from docx.document import Document as DocumentFile
@@ -21,7 +20,7 @@ from docx.text.paragraph import Paragraph
 
 from signer.reports import decree30 as layout
 from signer.reports.appendix_pdf import fitted
-from signer.reports.columns import COLUMNS, Line, Sort
+from signer.reports.columns import COLUMNS, SPANS, Line, Sort
 from signer.reports.decree30 import Heading, Paper, TableAppendix
 from signer.reports.typesetting import width_of
 
@@ -178,16 +177,11 @@ def _row(line: Line, cells: Sequence[str], size: float) -> BaseOxmlElement:
 def _header(table: Table, size: float) -> None:
     """Two rows: groups above their columns; what has no group fills both."""
     upper, lower = (row.cells for row in table.rows)
-    first = 0
-    for group, columns in groupby(COLUMNS, lambda column: column.group or column.key):
-        last = first + len(list(columns)) - 1
-        heading = COLUMNS[first].group or COLUMNS[first].heading
-        is_group = group == COLUMNS[first].group
-        merged = upper[first].merge(upper[last] if is_group else lower[last])
-        _line(merged.paragraphs[0], heading, size, bold=True)
-        for index in range(first, last + 1) if is_group else ():
+    for span in SPANS:
+        merged = upper[span.first].merge((upper if span.is_group else lower)[span.last])
+        _line(merged.paragraphs[0], span.heading, size, bold=True)
+        for index in span.below:
             _line(lower[index].paragraphs[0], COLUMNS[index].heading, size, bold=True)
-        first = last + 1
     for row in table.rows:
         row._tr.get_or_add_trPr().append(_element("w:tblHeader"))
 

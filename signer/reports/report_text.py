@@ -24,6 +24,7 @@ SECTIONS = (
 _LONGEST = {"number": 20, "symbol": 40, "place": 60, "authority": 120, "title": 120, "name": 120}
 _LONGEST_TEXT = 20_000
 _NAMED_UNITS = 5
+_COMMITTEE = "ỦY BAN NHÂN DÂN"
 _SUBJECT = "Kết quả cấp, quản lý, sử dụng chữ ký số chuyên dùng công vụ"
 _OWN_CA_NOTE = (
     "Ghi chú: Số liệu gồm cả chứng thư do tổ chức chứng thực nội bộ của thành phố cấp, không phải "
@@ -125,14 +126,15 @@ def drafted(
     *,
     organisation: str,
     place: str,
-    is_city: bool,
 ) -> ReportText:
     """A first text with the figures in words; whoever signs the report changes it freely."""
     unit = appendix.name or organisation
+    is_city = unit.upper() == organisation.upper()
+    is_committee = unit.upper().startswith(_COMMITTEE)  # it has no body above it on paper (II.2)
     return ReportText(
-        parent="" if is_city else organisation,
-        issuer=organisation if is_city else unit,
-        symbol="BC-UBND" if is_city else "BC",
+        parent="" if is_committee else organisation,
+        issuer=unit,
+        symbol="BC-UBND" if is_committee else "BC",
         place=place,
         sections=(
             _progress(period, appendix, unit),
@@ -147,8 +149,8 @@ def drafted(
             else "UBND Thành phố (để báo cáo);",
             "Lưu: VT.",
         ),
-        authority="TM. Ủy ban nhân dân" if is_city else "",
-        title="Chủ tịch" if is_city else "Thủ trưởng cơ quan",
+        authority="TM. Ủy ban nhân dân" if is_committee else "",
+        title="Chủ tịch" if is_committee else "Thủ trưởng cơ quan",
     )
 
 

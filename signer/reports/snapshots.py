@@ -118,7 +118,14 @@ class Snapshots:
             unit_path=path,
             appendix=appendix,
             facets=facets,
-            text=text or self._first_text(period, appendix, facets, path),
+            text=text
+            or drafted(
+                period,
+                appendix,
+                facets,
+                organisation=self._settings.organisation,
+                place=self._settings.locality,
+            ),
             is_drafted=text is None,
             newest=_entry(newest) if newest else None,
         )
@@ -252,18 +259,6 @@ class Snapshots:
         if unit is None:
             raise Invalid(N_("Hãy chọn đơn vị lập báo cáo."), field="unit")
         return period, unit.code, unit.name, unit.path
-
-    def _first_text(
-        self, period: Period, appendix: Appendix, facets: Mapping[Facet, Figures], path: str
-    ) -> ReportText:
-        return drafted(
-            period,
-            appendix,
-            facets,
-            organisation=self._settings.organisation,
-            place=self._settings.locality,
-            is_city=path.count(".") == 1,
-        )
 
     def _said(self, prepared: Preparation, text: ReportText) -> dict[str, object]:
         return {

@@ -3,12 +3,11 @@
 import csv
 import unicodedata
 from io import BytesIO, StringIO
-from itertools import groupby
 
 from xlsxwriter.worksheet import Worksheet
 
 from signer.inventory.spreadsheet_text import spreadsheet_text
-from signer.reports.columns import COLUMNS, Line, Sort, text_of
+from signer.reports.columns import COLUMNS, SPANS, Line, Sort, text_of
 from signer.reports.decree30 import TableAppendix
 from signer.reports.export import Look, empty_book, lay_out
 
@@ -66,16 +65,11 @@ def appendix_csv(appendix: TableAppendix) -> bytes:
 
 
 def _header(sheet: Worksheet, head: object) -> None:
-    first = 0
-    for group, columns in groupby(COLUMNS, lambda column: column.group or column.key):
-        last = first + len(list(columns)) - 1
-        is_group = group == COLUMNS[first].group
-        rows = (_HEAD_ROW - 1, _HEAD_ROW - 1) if is_group else (_HEAD_ROW - 1, _HEAD_ROW)
-        heading = COLUMNS[first].group or COLUMNS[first].heading
-        sheet.merge_range(rows[0], first, rows[1], last, heading, head)
-        for index in range(first, last + 1) if is_group else ():
+    for span in SPANS:
+        under = _HEAD_ROW - 1 if span.is_group else _HEAD_ROW
+        sheet.merge_range(_HEAD_ROW - 1, span.first, under, span.last, span.heading, head)
+        for index in span.below:
             sheet.write_string(_HEAD_ROW, index, COLUMNS[index].heading, head)
-        first = last + 1
     for index, column in enumerate(COLUMNS):
         sheet.set_column(index, index, _WIDTHS.get(column.key, 10))
 

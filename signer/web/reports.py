@@ -10,9 +10,9 @@ from flask_babel import gettext as _
 from signer.accounts import Permission
 from signer.campaigns.kinds import CAUSE_NAMES
 from signer.errors import N_, Invalid
-from signer.reports.columns import COLUMNS, Line, lines_of, text_of
+from signer.reports.columns import COLUMNS, SPANS, Line, lines_of, text_of
 from signer.reports.comparing import differences
-from signer.reports.decree30 import day_words, number_line
+from signer.reports.decree30 import day_words, number_line, over_two_lines
 from signer.reports.formats import MEDIA_TYPES, Format, file_name, rendered
 from signer.reports.periods import PERIOD_KIND_NAMES, Period, PeriodKind, periods_before
 from signer.reports.report_text import SECTIONS, ReportText
@@ -84,7 +84,11 @@ def _prepared(
         found=found,
         text=text,
         total=found.appendix.total,
-        rows=[row for row in found.appendix.rows if row.level == 0],
+        rows=[
+            row
+            for row in found.appendix.rows
+            if row.level == 0 and (row.covered < row.persons or row.code in text.remarks)
+        ],
         sections=list(zip(SECTIONS, text.sections, strict=True)),
         errors=errors,
     )
@@ -154,9 +158,12 @@ def printable(snapshot_id: int) -> ResponseReturnValue:
         "reports/print.html",
         found=found,
         paper=paper,
+        parent=over_two_lines(paper.parent) if paper.parent else (),
+        issuer=over_two_lines(paper.issuer),
         number=number_line(paper.number, paper.symbol),
         day=day_words(paper.day),
         columns=COLUMNS,
+        spans=SPANS,
     )
 
 
@@ -204,6 +211,7 @@ def _table(found: Snapshot) -> dict[str, object]:
     lines: tuple[Line, ...] = lines_of(found.appendix, found.text.remarks, say)
     return {
         "columns": COLUMNS,
+        "spans": SPANS,
         "lines": [(line, line.texts(language())) for line in lines],
     }
 

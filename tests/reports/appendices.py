@@ -68,7 +68,6 @@ def text_of(appendix: Appendix, **changes: object) -> ReportText:
         {Facet.LEADER: Figures(persons=40, covered=39)},
         organisation=CITY.upper(),
         place="Hà Nội",
-        is_city=True,
     )
     filled = {"number": "5", "name": "Nguyễn Thị Ánh", "signed_on": date(2026, 2, 5)}
     return replace(text, **(filled | changes))
