@@ -279,7 +279,11 @@ def _fill(app: Flask, persons: int, units: int, certificates: int) -> None:
             put("person", (one.row() for one in chunk))
             put("person_period", (row for one in chunk for row in one.periods()))
             histories.put(put, chunk)
-            words += [(word, one.name.sort_key, one.id) for one in chunk for word in one.name.words]
+            words += [
+                (word, one.name.sort_key, one.id, one.name.folded)
+                for one in chunk
+                for word in one.name.words
+            ]
         words.sort()  # in the order of the index: nothing is written twice
         put("person_word", words)
         put("name_word", Counter(word for word, *_ in words).items())
