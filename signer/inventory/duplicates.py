@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, insert, or_, select, tuple_, update
+from sqlalchemy import Select, insert, or_, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from signer.accounts import SYSTEM, Actor, Permission, visible
@@ -104,11 +104,6 @@ class Duplicates:
             items=tuple(_view(*row) for row in rows[:limit]),
             next=f"{last.rank}.{last.id}" if last else None,
         )
-
-    def count(self, actor: Actor, states: Collection[str] = ("proposed",)) -> int:
-        """How many pairs that list has in all."""
-        found = self._decidable(actor).where(DuplicatePair.state.in_(states)).subquery()
-        return db.session.scalar(select(func.count()).select_from(found)) or 0
 
     def pairs_of(self, actor: Actor, person_id: int) -> tuple[PairView, ...]:
         """Proposed and merged pairs of this person that the actor may decide on."""

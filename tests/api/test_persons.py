@@ -72,3 +72,17 @@ def test_the_policy_is_read_tried_and_changed(as_role, city):
     wrong = change | {"state": "working", "counted": False}
     assert admin.post("policy", json={"states": [wrong]}).status_code == 422
     assert as_role(Role.ADMIN, WARD).get("policy").status_code == 403
+
+
+def test_a_merged_persons_certificate_counts_for_the_survivor(as_role, city):
+    """And for the other again when the two are separated."""
+    [covered], [lacking] = city.certified(1), city.people(1)
+    hr = as_role(Role.HR)
+    codes = {"first": covered.code, "second": lacking.code}
+    address = f"duplicates/{hr.post('duplicates', json=codes).json['id']}/decision"
+    hr.post(address, json={"outcome": "merge", "survivor": lacking.code})
+    figures = hr.get("coverage").json
+    assert (figures["persons"], figures["covered"]) == (1, 1)
+    hr.post(address, json={"outcome": "take_back"})
+    figures = hr.get("coverage").json
+    assert (figures["persons"], figures["covered"]) == (2, 1)

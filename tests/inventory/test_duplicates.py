@@ -93,7 +93,7 @@ def test_the_surest_come_first_page_by_page(inventory: Inventory, stored: Check)
             break
     assert seen[0] == ("3", "4")
     assert seen[-1] == ("1", "2"), "their numbers say that they are two"
-    assert len(set(seen)) == 4 == inventory.duplicates.count(HR)
+    assert len(set(seen)) == len(seen) == 4
 
 
 @pytest.mark.parametrize("token", ["", "x", "1", "1.x", "-1.2", "1." + "9" * 20])
@@ -241,9 +241,8 @@ def test_only_who_may_correct_both_decides(inventory: Inventory, stored: Check) 
     own = clerk(pair.first.unit_path)
     for actor in (own, clerk("", role=Role.AUDITOR), clerk("", role=Role.ADMIN)):
         assert inventory.duplicates.pairs(actor).items == ()
-        assert inventory.duplicates.count(actor) == 0
         with pytest.raises(NotFound):
             inventory.duplicates.merge(actor, pair.id, pair.first.code)
     release()
     both = clerk(pair.first.unit_path, pair.second.unit_path)
-    assert inventory.duplicates.count(both) == 1
+    assert len(inventory.duplicates.pairs(both).items) == 1
