@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import structlog
@@ -12,6 +12,7 @@ from signer.accounts import SYSTEM
 from signer.db import db
 from signer.errors import Unavailable
 from signer.issuance.revoking import REVOKE_JOB_KIND
+from signer.issuance.service import JOB_KIND
 from signer.role_signers import renew_role_signers
 from signer.services import Services, services
 
@@ -43,6 +44,7 @@ def work(app: Flask, stop: threading.Event, *, is_only_one: bool = False) -> Non
             duties.change_units,
             duties.begin_day,
             duties.end_certificates,
+            duties.store,
             duties.compare_roster,
             duties.publish,
             duties.issue,
@@ -60,7 +62,7 @@ def work(app: Flask, stop: threading.Event, *, is_only_one: bool = False) -> Non
 
 
 class _Duties:
-    """What a worker does in each round, and when it is due; the first four need no HSM."""
+    """What a worker does in each round, and when it is due; the first six need no HSM."""
 
     def __init__(self, stop: threading.Event, *, is_only_one: bool) -> None:
         self._stop = stop
@@ -90,6 +92,21 @@ class _Duties:
         orders = {REVOKE_JOB_KIND: rooms.job_handlers[REVOKE_JOB_KIND]}
         rooms.jobs.run(orders, stop=self._stop.is_set)
 
+    def store(self, rooms: Services) -> None:
+        """Jobs that need no HSM go on, such as a roster's, for their half of the time."""
+        self.is_interrupted = False
+        others = rooms.job_handlers.keys() - {JOB_KIND, REVOKE_JOB_KIND}
+        self.is_interrupted = self._run(rooms, others)
+
+    def _run(self, rooms: Services, kinds: Iterable[str]) -> bool:
+        """True when jobs of these kinds were left in the middle, because lists are due soon."""
+        until = time.monotonic() + CRL_SECONDS / 2
+        rooms.jobs.run(
+            {kind: rooms.job_handlers[kind] for kind in kinds},
+            stop=lambda: self._stop.is_set() or time.monotonic() >= until,
+        )
+        return time.monotonic() >= until
+
     def compare_roster(self, rooms: Services) -> None:
         """The roster is compared with the certificates, at once when another one was applied."""
         if (newest := _newest_roster(rooms)) != self._roster:
@@ -108,23 +125,18 @@ class _Duties:
 
     def issue(self, rooms: Services) -> None:
         """What a crash left is signed, roles are renewed, jobs go on until lists are due again."""
-        self.is_interrupted = False
         if not self._resumed:
             rooms.issuance.issuing.resume()
             self._resumed = True
         if time.monotonic() >= self._roles_due:
             self._roles_due = time.monotonic() + SWEEP_SECONDS  # its fault must not stop jobs
             renew_role_signers(rooms)
-        until = time.monotonic() + CRL_SECONDS
-        rooms.jobs.run(
-            rooms.job_handlers, stop=lambda: self._stop.is_set() or time.monotonic() >= until
-        )
-        self.is_interrupted = time.monotonic() >= until
+        self.is_interrupted |= self._run(rooms, {JOB_KIND})
 
 
 def _newest_roster(rooms: Services) -> object:
     """Changes when a roster was applied or units changed: drafts come within seconds (R27)."""
-    imports = [(found.id, found.applied_at) for found in rooms.inventory.imports(SYSTEM, limit=1)]
+    imports = [(found.id, found.state) for found in rooms.inventory.imports(SYSTEM, limit=5)]
     return imports, rooms.inventory.structure.newest()
 
 

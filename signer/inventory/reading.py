@@ -19,6 +19,8 @@ from signer.inventory.units import KnownUnit, MatchProblem, UnitIndex
 
 _CODE = re.compile(r"[A-ZĐ0-9][A-ZĐ0-9._/\-]{0,19}")
 _NAME = re.compile(r"[^\W\d_]+(?:['’.\-]?[^\W\d_]+)*\.?(?: [^\W\d_]+(?:['’.\-]?[^\W\d_]+)*\.?)*")
+_MARKED_INITIAL = re.compile(r"(?<!\S)[^\W\d_A-Za-z]")
+"""The .Vn… fonts have no capitals with marks: "ánh" beside "Nguyễn" is a name all the same."""
 _NAME_CHARACTERS = 100
 _TEXT_CHARACTERS = 200
 _DECISION_CHARACTERS = 100
@@ -171,7 +173,7 @@ class _RowReader:
                 Invalid(N_("Họ và tên “%(value)s” có ký tự không phải chữ."), value=name[:80]),
             )
             return ""
-        cased = proper_case(name)
+        cased = _MARKED_INITIAL.sub(lambda initial: initial[0].upper(), proper_case(name))
         if cased != name:
             self._warn(name_field, N_("Họ và tên được viết lại thành “%(name)s”."), name=cased)
         if len(cased.split()) not in _NAME_WORDS:
