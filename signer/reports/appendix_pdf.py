@@ -41,8 +41,10 @@ def _table(appendix: TableAppendix, room: float) -> LongTable:
         font, points = ("Serif-Bold" if is_strong else "Serif"), size - (line.level and 1)
         rows.append(
             [
-                paragraph(cell, font, points, leading=1.15) if column.key in _WRAPPED else cell
-                for column, cell in zip(COLUMNS, cells, strict=True)
+                paragraph(cell, font, points, leading=1.15)
+                if column.key in _WRAPPED and width_of(cell, font, points) > width - 2 * _PAD
+                else cell
+                for column, cell, width in zip(COLUMNS, cells, widths, strict=True)
             ]
         )
         if is_strong:
@@ -54,7 +56,7 @@ def _table(appendix: TableAppendix, room: float) -> LongTable:
     return LongTable(rows, colWidths=widths, repeatRows=HEAD_ROWS, style=looks)
 
 
-_WRAPPED = ("label", "remark")
+_WRAPPED = {"label": "LEFT", "remark": "LEFT"}
 
 
 def fitted(texts: Sequence[Sequence[str]], room: float) -> tuple[float, list[float]]:
@@ -104,6 +106,6 @@ def _frame(size: float) -> list[tuple[object, ...]]:
     for span in SPANS:
         looks.append(("SPAN", (span.first, 0), (span.last, 0 if span.is_group else 1)))
     for index, column in enumerate(COLUMNS):
-        alignment = "CENTER" if column.sort is Sort.TEXT else "RIGHT"
+        alignment = "RIGHT" if column.sort is not Sort.TEXT else _WRAPPED.get(column.key, "CENTER")
         looks.append(("ALIGN", (index, HEAD_ROWS), (index, -1), alignment))
     return looks
