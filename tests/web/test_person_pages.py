@@ -123,7 +123,7 @@ def test_two_entries_are_merged_and_separated(app: Flask, city: City) -> None:
     address = found[0]
     assert address in visitor.get(f"/people/{first.code}").text
     compared = visitor.get(address).text
-    assert "rất có thể đây là hai người" in compared
+    assert "rất có thể đây là hai người khác nhau" in compared
     refused = visitor.post(address, {"outcome": "merge"})
     assert refused.status_code == 400
     assert visitor.post(address, {"outcome": "merge", "survivor": first.code}).status_code == 302
