@@ -23,7 +23,7 @@ from signer.inventory.judging import PlannedRow, Verdict
 from signer.inventory.models import OrgUnit, Person, PersonPeriod, RosterImport, UnitKind
 from signer.inventory.names import clean_text
 from signer.inventory.paging import Page
-from signer.inventory.people import EVERYBODY, PeopleFilter, count_of, each_of, page_of
+from signer.inventory.people import EVERYBODY, Listed, PeopleFilter, count_of, each_of, page_of
 from signer.inventory.persons import Persons
 from signer.inventory.policy_change import PolicyChange
 from signer.inventory.states import PersonState
@@ -222,7 +222,7 @@ class Inventory:
         *,
         at_once: int = 2_000,
         permission: Permission = Permission.PERSON_VIEW,
-    ) -> Iterator[list[Person]]:
+    ) -> Iterator[list[Listed]]:
         """The whole list in its order, so many at a time; holds no more of them than that."""
         return each_of(actor, asked, at_once=at_once, permission=permission)
 

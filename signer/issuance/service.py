@@ -14,7 +14,7 @@ from signer.db import changed, db, move_state, transaction
 from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from signer.inventory.models import OrgUnit, Person
 from signer.inventory.paging import Page
-from signer.inventory.people import EVERYBODY, PeopleFilter
+from signer.inventory.people import EVERYBODY, Listed, PeopleFilter
 from signer.inventory.policy import counted_states
 from signer.inventory.service import Inventory
 from signer.issuance.expiring import Expiring, ExpiringView
@@ -280,7 +280,7 @@ class Issuance:
 
     def each_of_people(
         self, actor: Actor, asked: PeopleFilter = EVERYBODY, *, state: str | None = None
-    ) -> Iterator[tuple[list[Person], dict[int, Standing]]]:
+    ) -> Iterator[tuple[list[Listed], dict[int, Standing]]]:
         """The whole of the same list, some thousand people at a time."""
         for people in self._inventory.each_of_people(actor, self.asked_in(asked, state)):
             yield people, self.states_of([person.id for person in people])

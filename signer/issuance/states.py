@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Select, and_, exists, select, text
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select, text
 from sqlalchemy.orm import InstrumentedAttribute
 
 from signer.ca.models import Certificate
@@ -59,6 +59,9 @@ class Standing:
     sentence: str | None = None
     """Why issuing failed; a catalogue sentence with its `values`."""
     values: dict[str, object] | None = None
+
+
+_LACKING = Standing(state=SigningState.LACKING)
 
 
 def is_covered(person_id: InstrumentedAttribute[int], at: datetime) -> ColumnElement[bool]:
@@ -151,13 +154,18 @@ def among_of(state: str) -> Select[int] | None:
 
 def states_of(person_ids: list[int], at: datetime) -> dict[int, Standing]:
     """The state of each of these people, in two queries whatever their number."""
-    states = {person_id: Standing(state=SigningState.LACKING) for person_id in person_ids}
+    states = dict.fromkeys(person_ids, _LACKING)
     _read_certificates(states, at)
     _read_open_items(states)
     return states
 
 
 def _read_certificates(states: dict[int, Standing], at: datetime) -> None:
+    newest = (
+        select(func.max(SigningKey.id))
+        .where(SigningKey.person_id.in_(list(states)), SigningKey.certificate_id.is_not(None))
+        .group_by(SigningKey.person_id)
+    )
     rows = db.session.execute(
         select(
             SigningKey.person_id,
@@ -167,8 +175,7 @@ def _read_certificates(states: dict[int, Standing], at: datetime) -> None:
             Certificate.not_after,
         )
         .join(Certificate, Certificate.id == SigningKey.certificate_id)
-        .where(SigningKey.person_id.in_(list(states)))
-        .order_by(SigningKey.id)
+        .where(SigningKey.id.in_(newest))
     )
     for person_id, key_state, certificate_state, serial_hex, not_after in rows:
         if certificate_state == "revoked":
