@@ -29,7 +29,7 @@ from signer.reports.appendix import (
 from signer.reports.coverage import Facet, Standing, UnitOnDay, lineage, rows_below
 from signer.reports.facts import histories
 from signer.reports.scope import Scope
-from signer.reports.standing import CHUNK, stored
+from signer.reports.standing import CHUNK, STEPS, stored
 from signer.reports.timeline import History, day_number, joined, standing_in, state_at, unpack
 from signer.signing.models import Signature
 
@@ -206,7 +206,7 @@ class AppendixDay:
                 times_of[head] = times_of.get(head, 0) + times
         for people in in_chunks(times_of, CHUNK):
             for person_id, row in stored(people).items():
-                unit_id, code = state_at(unpack(row["steps"]), self._number)
+                unit_id, code = state_at(unpack(row[STEPS]), self._number)
                 if standing_in(code) is Standing.COVERED:
                     self._add(unit_id, "signed_persons")
                     self._add(unit_id, "signed_times", times_of[person_id])

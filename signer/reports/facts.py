@@ -1,14 +1,17 @@
 """Reads what coverage is made from, for many people at once: periods, certificates, requests."""
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
-    BindParameter,
     ColumnElement,
+    Row,
     Select,
+    String,
     and_,
     bindparam,
     cast,
@@ -16,6 +19,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    type_coerce,
 )
 
 from signer.ca.models import Certificate
@@ -31,7 +35,6 @@ from signer.reports.timeline import (
     History,
     Period,
     day_at,
-    day_number,
     last_covered,
 )
 from signer.signing.models import Signature
@@ -79,22 +82,23 @@ def histories(head_of: Mapping[int, int], *, own_ca_counts: bool) -> dict[int, H
 
 def certified(certificate_ids: Collection[int]) -> set[int]:
     """The persons with a key that one of these certificates of our own CA is about."""
-    found = db.session.execute(_statements()["certified"], {"ids": list(certificate_ids)})
-    return set(found.scalars())
+    return {row[0] for row in _asked("certified", certificate_ids)}
 
 
 @cache
 def _statements_of(dialect: str) -> Mapping[str, Select[*tuple[Any, ...]]]:
     """The questions, put together once: they are asked in every transaction about a person."""
-    ids: BindParameter[Any] = bindparam("ids", expanding=True)
 
+    # In Python the days of ten million certificates would take minutes.
     def day(instant: Any, seconds_later: int = 0) -> Any:  # any column or expression
-        # In Python the days of ten million certificates would take minutes.
         seconds: ColumnElement[Any] = extract("epoch", instant)
         if dialect == "postgresql":  # where it has a fraction
             seconds = func.floor(seconds)
         whole = cast(seconds, BigInteger) + (_HANOI_SECONDS + seconds_later)
         return whole // 86_400 - _DAYS_TO_2000
+
+    def date_day(column: Any) -> Any:
+        return cast(extract("epoch", column), BigInteger) // 86_400 - _DAYS_TO_2000
 
     # The newest signature is the end of one index, and not a walk over all of them.
     signed = select(func.max(_SIGNATURE.signed_at)).where(_SIGNATURE.person_id == _PERSON.id)
@@ -109,13 +113,14 @@ def _statements_of(dialect: str) -> Mapping[str, Select[*tuple[Any, ...]]]:
             _PERSON.sort_key,
             _PERSON.unit_path,
             day(signed.scalar_subquery()),
-        ).where(_PERSON.id.in_(ids)),
+        ).where(among(_PERSON.id, dialect)),
         "periods": select(
-            *(_PERIOD.person_id, _PERIOD.unit_id, _PERIOD.unit_path, _PERIOD.kind),
-            *(_PERIOD.is_leader, _PERIOD.is_one_stop, _PERIOD.counted, _PERIOD.state),
-            *(_PERIOD.valid_from, _PERIOD.valid_to),
+            *(_PERIOD.person_id, date_day(_PERIOD.valid_from), date_day(_PERIOD.valid_to)),
+            *(_PERIOD.unit_id, _PERIOD.unit_path, type_coerce(_PERIOD.kind, String)),
+            *(_PERIOD.is_leader, _PERIOD.is_one_stop, _PERIOD.counted),
+            _PERIOD.state.in_(LEFT_STATES),
         )
-        .where(_PERIOD.person_id.in_(ids))
+        .where(among(_PERIOD.person_id, dialect))
         .order_by(_PERIOD.valid_from),
         # A renewed or changed key had earlier certificates, which count too.
         "own": _by_key(
@@ -123,7 +128,7 @@ def _statements_of(dialect: str) -> Mapping[str, Select[*tuple[Any, ...]]]:
             day(_EACH.issued_at),
             day(_EACH.not_after, 1) - 1,
             day(_EACH.revoked_at),
-        ).where(_KEY.person_id.in_(ids), _EACH.issued_at.is_not(None)),
+        ).where(among(_KEY.person_id, dialect), _EACH.issued_at.is_not(None)),
         "waits": select(
             _ITEM.person_id,
             _ITEM.state,
@@ -135,19 +140,34 @@ def _statements_of(dialect: str) -> Mapping[str, Select[*tuple[Any, ...]]]:
         .join(Base.metadata.tables["certificate_request"], _REQUEST.id == _ITEM.request_id)
         .outerjoin(Base.metadata.tables["decision"], _DECISION.request_id == _REQUEST.id)
         .where(
-            _ITEM.person_id.in_(ids),
+            among(_ITEM.person_id, dialect),
             or_(
                 _ITEM.state == "open",
                 and_(_ITEM.state == "issued", _REQUEST.kind.in_(("issue", "rekey"))),
                 and_(_ITEM.state == "closed", _DECISION.outcome == "rejected"),
             ),
         ),
-        "certified": _by_key(_KEY.person_id).where(_EACH.id.in_(ids)),
+        "certified": _by_key(_KEY.person_id).where(among(_EACH.id, dialect)),
     }
 
 
-def _statements() -> Mapping[str, Select[*tuple[Any, ...]]]:
-    return _statements_of(db.engine.dialect.name)
+def _asked(question: str, ids: Collection[int]) -> Sequence[Row[*tuple[Any, ...]]]:
+    dialect = db.engine.dialect.name
+    statement = _statements_of(dialect)[question]
+    return db.session.execute(statement, {"ids": ids_told(ids, dialect)}).all()
+
+
+def among(column: Any, dialect: str) -> ColumnElement[bool]:
+    """SQL: the column is one of `ids`, which are told as one value and not as thousands."""
+    if dialect == "postgresql":
+        return column == func.any(bindparam("ids", type_=ARRAY(BigInteger)))  # type: ignore[no-any-return]  # any column
+    told = func.json_each(bindparam("ids", type_=String)).table_valued("value")
+    return column.in_(select(told.c.value))  # type: ignore[no-any-return]  # any column
+
+
+def ids_told(ids: Collection[int], dialect: str) -> list[int] | str:
+    """The value of `ids` in a statement with `among`."""
+    return list(ids) if dialect == "postgresql" else json.dumps(list(ids))
 
 
 def _by_key(*columns: Any) -> Select[*tuple[Any, ...]]:  # columns of several types
@@ -161,7 +181,7 @@ def _by_key(*columns: Any) -> Select[*tuple[Any, ...]]:  # columns of several ty
 
 
 def _people(heads: Collection[int], head_of: Mapping[int, int]) -> dict[int, History]:
-    rows = db.session.execute(_statements()["people"], {"ids": list(head_of)}).all()
+    rows = _asked("people", head_of)
     found = {row[0]: History(sort_key=row[1], unit_path=row[2]) for row in rows if row[0] in heads}
     for person_id, _, _, day in rows:
         if day is not None:
@@ -172,36 +192,22 @@ def _people(heads: Collection[int], head_of: Mapping[int, int]) -> dict[int, His
 
 def _read_periods(found: Mapping[int, History], head_of: Mapping[int, int]) -> None:
     """Periods of whoever was merged hold for the time before the other one was on the roster."""
-    merged = []
-    for one in db.session.execute(_statements()["periods"], {"ids": list(head_of)}):
-        if head_of[one.person_id] == one.person_id:
-            found[one.person_id].periods.append(_period(one))
+    merged: list[tuple[int, Period]] = []
+    for person_id, first, last, *facts in _asked("periods", head_of):
+        period = Period(max(first, 0), LAST_DAY if last is None else min(last, LAST_DAY), *facts)
+        if (head := head_of[person_id]) == person_id:
+            found[person_id].periods.append(period)
         else:
-            merged.append(one)
-    for one in reversed(merged):
-        periods = found[head_of[one.person_id]].periods
-        before = _period(one, until=periods[0].first - 1 if periods else LAST_DAY)
-        if before.first <= before.last:
-            periods.insert(0, before)
-
-
-def _period(row: Any, until: int = LAST_DAY) -> Period:  # a row of the query above
-    last = LAST_DAY if row.valid_to is None else day_number(row.valid_to)
-    return Period(
-        first=day_number(row.valid_from),
-        last=min(last, until),
-        unit_id=row.unit_id,
-        unit_path=row.unit_path,
-        kind=row.kind,
-        is_leader=row.is_leader,
-        is_one_stop=row.is_one_stop,
-        is_counted=row.counted,
-        has_left=row.state in LEFT_STATES,
-    )
+            merged.append((head, period))
+    for head, period in reversed(merged):
+        periods = found[head].periods
+        until = min(period.last, periods[0].first - 1 if periods else LAST_DAY)
+        if period.first <= until:
+            periods.insert(0, period._replace(last=until))
 
 
 def _read_own(found: Mapping[int, History], head_of: Mapping[int, int], *, counts: bool) -> None:
-    rows = db.session.execute(_statements()["own"], {"ids": list(head_of)})
+    rows = _asked("own", head_of)
     for person_id, first, last, revoked in rows:
         found[head_of[person_id]].covers.append(
             Cover(
@@ -226,7 +232,7 @@ def _read_waits(found: Mapping[int, History], head_of: Mapping[int, int]) -> Non
     renewal or a change is for a key that an earlier item is named by. A request that was taken
     back keeps no date of its own and is left out.
     """
-    rows = db.session.execute(_statements()["waits"], {"ids": list(head_of)})
+    rows = _asked("waits", head_of)
     for person_id, state, asked, certified_on, decided in rows:
         ended = {"open": None, "issued": certified_on, "closed": decided}[state]
         last = LAST_DAY if ended is None else ended - 1

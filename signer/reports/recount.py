@@ -29,7 +29,7 @@ from signer.inventory.duplicates import families
 from signer.inventory.models import OrgUnit, Person
 from signer.reports.coverage import Facet
 from signer.reports.models import CoverageSum, StandingNow
-from signer.reports.standing import CHUNK, Row, Standings, is_due, stored
+from signer.reports.standing import CHUNK, FIELDS, STEPS, Row, Standings, is_due, stored
 from signer.reports.sums import BITS, COUNTS, LEVELS, Deltas
 from signer.reports.timeline import (
     FACETS,
@@ -139,17 +139,16 @@ def _pages() -> Iterator[list[int]]:
 
 def _difference(person_id: int, kept: Row | None, derived: Row, today: int) -> Difference | None:
     """What the person's row has wrong first: the steps, by their day, or what holds today."""
-    steps, wanted = unpack(kept["steps"] if kept else b""), unpack(derived["steps"])
+    steps, wanted = unpack(kept[STEPS] if kept else b""), unpack(derived[STEPS])
     for day in sorted({step[0] for step in (*steps, *wanted)}):
         before, after = state_at(steps, day), state_at(wanted, day)
         if before != after:
             return _of_person(person_id, after[0] or before[0], day, "steps", before, after)
     if kept is None:
         return _of_person(person_id, 0, today, "row", None, person_id)
-    for name in () if is_due(kept, today) else derived:
-        if kept[name] != derived[name]:
-            unit_id = state_at(wanted, today)[0]
-            return _of_person(person_id, unit_id, today, name, kept[name], derived[name])
+    for name, before, now in () if is_due(kept, today) else zip(FIELDS, kept, derived, strict=True):
+        if before != now:
+            return _of_person(person_id, state_at(wanted, today)[0], today, name, before, now)
     return None
 
 
@@ -219,7 +218,6 @@ def _put_down(deltas: Deltas) -> None:
         marks = ", ".join("?" * (len(_KEYS) + len(COUNTS)))
         statement = f"INSERT INTO coverage_counted ({names}) VALUES ({marks})"  # noqa: S608  # ours
         driver.executemany(statement, rows)
-
 
 
 def _store_sums() -> None:

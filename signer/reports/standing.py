@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Update, bindparam, insert, or_, select, update
+from sqlalchemy import Select, Update, bindparam, insert, or_, select, update
 
 from signer.clock import Clock
 from signer.config import Settings
@@ -12,26 +12,28 @@ from signer.db import Base, Changes, db, transaction
 from signer.inventory.duplicates import families
 from signer.inventory.models import Person
 from signer.inventory.storage import in_chunks
-from signer.reports.facts import certified, histories
+from signer.reports.facts import among, certified, histories, ids_told
 from signer.reports.models import StandingNow
 from signer.reports.sums import Deltas
-from signer.reports.timeline import History, day_number, now_of, pack, steps_of, unpack
+from signer.reports.timeline import (
+    NOWHERE,
+    History,
+    Now,
+    day_number,
+    now_of,
+    pack,
+    steps_of,
+    unpack,
+)
 
 CHUNK = 5_000
 """Persons taken together: SQLite takes up to 32,766 values in a statement."""
 _TABLE = Base.metadata.tables[StandingNow.__tablename__]
-_FIELDS = tuple(column.name for column in _TABLE.columns if column.name != "person_id")
-_NOBODY: Mapping[str, Any] = {
-    **dict.fromkeys(_FIELDS),
-    "steps": b"",
-    "is_leader": False,
-    "is_one_stop": False,
-    "is_unused": False,
-    "must_revoke": False,
-}
+FIELDS = (*Now._fields, "steps", "sort_key", "last_signed")
+STEPS, NEXT_ON = FIELDS.index("steps"), FIELDS.index("next_on")
 
-Row = Mapping[str, Any]
-"""The columns of `standing` but for the person's id."""
+Row = tuple[Any, ...]
+"""The columns of `standing` but for the person's id, in the order of FIELDS."""
 
 
 class Standings:
@@ -63,21 +65,27 @@ class Standings:
         rows = self.rows_of(head_of)
         new = {person_id: row for person_id, row in rows.items() if person_id not in known}
         if new:
-            values = [{"person_id": person_id, **row} for person_id, row in new.items()]
+            values = [
+                {"person_id": i, **dict(zip(FIELDS, row, strict=True))} for i, row in new.items()
+            ]
             db.session.execute(insert(_TABLE), values)
         altered = {
-            person_id: {name: row[name] for name in _FIELDS if row[name] != known[person_id][name]}
+            person_id: {
+                name: now
+                for name, before, now in zip(FIELDS, known[person_id], row, strict=True)
+                if before != now
+            }
             for person_id, row in rows.items()
-            if person_id in known
+            if person_id in known and row != known[person_id]
         }
         _update(altered)
         if with_sums:
             deltas = Deltas()
             for person_id, row in rows.items():
-                before = known[person_id]["steps"] if person_id in known else b""
-                if before != row["steps"]:
+                before = known[person_id][STEPS] if person_id in known else b""
+                if before != row[STEPS]:
                     deltas.add(unpack(before), -1)
-                    deltas.add(unpack(row["steps"]))
+                    deltas.add(unpack(row[STEPS]))
             deltas.store()
 
     def bring_to_today(self) -> int:
@@ -97,18 +105,14 @@ class Standings:
         today = day_number(self._clock.today())
         rows = {person_id: self._row(history, today) for person_id, history in found.items()}
         for person_id, sort_key, unit_path in _names(head_of.keys() - found.keys()):
-            rows[person_id] = {**_NOBODY, "sort_key": sort_key, "unit_path": unit_path}
+            rows[person_id] = (*NOWHERE._replace(unit_path=unit_path), b"", sort_key, None)
         return rows
 
     def _row(self, history: History, today: int) -> Row:
         times = history.times()
         steps = steps_of(history, times)
-        return {
-            **now_of(history, times, steps, today, self._settings.unused_after_days)._asdict(),
-            "steps": pack(steps),
-            "sort_key": history.sort_key,
-            "last_signed": history.last_signed,
-        }
+        now = now_of(history, times, steps, today, self._settings.unused_after_days)
+        return (*now, pack(steps), history.sort_key, history.last_signed)
 
     def _first_signed_today(self, person_ids: Collection[int]) -> set[int]:
         """Those whose first signature of the day it is: nothing follows from any other.
@@ -131,20 +135,28 @@ class Standings:
 
 def _one_with(person_ids: Collection[int]) -> Mapping[int, int]:
     """Everybody who is one person with any of these, with the one that counts."""
-    is_any_merged = select(Person.id).where(Person.merged_into_id.is_not(None)).limit(1)
-    if db.session.scalar(is_any_merged) is None:
+    if db.session.scalar(_ANY_MERGED) is None:
         return {person_id: person_id for person_id in person_ids}
     return families(person_ids)
 
 
+_PERSON = Base.metadata.tables[Person.__tablename__].c
+_ANY_MERGED = select(_PERSON.id).where(_PERSON.merged_into_id.is_not(None)).limit(1)
+
+
 def stored(person_ids: Collection[int], *, is_locked: bool = False) -> dict[int, Row]:
     """The rows of these persons as they are kept."""
-    statement = (
-        select(_TABLE).where(_TABLE.c.person_id.in_(person_ids)).order_by(_TABLE.c.person_id)
-    )
-    if is_locked:
-        statement = statement.with_for_update()
-    return {row.person_id: row._asdict() for row in db.session.execute(statement)}
+    dialect = db.engine.dialect.name
+    rows = db.session.execute(_stored(dialect, is_locked), {"ids": ids_told(person_ids, dialect)})
+    return {row[0]: tuple(row[1:]) for row in rows.all()}
+
+
+@cache
+def _stored(dialect: str, is_locked: bool) -> Select[*tuple[Any, ...]]:
+    one = _TABLE.c
+    statement = select(one.person_id, *(one[name] for name in FIELDS))
+    statement = statement.where(among(one.person_id, dialect)).order_by(one.person_id)
+    return statement.with_for_update() if is_locked else statement
 
 
 def _names(person_ids: Collection[int]) -> Iterator[tuple[int, str, str]]:
@@ -154,7 +166,7 @@ def _names(person_ids: Collection[int]) -> Iterator[tuple[int, str, str]]:
             yield row[0], row[1], row[2]
 
 
-def _update(altered: Mapping[int, Row]) -> None:
+def _update(altered: Mapping[int, Mapping[str, Any]]) -> None:
     """Only columns that change are named: whatever is named is written into its indexes again."""
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for person_id, values in altered.items():
@@ -172,4 +184,4 @@ def _update_of(names: tuple[str, ...]) -> Update:
 
 def is_due(row: Row, today: int) -> bool:
     """True for a row that the worker has not yet brought to today: only its steps are true."""
-    return row["next_on"] is not None and row["next_on"] <= today
+    return row[NEXT_ON] is not None and row[NEXT_ON] <= today

@@ -26,7 +26,10 @@ _STEP = struct.Struct(">HIB")
 FACETS = tuple(Facet)
 CARRIERS = tuple(Carrier)
 """In the order of which one counts for a person who has several: the official device first."""
-_KINDS = (None, *PersonKind)
+_KINDS: dict[str | None, int] = {
+    None: 0,
+    **{kind.value: place for place, kind in enumerate(PersonKind, start=1)},
+}
 _NOT_COUNTED, _LACKING, _PENDING, _COVERED = range(4)
 NOBODY = (0, _NOT_COUNTED)
 
@@ -41,7 +44,7 @@ class Period(NamedTuple):  # made by the million, and a frozen dataclass takes t
     last: int
     unit_id: int
     unit_path: str
-    kind: PersonKind | None
+    kind: str | None
     is_leader: bool
     is_one_stop: bool
     is_counted: bool
@@ -173,7 +176,7 @@ def _state_on(history: History, stretches: Sequence[tuple[int, Days]], day: int)
     period = history.period_on(day)
     if period is None or not period.is_counted:
         return NOBODY
-    code = _KINDS.index(period.kind) << 3 | period.is_leader << 6 | period.is_one_stop << 7
+    code = _KINDS[period.kind] << 3 | period.is_leader << 6 | period.is_one_stop << 7
     carriers = [place for place, (first, last) in stretches if first <= day <= last]
     if carriers:
         return period.unit_id, code | _COVERED + min(carriers)
@@ -227,7 +230,7 @@ class Now(NamedTuple):
     """What the lists say of a person on one day, and the next day on which that may change."""
 
     unit_path: str
-    kind: PersonKind | None
+    kind: str | None
     is_leader: bool
     is_one_stop: bool
     standing: Standing | None
@@ -238,6 +241,10 @@ class Now(NamedTuple):
     is_unused: bool
     must_revoke: bool
     next_on: int | None
+
+
+NOWHERE = Now("", None, False, False, None, None, None, None, None, False, False, None)
+"""Of somebody who does not count, and of whom nothing is known."""
 
 
 def now_of(
