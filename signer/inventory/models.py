@@ -176,7 +176,8 @@ class UnitDuty(Base):
 _LEFT = ", ".join(f"'{state}'" for state in LEFT_STATES)
 _FILTERED = ("kind", "state", "signing_roles")
 _UNUSUAL = f"state != '{PersonState.WORKING}'"
-_ACTIVE = f"state NOT IN ({_LEFT}) AND merged_into_id IS NULL"
+ACTIVE = f"state NOT IN ({_LEFT}) AND merged_into_id IS NULL"
+"""SQL, word for word the same wherever an index over active persons is to be used."""
 
 
 class Person(Base):
@@ -235,8 +236,8 @@ class Person(Base):
                 f"uq_person_active_{column}",
                 column,
                 unique=True,
-                sqlite_where=text(_ACTIVE),
-                postgresql_where=text(_ACTIVE),
+                sqlite_where=text(ACTIVE),
+                postgresql_where=text(ACTIVE),
             )
             for column in ("email", "id_number")
         ),

@@ -6,7 +6,19 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, and_, insert, select, tuple_, update
+from sqlalchemy import (
+    Date,
+    Row,
+    Select,
+    String,
+    and_,
+    column,
+    insert,
+    select,
+    text,
+    update,
+    values,
+)
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from signer.audit import Audit, Happening
@@ -14,7 +26,7 @@ from signer.db import changed, db
 from signer.inventory.facts import FACTS, KnownPeople, KnownPerson, PersonFacts
 from signer.inventory.judging import PlannedRow, Verdict
 from signer.inventory.kinds import SigningRole
-from signer.inventory.models import OrgUnit, Person, PersonPeriod
+from signer.inventory.models import ACTIVE, OrgUnit, Person, PersonPeriod
 from signer.inventory.names import fold, sort_key
 from signer.inventory.policy import rules
 from signer.inventory.states import PersonState
@@ -86,36 +98,39 @@ def known_people(told: Sequence[PersonFacts]) -> KnownPeople:
     """
     found: dict[int, KnownPerson] = {}
     _add(found, Person.code, {f.code for f in told})
-    for column, name in ((Person.id_number, "id_number"), (Person.email, "email")):
+    for key, name in ((Person.id_number, "id_number"), (Person.email, "email")):
         wanted = {getattr(f, name) for f in told} - {None}
-        by_active = {getattr(p.facts, name) for p in found.values() if p.is_active}
-        _add(found, column, wanted - by_active)
-    # What a returning person still holds may have gone to somebody else meanwhile.
-    returning = [p.facts for p in found.values() if p.has_left]
-    _add(found, Person.email, {f.email for f in returning if f.email})
-    _add(found, Person.id_number, {f.id_number for f in returning if f.id_number})
+        wanted -= {getattr(p.facts, name) for p in found.values() if p.is_active}
+        # What a returning person still holds may have gone to somebody else meanwhile.
+        wanted |= {getattr(p.facts, name) for p in found.values() if p.has_left} - {None}
+        _add(found, Person.id, _holders(key, wanted) - found.keys())
     return KnownPeople.of(found.values(), _namesakes(told))
 
 
-def _add(
-    found: dict[int, KnownPerson], column: InstrumentedAttribute[Any], values: set[Any]
-) -> None:
-    for chunk in in_chunks(sorted(values), _KEYS_PER_QUERY):
-        for row in db.session.execute(_known().where(column.in_(chunk))):
-            if row.id not in found:
-                found[row.id] = _known_person(row)
+def _add(found: dict[int, KnownPerson], key: InstrumentedAttribute[Any], wanted: set[Any]) -> None:
+    for chunk in in_chunks(sorted(wanted), _KEYS_PER_QUERY):
+        for row in db.session.execute(_known().where(key.in_(chunk))):
+            found[row.id] = _known_person(row)
+
+
+def _holders(key: InstrumentedAttribute[Any], wanted: set[Any]) -> set[int]:
+    """The active persons who have these, found by the index over active persons."""
+    ids: set[int] = set()
+    for chunk in in_chunks(sorted(wanted), _KEYS_PER_QUERY):
+        ids.update(db.session.scalars(select(Person.id).where(key.in_(chunk), text(ACTIVE))))
+    return ids
 
 
 def _namesakes(told: Sequence[PersonFacts]) -> Iterator[tuple[str, str, date]]:
     births = {(fold(f.full_name), f.birth_date) for f in told if f.birth_date}
-    name_and_birth = tuple_(Person.search_key, Person.birth_date)
     for pairs in in_chunks(births, _KEYS_PER_QUERY // 2):
-        statement = select(Person.code, Person.search_key, Person.birth_date).where(
-            name_and_birth.in_(pairs), Person.merged_into_id.is_(None)
-        )
-        for code, folded_name, birth_date in db.session.execute(statement):
-            if birth_date is not None:
-                yield code, folded_name, birth_date
+        # Joined, for SQLite would look through all persons for pairs that are IN a list.
+        told_of = values(column("name", String), column("birth", Date)).data(pairs)
+        wanted = told_of.cte("wanted")  # SQLite names columns of values only so
+        alike = and_(Person.search_key == wanted.c.name, Person.birth_date == wanted.c.birth)
+        statement = select(Person.code, wanted.c.name, wanted.c.birth).select_from(wanted)
+        statement = statement.join(Person, alike).where(Person.merged_into_id.is_(None))
+        yield from db.session.execute(statement)
 
 
 def in_chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
