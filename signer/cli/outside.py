@@ -6,6 +6,7 @@ import click
 
 from signer.accounts import SYSTEM
 from signer.cli.console import _, show_json, with_services
+from signer.clock import HANOI
 from signer.outside.kinds import MATCH_NAMES, STATUS_NAMES, Carrier
 from signer.outside.service import Tab
 from signer.services import Services
@@ -69,7 +70,7 @@ def list_certificates(services: Services, tab: str | None, as_json: bool) -> Non
     for view in found:
         click.echo(
             f"{view.id:>7} {view.serial_hex.upper():<18} {view.common_name:<28} "
-            f"{view.not_after:%d/%m/%Y} {_(STATUS_NAMES[view.status]):<20} "
+            f"{view.not_after.astimezone(HANOI):%d/%m/%Y} {_(STATUS_NAMES[view.status]):<20} "
             f"{_(MATCH_NAMES[view.match])} {view.person_code or ''}".rstrip()
         )
 

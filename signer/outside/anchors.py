@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from asn1crypto import x509 as asn1_x509
@@ -17,14 +18,18 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.ocsp import OCSPResponse
 
 from signer.errors import N_, ConfigError
 from signer.outside.kinds import CertificateStatus, Generation
 
 FILE = "anchors.toml"
-_LONGEST_PATH = 4
+_LONGEST_PATH = 2
 """Intermediates of an upload between a certificate and an anchor; the real ones have none."""
-Signed = x509.Certificate | x509.CertificateRevocationList
+_KNOWN = (x509.BasicConstraints, x509.KeyUsage, x509.CertificatePolicies)
+_E = TypeVar("_E", bound=x509.ExtensionType)
+Signed = x509.Certificate | x509.CertificateRevocationList | OCSPResponse
+Extended = x509.Certificate | x509.CertificateRevocationList | x509.RevokedCertificate
 _WEAK = frozenset({"md2", "md5", "sha1"})
 _ANCHOR_KEYS = frozenset({"file", "sha256", "name", "generation", "role", "counts", "allow_sha1"})
 _KEYS = frozenset({"anchor", "rewrite", "unknown_counts", "lists_count"})
@@ -66,39 +71,31 @@ class Anchors:
         return next((anchor for anchor in self.anchors if anchor.name == name), None)
 
     def path_of(
-        self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate] = ()
+        self,
+        certificate: x509.Certificate,
+        intermediates: Sequence[x509.Certificate] = (),
+        *,
+        depth: int = 0,
+        at: datetime | None = None,
     ) -> Anchor | None:
         """The anchor that the certificate's signatures lead to, over these intermediates.
 
         RFC 5280 section 6.1 as of the day the certificate was issued, without name constraints
         and policies, which these hierarchies do not use: who has critical extensions that are not
-        known here is nobody's intermediate.
+        known here is nobody's intermediate. `depth` and `at` are for the way up.
         """
-        return self._path(certificate, intermediates, certificate.not_valid_before_utc, 0)
-
-    def _path(
-        self,
-        certificate: x509.Certificate,
-        intermediates: Sequence[x509.Certificate],
-        at: datetime,
-        depth: int,
-    ) -> Anchor | None:
+        at = at or certificate.not_valid_before_utc
         for anchor in self.anchors:
-            if issued_by(certificate, anchor.certificate, allow_sha1=anchor.allow_sha1) and (
-                may_issue(anchor.certificate, at, depth)
+            if may_issue(anchor.certificate, at, depth) and (
+                issued_by(certificate, anchor.certificate, allow_sha1=anchor.allow_sha1)
             ):
                 return anchor
-        if depth == _LONGEST_PATH:
-            return None
-        for issuer in intermediates:
-            # Whether SHA-1 may stand here, the anchor at the end of the path decides.
-            if issuer is certificate or not may_issue(issuer, at, depth):
-                continue
-            if issued_by(certificate, issuer, allow_sha1=True) and (
-                anchor_found := self._path(issuer, intermediates, at, depth + 1)
-            ):
-                is_weak = certificate_digest(certificate) in _WEAK
-                return None if is_weak and not anchor_found.allow_sha1 else anchor_found
+        for issuer in intermediates if depth < _LONGEST_PATH else ():
+            if issued_by(certificate, issuer, allow_sha1=True) and may_issue(issuer, at, depth):
+                found = self.path_of(issuer, intermediates, depth=depth + 1, at=at)
+                # Whether SHA-1 may stand here, the anchor at the end of the path decides.
+                if found and (found.allow_sha1 or certificate_digest(certificate) not in _WEAK):
+                    return found
         return None
 
     def address_of(self, address: str) -> str | None:
@@ -136,7 +133,7 @@ def issued_by(certificate: x509.Certificate, issuer: x509.Certificate, *, allow_
         return certificate.issuer == issuer.subject and is_signed_by(
             certificate, certificate.tbs_certificate_bytes, issuer, allow_sha1=allow_sha1
         )
-    except (ValueError, UnsupportedAlgorithm):
+    except ValueError:
         return False
 
 
@@ -145,20 +142,19 @@ def is_signed_by(
 ) -> bool:
     """The signature is the issuer's, RSA or ECDSA. cryptography's own checks of certificates
     and lists refuse SHA-1 before they look."""
-    key, digest = issuer.public_key(), signed.signature_hash_algorithm
-    if digest is None or (digest.name in _WEAK and not allow_sha1):
-        return False
-    parameters = signed.signature_algorithm_parameters
     try:
-        if isinstance(key, rsa.RSAPublicKey) and isinstance(
-            parameters, padding.PKCS1v15 | padding.PSS
-        ):
-            key.verify(signed.signature, signed_bytes, parameters, digest)
-        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(parameters, ec.ECDSA):
-            key.verify(signed.signature, signed_bytes, parameters)
+        key, digest = issuer.public_key(), signed.signature_hash_algorithm
+        if digest is None or (digest.name in _WEAK and not allow_sha1):
+            return False
+        # An OCSP answer tells no parameters: PKCS #1 v1.5, or those of the digest.
+        parameters = getattr(signed, "signature_algorithm_parameters", None)
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signed.signature, signed_bytes, parameters or padding.PKCS1v15(), digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signed.signature, signed_bytes, parameters or ec.ECDSA(digest))
         else:
             return False
-    except (InvalidSignature, UnsupportedAlgorithm):
+    except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
         return False
     return True
 
@@ -169,24 +165,31 @@ def certificate_digest(certificate: x509.Certificate) -> str:
     return digest.name if digest else ""
 
 
+def extension_of(extended: Extended, kind: type[_E]) -> _E | None:
+    """What the extension says; `ValueError` when the extensions cannot be read."""
+    try:
+        return extended.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise ValueError("extensions that nobody can read") from error
+
+
 def may_issue(issuer: x509.Certificate, at: datetime, depth: int) -> bool:
     """The certificate is a CA's that was valid at that moment (RFC 5280 section 6.1.4 (k)-(n))."""
-    if not issuer.not_valid_before_utc <= at <= issuer.not_valid_after_utc:
-        return False
     try:
-        constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
-        length = constraints.path_length
-        if not constraints.ca or (length is not None and length < depth):
-            return False
-        known = (x509.BasicConstraints, x509.KeyUsage, x509.CertificatePolicies)
-        if any(e.critical and not isinstance(e.value, known) for e in issuer.extensions):
-            return False
-        usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
-        return usage.key_cert_sign
-    except x509.ExtensionNotFound as missing:
-        return missing.oid == x509.KeyUsage.oid
-    except (ValueError, x509.DuplicateExtension):
+        constraints = extension_of(issuer, x509.BasicConstraints)
+        usage = extension_of(issuer, x509.KeyUsage)
+    except ValueError:
         return False
+    return (
+        issuer.not_valid_before_utc <= at <= issuer.not_valid_after_utc
+        and constraints is not None
+        and constraints.ca
+        and (constraints.path_length is None or constraints.path_length >= depth)
+        and (usage is None or usage.key_cert_sign)
+        and all(isinstance(e.value, _KNOWN) for e in issuer.extensions if e.critical)
+    )
 
 
 def load_anchors(folder: Path) -> Anchors:

@@ -1,6 +1,6 @@
 """Subjects as the government's authority writes them (domain.md 2.2, R13), read but never mended.
 
-Pure: DER or text in, values out. The order of the RDNs is kept; nothing depends on it.
+Pure: DER in, values out. The order of the RDNs is kept; nothing depends on it.
 """
 
 import re
@@ -31,15 +31,8 @@ _LABELS = {
         ("0.9.2342.19200300.100.1.1", "UID"),
     )
 }
-_SAME_LABEL = {"EMAIL": "E", "EMAILADDRESS": "E", "TITLE": "T", "S": "ST"}
-# A comma separates only where an attribute begins behind it: "O=SỞ X, TP HÀ NỘI, L=Hà Nội".
-_NEXT_ATTRIBUTE = re.compile(
-    r"\s*[,;\n]\s*(?=(?:CN|OU|O|L|ST|S|C|T|TITLE|E|EMAIL|EMAILADDRESS|UID|SERIALNUMBER|SN|GN)\s*=)",
-    re.IGNORECASE,
-)
 _SPECIAL = re.compile(r'([,+"\\<>;])')
 _ESCAPED = r"\\\1"
-_QUOTED = re.compile(r'^"(.*[^\\])"$')
 _MARKER = re.compile(r"\s*\(\w{1,2}\)$")
 """Such as "(M)", which the authority's own tools leave out when they show a name."""
 _BODY = re.compile(
@@ -112,19 +105,6 @@ def parse_name(name_der: bytes) -> DistinguishedName:
         return DistinguishedName(attributes=tuple(_attributes(name_der)))
     except (ValueError, IndexError) as error:
         raise Invalid(N_("Tên trong chứng thư số không đọc được.")) from error
-
-
-def parse_text(text: str) -> DistinguishedName:
-    """A subject as a list writes it, "CN=…, OU=…"; commas inside values need no escape."""
-    found = []
-    for part in _NEXT_ATTRIBUTE.split(text.strip()):
-        label, sign, value = part.partition("=")
-        if not sign:
-            raise Invalid(N_("“%(value)s” không phải là tên chủ thể."), value=text[:80])
-        label = label.strip().upper()
-        value = re.sub(r"\\(.)", r"\1", _QUOTED.sub(r"\1", value.strip()))
-        found.append((_SAME_LABEL.get(label, label), clean_text(value)))
-    return DistinguishedName(attributes=tuple(found))
 
 
 def _attributes(name_der: bytes) -> Iterator[tuple[str, str]]:

@@ -1,10 +1,8 @@
-"""One certificate as an uploaded file tells it, before anybody has said that it may be stored."""
+"""What an uploaded file tells, before anybody has said that it may be stored."""
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
 
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
@@ -13,10 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from signer.errors import N_, Invalid
-from signer.inventory.names import fold
-from signer.outside.anchors import Anchors, certificate_digest
-from signer.outside.dn import DistinguishedName, parse_name
-from signer.outside.kinds import Carrier, CertificateStatus, Generation, Owner
+from signer.inventory.names import clean_text, fold
+from signer.outside.anchors import Anchors, certificate_digest, extension_of
+from signer.outside.dn import parse_name
+from signer.outside.kinds import Carrier, Generation
+from signer.outside.models import OutsideCertificate
 
 _USAGES = {
     "digitalSignature": "digital_signature",
@@ -25,87 +24,62 @@ _USAGES = {
     "dataEncipherment": "data_encipherment",
     "keyAgreement": "key_agreement",
 }
+_SERIAL_BITS = 160  # RFC 5280 section 4.1.2.2: up to 20 octets, positive
+Key = tuple[bytes, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """What would be stored; `place` is the row of a list, or the name of a file."""
+class Read:
+    """One certificate; `place` is the row of a list, or the name of a file."""
 
     place: str
-    issuer_der: bytes
-    serial_hex: str
-    sha256: str | None
-    issuer_name: str
-    anchor: str | None
-    generation: Generation
-    subject_der: bytes | None
-    subject: str
-    common_name: str
-    name_key: str
-    units: tuple[str, ...]
-    title: str | None
-    email: str | None
-    owner: Owner
-    not_before: datetime
-    not_after: datetime
-    key_usage: str | None
-    algorithm: str | None
-    carrier: Carrier
-    device_number: str | None
-    status: CertificateStatus
-    """Revoked when a list says so; a list alone makes nothing good."""
+    said: OutsideCertificate
+    """Its facts, in no session and never to be put into one: what is stored is copied from it."""
     certificate_der: bytes | None
+    is_revoked: bool = False
+    """A list says so; a list alone makes nothing good."""
 
     @property
-    def key(self) -> tuple[bytes, str]:
+    def key(self) -> Key:
         """What names a certificate: issuer and serial number."""
-        return self.issuer_der, self.serial_hex
-
-    def to_json(self) -> dict[str, object]:
-        """Everything, with bytes in hex and instants as text."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, said: dict[str, Any]) -> "Entry":
-        """What `to_json` gave."""
-        values = dict(said)
-        for key in ("issuer_der", "subject_der", "certificate_der"):
-            values[key] = bytes.fromhex(said[key]) if said[key] is not None else None
-        for key in ("not_before", "not_after"):
-            values[key] = datetime.fromisoformat(said[key])
-        for key, kind in _CLOSED.items():
-            values[key] = kind(said[key])
-        return cls(**{**values, "units": tuple(said["units"])})
+        return self.said.issuer_der, self.said.serial_hex
 
 
-_CLOSED = {
-    f.name: f.type
-    for f in fields(Entry)
-    if isinstance(f.type, type) and f.name in ("generation", "owner", "carrier", "status")
-}
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """A row or file that is not stored, in the words of the page."""
+
+    place: str
+    sentence: str
+    values: dict[str, object]
+    column: str = ""
+    value: str = ""
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, bytes):
-        return value.hex()
-    return value.isoformat() if isinstance(value, datetime) else value
+def refused(place: str, reason: Invalid, column: str = "", value: str = "") -> Refused:
+    """What is not stored for this reason."""
+    values = {key: value for key, value in reason.values.items() if key != "field"}
+    return Refused(
+        place=place, sentence=reason.sentence, values=values, column=column, value=value[:200]
+    )
 
 
 def is_ca(certificate: x509.Certificate) -> bool:
     """True for the certificates of CAs that come along in a .p7b."""
     try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+        constraints = extension_of(certificate, x509.BasicConstraints)
+    except ValueError:
         return False
+    return constraints is not None and constraints.ca
 
 
-def entry_of(
+def read_certificate(
     certificate: x509.Certificate,
     place: str,
     anchors: Anchors,
     intermediates: Sequence[x509.Certificate],
     carrier: Carrier = Carrier.UNKNOWN,
-) -> Entry:
+) -> Read:
     """The certificate's own words; `Invalid` when they cannot be read.
 
     The names are read from the raw bytes, since cryptography refuses some that are in use.
@@ -114,64 +88,57 @@ def entry_of(
     try:
         tbs = asn1_x509.Certificate.load(certificate_der)["tbs_certificate"]
         subject_der, issuer_der = tbs["subject"].dump(), tbs["issuer"].dump()
-        subject = parse_name(subject_der)
-        anchor = anchors.path_of(certificate, intermediates)
+        subject, issuer = parse_name(subject_der), parse_name(issuer_der)
         emails = subject.emails or _emails_beside(certificate)
-        return Entry(
-            place=place,
+        if not 0 < certificate.serial_number < 1 << _SERIAL_BITS:
+            raise ValueError("a serial number that RFC 5280 forbids")
+        anchor = anchors.path_of(certificate, intermediates)
+        said = OutsideCertificate(
             issuer_der=issuer_der,
             serial_hex=f"{certificate.serial_number:x}",
             sha256=hashlib.sha256(certificate_der).hexdigest(),
-            issuer_name=_issuer_name(parse_name(issuer_der)),
+            issuer_name=(issuer.common_name or issuer.text)[:200],
             anchor=anchor.name if anchor else None,
             generation=anchor.generation if anchor else Generation.OTHER,
             subject_der=subject_der,
             subject=subject.text[:2000],
             common_name=subject.common_name[:200],
             name_key=fold(subject.name)[:200],
-            units=subject.units,
-            title=subject.all("T")[0][:200] if subject.all("T") else None,
-            email=emails[0][:254] if emails else None,
+            units="\n".join(subject.units)[:1000],
+            title=next(iter(subject.all("T")), "")[:200] or None,
+            email=next(iter(emails), "")[:254] or None,
             owner=subject.owner,
             not_before=certificate.not_valid_before_utc,
             not_after=certificate.not_valid_after_utc,
             key_usage=_key_usage(certificate),
             algorithm=_algorithm(certificate),
             carrier=carrier,
-            device_number=None,
-            status=CertificateStatus.UNKNOWN,
-            certificate_der=certificate_der,
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise Invalid(N_("Chứng thư số này không đọc được.")) from error
+    return Read(place=place, said=said, certificate_der=certificate_der)
 
 
-def _issuer_name(issuer: DistinguishedName) -> str:
-    return (issuer.common_name or issuer.text)[:200]
-
-
-def _emails_beside(certificate: x509.Certificate) -> tuple[str, ...]:
+def _emails_beside(certificate: x509.Certificate) -> list[str]:
     """The addresses of the subjectAltName (RFC 5280 section 4.2.1.6), where E is missing."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return ()
-    return tuple(name.lower() for name in names.value.get_values_for_type(x509.RFC822Name))
+    names = extension_of(certificate, x509.SubjectAlternativeName)
+    found = names.get_values_for_type(x509.RFC822Name) if names else []
+    return [clean_text(address).lower() for address in found]
 
 
 def _key_usage(certificate: x509.Certificate) -> str | None:
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
+    usage = extension_of(certificate, x509.KeyUsage)
+    if usage is None:
         return None
     return ", ".join(name for name, attribute in _USAGES.items() if getattr(usage, attribute))
 
 
 def _algorithm(certificate: x509.Certificate) -> str:
+    """Key and signature in words, such as `RSA 2048, sha256`."""
     key = certificate.public_key()
-    name = certificate_digest(certificate)
+    name = type(key).__name__.removesuffix("PublicKey")
     if isinstance(key, rsa.RSAPublicKey):
-        return f"RSA {key.key_size}, {name}"
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return f"EC {key.curve.name}, {name}"
-    return f"{type(key).__name__.removesuffix('PublicKey')}, {name}"
+        name = f"RSA {key.key_size}"
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        name = f"EC {key.curve.name}"
+    return f"{name}, {certificate_digest(certificate)}"

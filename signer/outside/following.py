@@ -1,12 +1,13 @@
 """Following certificates after they were brought in: revocation lists, OCSP, roster, settings."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from cryptography import x509
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, true
 
-from signer.accounts import Actor, Permission
+from signer.accounts import SYSTEM, Actor, Permission
 from signer.audit import Audit
 from signer.clock import Clock
 from signer.db import db, release, transaction
@@ -15,8 +16,8 @@ from signer.files import Files
 from signer.jobs import Jobs
 from signer.jobs.service import Failures
 from signer.outside.anchors import Anchors
-from signer.outside.kinds import CertificateStatus, Match, Owner
-from signer.outside.matching import Matching
+from signer.outside.kinds import CertificateStatus, Generation, Owner
+from signer.outside.matching import Matched, Matching
 from signer.outside.models import (
     OutsideCertificate,
     OutsideCertificateBytes,
@@ -24,7 +25,14 @@ from signer.outside.models import (
     OutsideImport,
 )
 from signer.outside.status import RevocationList, Status, ask_ocsp, load_list
-from signer.outside.storage import apply_status, assign, settle, tell
+from signer.outside.storage import (
+    UNDECIDED,
+    apply_status,
+    assign,
+    counted,
+    hold_against,
+    settle,
+)
 
 JOB_KIND = "outside-status"
 CRL_LIMIT_BYTES = 100 * 1024**2
@@ -46,6 +54,7 @@ class Following:
         self._jobs = jobs
         self._anchors = anchors
         self._is_aligned = False
+        self._held: dict[str, str] = {}
 
     def import_crl(self, actor: Actor, content: bytes) -> OutsideCrl:
         """The list is kept, and every certificate of its issuer has the status it says.
@@ -86,7 +95,7 @@ class Following:
                     number=kept.number,
                     entries=kept.entries,
                 )
-        self._hold_against(found)
+        self._hold_against(found, actor)
         return kept
 
     def crls(self) -> Sequence[OutsideCrl]:
@@ -94,18 +103,19 @@ class Following:
         kept = (self._newest(anchor.name) for anchor in self._anchors.anchors)
         return [crl for crl in kept if crl is not None]
 
-    def newest_lists(self, names: Collection[str]) -> dict[str, RevocationList]:
-        """The newest list of each of these anchors, as it is in the document store."""
-        newest = {name: self._newest(name) for name in names}
-        stored = {name: crl.sha256 for name, crl in newest.items() if crl is not None}
+    def newest(self, names: Collection[str]) -> dict[str, str]:
+        """The newest list of each of these anchors that has one, as its hash."""
+        release()  # what was committed just now counts
+        found = {name: self._newest(name) for name in names}
+        return {name: crl.sha256 for name, crl in found.items() if crl is not None}
+
+    def load(self, newest: Mapping[str, str]) -> dict[str, RevocationList]:
+        """These lists from the document store, by their anchors."""
         release()
         lists = {}
-        for name, sha256 in stored.items():
-            try:
-                content = self._files.get(sha256)
-                lists[name] = load_list(content, self._anchors, self._clock.now())
-            except Invalid:  # its anchor was taken away since
-                continue
+        for name, sha256 in newest.items():
+            with suppress(Invalid):  # its anchor was taken away since
+                lists[name] = load_list(self._files.get(sha256), self._anchors, self._clock.now())
         return lists
 
     def refresh(self, actor: Actor) -> int:
@@ -148,22 +158,27 @@ class Following:
         release()
         answers = {row.id: status for row in rows if (status := self._asked(row))}
         self._change(
-            select(OutsideCertificate).where(OutsideCertificate.id.in_(answers)),
-            lambda row: apply_status(row, answers[row.id]),
+            OutsideCertificate.id.in_(answers), lambda row: apply_status(row, answers[row.id])
         )
         return {}
 
     def sweep(self) -> int:
-        """How many certificates agree with anchors.toml and the roster that did not before.
+        """How many certificates agree with anchors.toml, the roster and the newest lists that did
+        not before.
 
-        The settings are compared once a process, since they only change with a restart.
+        The settings are compared once a process, since they only change with a restart; and so is
+        a list, in case whoever brought it was killed half-way.
         """
         moved = 0
+        if not self._is_aligned:
+            moved += self._walk(true(), self._align)
+            self._is_aligned = True
+        newest = self.newest([anchor.name for anchor in self._anchors.anchors])
+        fresh = dict(newest.items() - self._held.items())
+        moved += sum(map(self._hold_against, self.load(fresh).values()))
+        self._held = newest
         for rows in self._undecided():
             moved += self._match_again(rows)
-        if not self._is_aligned:
-            moved += self._walk(select(OutsideCertificate), self._align)
-            self._is_aligned = True
         return moved
 
     def _asked(self, row: Row[*tuple[Any, ...]]) -> Status | None:
@@ -173,97 +188,94 @@ class Following:
         certificate = x509.load_der_x509_certificate(row.certificate_der)
         return ask_ocsp(certificate, self._anchors, anchor, self._clock.now())
 
-    def _hold_against(self, found: RevocationList) -> None:
-        def said(row: OutsideCertificate) -> bool:
-            status = found.says_of(int(row.serial_hex, 16), row.not_after)
-            return status is not None and apply_status(row, status)
+    def _hold_against(self, found: RevocationList, actor: Actor = SYSTEM) -> int:
+        is_of = OutsideCertificate.anchor == found.anchor.name
+        return self._walk(is_of, lambda row: hold_against(found, row), actor)
 
-        row = OutsideCertificate
-        self._walk(
-            select(row).where(
-                row.anchor == found.anchor.name, row.issuer_der == found.anchor.subject_der
-            ),
-            said,
-        )
-
-    def _align(self, row: OutsideCertificate) -> bool:
-        """A certificate of an issuer that has only now been configured is believed from now on."""
-        if row.anchor is None and row.sha256 is not None:
+    def _align(self, row: OutsideCertificate) -> None:
+        """The row names the issuer that anchors.toml names now: added, renamed or taken away."""
+        if self._anchors.by_name(row.anchor) is not None:
+            return
+        if row.sha256 is not None:
             kept = db.session.get_one(_BYTES, row.id)
-            certificate = x509.load_der_x509_certificate(kept.certificate_der)
-            if (anchor := self._anchors.path_of(certificate)) is not None:
-                row.anchor, row.generation = anchor.name, anchor.generation
-                return True
-        return False
+            anchor = self._anchors.path_of(x509.load_der_x509_certificate(kept.certificate_der))
+        else:
+            every = self._anchors.anchors
+            anchor = next((a for a in every if a.subject_der == row.issuer_der), None)
+        row.anchor = anchor.name if anchor else None
+        row.generation = anchor.generation if anchor else Generation.OTHER
 
     def _undecided(self) -> Iterator[Sequence[_Undecided]]:
         """Certificates of people nobody is sure of, with the scopes of their import."""
-        after = 0
-        row = OutsideCertificate
-        while rows := (
-            db.session.execute(
-                select(row, OutsideImport.scopes)
-                .join(OutsideImport, OutsideImport.id == row.import_id)
-                .where(
-                    row.match.in_((Match.NONE, Match.PROPOSED)),
-                    row.owner == Owner.PERSON,
-                    row.id > after,
-                )
-                .order_by(row.id)
-                .limit(_CHUNK)
-            ).all()
-        ):
+        row, after = OutsideCertificate, 0
+        statement = (
+            select(row, OutsideImport.scopes)
+            .join(OutsideImport, OutsideImport.id == row.import_id)
+            .where(row.match.in_(UNDECIDED), row.owner == Owner.PERSON)
+            .order_by(row.id)
+            .limit(_CHUNK)
+        )
+        while rows := db.session.execute(statement.where(row.id > after)).all():
             after = rows[-1][0].id
             yield rows
 
     def _match_again(self, rows: Sequence[_Undecided]) -> int:
         """What the roster says by now; rows that agree are not written."""
-        wanted = {}
+        wanted: dict[int, Matched] = {}
         for scopes in {scopes for _, scopes in rows}:
             own = [row for row, said in rows if said == scopes]
             matching = Matching(own, scopes.split("\n"))
             for row in own:
-                matched = matching.of(row, row.units.split("\n"))
+                matched = matching.of(row)
                 proposed = (row.match, row.match_reason, row.proposed_person_id)
                 if (matched.match, matched.reason, matched.person_id) != proposed:
                     wanted[row.id] = matched
-        if not wanted:
-            return 0
-        undecided = OutsideCertificate.match.in_((Match.NONE, Match.PROPOSED))
         return self._change(
-            select(OutsideCertificate).where(and_(OutsideCertificate.id.in_(wanted), undecided)),
+            and_(OutsideCertificate.id.in_(wanted), OutsideCertificate.match.in_(UNDECIDED)),
             lambda row: assign(row, wanted[row.id]),
         )
 
-    def _walk(self, statement: Any, change: Callable[[OutsideCertificate], bool]) -> int:
-        """Every certificate of the statement, some hundreds a commit; how many changed."""
-        moved = 0
-        last = db.session.scalar(select(func.max(OutsideCertificate.id))) or 0
-        for after in range(0, last, _CHUNK):
-            chunk = and_(OutsideCertificate.id > after, OutsideCertificate.id <= after + _CHUNK)
-            moved += self._change(statement.where(chunk), change)
-        return moved
+    def _walk(
+        self,
+        of: ColumnElement[bool],
+        change: Callable[[OutsideCertificate], None],
+        actor: Actor = SYSTEM,
+    ) -> int:
+        """Every certificate of that kind, some hundreds a commit; how many changed."""
+        number = OutsideCertificate.id
+        last = db.session.scalar(select(func.max(number))) or 0
+        return sum(
+            self._change(and_(of, number > after, number <= after + _CHUNK), change, actor)
+            for after in range(0, last, _CHUNK)
+        )
 
-    def _change(self, statement: Any, change: Callable[[OutsideCertificate], bool]) -> int:
-        """The certificates of the statement, changed in one commit; how many were.
+    def _change(
+        self,
+        of: ColumnElement[bool],
+        change: Callable[[OutsideCertificate], None],
+        actor: Actor = SYSTEM,
+    ) -> int:
+        """These certificates, changed in one commit; how many were.
 
         Rows are read inside the transaction: nobody else decides about them meanwhile.
         """
         with transaction():
             rows = db.session.scalars(
-                statement.order_by(OutsideCertificate.id)
+                select(OutsideCertificate)
+                .where(of)
+                .order_by(OutsideCertificate.id)
                 .with_for_update()
-                .execution_options(populate_existing=True)
             ).all()
-            moved: list[int | None] = []
-            count = 0
-            for row in rows:
-                before = row.person_id
-                has_changed = change(row)
-                if settle(row, self._anchors) or has_changed:
-                    moved += [before, row.person_id]
-                    count += 1
-            tell(moved)
+            before = counted(rows)
+            with db.session.no_autoflush:
+                for row in rows:
+                    change(row)
+                settle(rows, before, self._anchors)
+                count = sum(map(db.session.is_modified, rows))
+            if count:
+                self._audit.record(
+                    actor.name, "outside.compared", "outside-certificates", certificates=count
+                )
         return count
 
     def _newest(self, anchor: str) -> OutsideCrl | None:

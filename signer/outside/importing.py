@@ -1,9 +1,11 @@
 """Bringing certificates in: a file is kept and looked through, and stored when somebody says so."""
 
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +18,36 @@ from signer.config import Settings
 from signer.db import db, move_state, release, transaction
 from signer.errors import N_, Invalid, NotFound
 from signer.files import Files
-from signer.inventory.models import Person
 from signer.jobs import Jobs
 from signer.jobs.service import Failures
 from signer.outside.anchors import Anchors
-from signer.outside.entries import Entry
+from signer.outside.entries import Read, Refused, refused
 from signer.outside.following import Following
 from signer.outside.kinds import Carrier, ImportState, Match, Owner
 from signer.outside.matching import Matching
 from signer.outside.models import OutsideImport
-from signer.outside.reading import Reading, Refused, read_upload
+from signer.outside.reading import Reading, read_upload
 from signer.outside.storage import common_path, contradicts, known_certificates, store
 
 JOB_KIND = "outside-import"
 CHUNK = 250
 """Certificates stored in one commit; more than this is a job."""
-SHOWN = 200
+SHOWN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """One certificate of the file, and what would become of it."""
 
-    entry: Entry
+    place: str
+    common_name: str
+    units: list[str]
+    email: str | None
+    owner: Owner
+    issuer: str
+    is_official: bool
+    not_before: datetime
+    not_after: datetime
     is_known: bool
     match: Match
     reason: str | None
@@ -79,7 +88,7 @@ class Importing:
         self._jobs = jobs
         self._anchors = anchors
         self._following = following
-        self._last: tuple[str, tuple[Entry, ...]] | None = None
+        self._last: tuple[int, tuple[Read, ...]] | None = None
 
     def check(
         self,
@@ -96,16 +105,9 @@ class Importing:
         Only people of the actor's own units will be matched.
         """
         actor.require(Permission.CERTIFICATE_IMPORT)
-        reading = read_upload(
-            path,
-            file_name,
-            self._anchors,
-            limit_bytes=self._settings.roster_limit_bytes,
-            carrier=carrier,
-            issuer=issuer,
-        )
+        reading = self._read(path, file_name, carrier, issuer)
         scopes = actor.scopes(Permission.CERTIFICATE_IMPORT)
-        report = self._report(reading, scopes)
+        report = self._report(reading, scopes) | {"carrier": carrier, "issuer": issuer}
         release()
         record = OutsideImport(
             kind=reading.kind,
@@ -116,7 +118,7 @@ class Importing:
             imported_by=actor.name,
             at=self._clock.now(),
             state=ImportState.CHECKED,
-            entries=len(report["entries"]),
+            entries=report["storable"],
             refused=len(report["refused"]),
         )
         with transaction():
@@ -133,33 +135,12 @@ class Importing:
     def import_of(self, actor: Actor, import_id: int) -> ImportView:
         """The import with its findings; raises `NotFound`, also for somebody else's."""
         record = self._record_of(actor, import_id)
-        release()
-        report = json.loads(self._files.get(record.report_sha256))
-        shown = list(zip(report["entries"], report["found"], strict=True))[:SHOWN]
-        names = {
-            person.id: person
-            for person in db.session.execute(
-                select(Person.id, Person.code, Person.full_name).where(
-                    Person.id.in_([found["person_id"] for _, found in shown])
-                )
-            )
-        }
+        report = self._report_of(record)
         return ImportView(
             record=record,
             counts=report["counts"],
-            refused=tuple(Refused(**refused) for refused in report["refused"]),
-            found=tuple(
-                Found(
-                    entry=Entry.from_json(entry),
-                    is_known=found["is_known"],
-                    match=Match(found["match"]),
-                    reason=found["reason"],
-                    person_code=person.code if person else None,
-                    person_name=person.full_name if person else None,
-                )
-                for entry, found in shown
-                for person in [names.get(found["person_id"])]
-            ),
+            refused=tuple(Refused(**one) for one in report["refused"]),
+            found=tuple(map(_found, report["found"])),
             authorities=report["authorities"],
             remark=report["remark"],
         )
@@ -174,7 +155,10 @@ class Importing:
             return record.job_id
         if not record.entries:
             raise Invalid(N_("Không có chứng thư nào trong tệp này ghi được."))
-        if record.entries <= CHUNK:
+        for scope in record.scopes.split("\n"):  # rights may have gone since it was checked
+            actor.require(Permission.CERTIFICATE_IMPORT, scope)
+        count = self._report_of(record)["read"]
+        if count <= CHUNK:
             self._store(record, 0)
             with transaction():
                 self._applied(actor, record, None)
@@ -182,7 +166,7 @@ class Importing:
         with transaction():
             job_id = self._jobs.create(
                 JOB_KIND,
-                [f"{record.id}:{start}" for start in range(0, record.entries, CHUNK)],
+                [f"{record.id}:{start}" for start in range(0, count, CHUNK)],
                 actor=actor.name,
                 title=record.file_name,
                 scope_path=common_path(record.scopes.split("\n")),
@@ -195,30 +179,44 @@ class Importing:
         """The job's handler; storing a chunk again changes nothing."""
         for key in keys:
             import_id, _, start = key.partition(":")
-            record = db.session.get_one(OutsideImport, int(import_id))
-            self._store(record, int(start))
+            self._store(db.session.get_one(OutsideImport, int(import_id)), int(start))
         return {}
 
     def _store(self, record: OutsideImport, start: int) -> None:
-        report_sha256 = record.report_sha256
-        release()
-        entries = self._entries(report_sha256)[start : start + CHUNK]
-        lists = self._following.newest_lists({entry.anchor for entry in entries if entry.anchor})
-        with transaction():
-            stored = store(entries, record, self._anchors, lists, self._clock.now())
-            self._audit.record(
-                record.imported_by,
-                "outside.stored",
-                f"outside-import:{record.id}",
-                **asdict(stored),
-            )
+        """The chunk is stored, held against the newest lists of its issuers."""
+        reads = self._reads_of(record)[start : start + CHUNK]
+        issuers = {read.said.anchor for read in reads if read.said.anchor}
+        held: dict[str, str] | None = None
+        while held != (newest := self._following.newest(issuers)):  # one may come in meanwhile
+            held = newest
+            lists = self._following.load(held)
+            with transaction():
+                new = store(reads, record, self._anchors, lists, self._clock.now())
+                self._audit.record(
+                    record.imported_by,
+                    "outside.stored",
+                    f"outside-import:{record.id}",
+                    new=new,
+                    certificates=len(reads),
+                )
 
-    def _entries(self, report_sha256: str) -> tuple[Entry, ...]:
-        """Of the report; the last one is kept, for the job's next chunk."""
-        if self._last is None or self._last[0] != report_sha256:
-            report = json.loads(self._files.get(report_sha256))
-            self._last = (report_sha256, tuple(map(Entry.from_json, report["entries"])))
+    def _reads_of(self, record: OutsideImport) -> tuple[Read, ...]:
+        """The uploaded file, read again; the last one is kept, for the job's next chunk."""
+        if self._last is None or self._last[0] != record.id:
+            report, import_id, name = self._report_of(record), record.id, record.file_name
+            content = self._files.get(record.sha256)
+            with tempfile.TemporaryDirectory(prefix="signer-outside-") as folder:
+                path = Path(folder) / "sent"
+                path.write_bytes(content)
+                reading = self._read(path, name, Carrier(report["carrier"]), report["issuer"])
+            self._last = (import_id, reading.read)
         return self._last[1]
+
+    def _read(self, path: Path, name: str, carrier: Carrier, issuer: str | None) -> Reading:
+        limit = self._settings.roster_limit_bytes
+        return read_upload(
+            path, name, self._anchors, limit_bytes=limit, carrier=carrier, issuer=issuer
+        )
 
     def _applied(self, actor: Actor, record: OutsideImport, job_id: int | None) -> None:
         move_state(
@@ -232,38 +230,55 @@ class Importing:
         self._record(actor, "outside.applied", record)
 
     def _report(self, reading: Reading, scopes: Sequence[str]) -> dict[str, Any]:
-        """The entries that would be stored, what would become of each, and what is refused."""
-        known = known_certificates(reading.entries)
-        matching = Matching(reading.entries, scopes)
+        """What would be stored and become of it, and what is refused."""
+        known = known_certificates(reading.read)
+        matching = Matching([read.said for read in reading.read], scopes)
         counts: Counter[str] = Counter()
-        entries, found, refused = [], [], list(reading.refused)
-        for entry in reading.entries:
-            row = known.get(entry.key)
-            if row is not None and contradicts(entry, row):
-                refused.append(_forged(entry))
+        found: list[dict[str, object]] = []
+        unread = list(reading.refused)
+        for read in reading.read:
+            said, row = read.said, known.get(read.key)
+            if row is not None and contradicts(said, row):
+                unread.append(refused(read.place, Invalid(_FORGED), value=said.serial_hex))
                 continue
-            matched = matching.of(entry, entry.units)
-            entries.append(entry.to_json())
-            found.append(
-                {
-                    "is_known": row is not None,
-                    "match": matched.match,
-                    "reason": matched.reason,
-                    "person_id": matched.person_id,
-                }
-            )
+            matched = matching.of(said)
             counts["known" if row is not None else "new"] += 1
-            is_body = entry.owner is Owner.BODY
-            counts["bodies" if is_body else _COUNT_OF[matched.match]] += 1
-            counts["not_official"] += entry.anchor is None
+            counts["bodies" if said.owner is Owner.BODY else _COUNT_OF[matched.match]] += 1
+            counts["not_official"] += said.anchor is None
+            if len(found) < SHOWN:
+                found.append(
+                    {
+                        "place": read.place,
+                        "common_name": said.common_name,
+                        "units": said.units.split("\n"),
+                        "email": said.email,
+                        "owner": said.owner,
+                        "issuer": said.anchor or said.issuer_name,
+                        "is_official": said.anchor is not None,
+                        "not_before": said.not_before.isoformat(),
+                        "not_after": said.not_after.isoformat(),
+                        "is_known": row is not None,
+                        "match": matched.match,
+                        "reason": matched.reason,
+                        "person_code": matched.person_code,
+                        "person_name": matched.person_name,
+                    }
+                )
         return {
-            "entries": entries,
+            "read": len(reading.read),
+            "storable": counts["new"] + counts["known"],
             "found": found,
-            "refused": [asdict(one) for one in refused],
+            "refused": [asdict(one) for one in unread],
             "counts": counts,
             "authorities": reading.authorities,
             "remark": reading.remark,
         }
+
+    def _report_of(self, record: OutsideImport) -> dict[str, Any]:
+        sha256 = record.report_sha256
+        release()
+        report: dict[str, Any] = json.loads(self._files.get(sha256))
+        return report
 
     def _record_of(self, actor: Actor, import_id: int) -> OutsideImport:
         statement = select(OutsideImport).where(OutsideImport.id == import_id)
@@ -295,13 +310,9 @@ _COUNT_OF = {
     Match.PROPOSED: "proposed",
     Match.NONE: "unmatched",
 }
+_FORGED = N_("Đã có chứng thư khác mang cùng số và cùng tổ chức cấp; một trong hai là giả.")
 
 
-def _forged(entry: Entry) -> Refused:
-    return Refused(
-        place=entry.place,
-        column="",
-        value=entry.serial_hex,
-        sentence=N_("Đã có chứng thư khác mang cùng số và cùng tổ chức cấp; một trong hai là giả."),
-        values={},
-    )
+def _found(said: dict[str, Any]) -> Found:
+    days = {name: datetime.fromisoformat(said[name]) for name in ("not_before", "not_after")}
+    return Found(**said | days | {"match": Match(said["match"]), "owner": Owner(said["owner"])})

@@ -1,25 +1,25 @@
 """Lists of certificates as spreadsheets: the register's own export, or a unit's table."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from signer.clock import HANOI
 from signer.errors import N_, Invalid
 from signer.inventory.cells import date_of, email_of
-from signer.inventory.legacy import evidence, to_unicode
+from signer.inventory.legacy import evidence
 from signer.inventory.names import clean_text, fold
 from signer.inventory.roster import as_text
 from signer.inventory.sheets import Cell, Sheet, opened_sheets
 from signer.outside.anchors import Anchor, Anchors
-from signer.outside.dn import DistinguishedName, owner_of, parse_name, parse_text, shown_name
-from signer.outside.entries import Entry
-from signer.outside.kinds import Carrier, CertificateStatus, Owner
-
-_T = TypeVar("_T")
+from signer.outside.dn import owner_of, parse_name, shown_name
+from signer.outside.entries import Read, Refused, refused
+from signer.outside.kinds import Carrier, Owner
+from signer.outside.models import OutsideCertificate
 
 
 class ListField(StrEnum):
@@ -27,7 +27,6 @@ class ListField(StrEnum):
 
     SERIAL = "serial"
     NAME = "name"
-    SUBJECT = "subject"
     UNIT = "unit"
     PARENT = "parent"
     TITLE = "title"
@@ -47,7 +46,6 @@ _SYNONYMS = {
     "|serial number|so serial|so seri|so hieu cts|so cts",
     _F.NAME: "ho va ten|ho ten|ten thue bao|thue bao|doi tuong su dung|doi tuong duoc cap"
     "|chu the|ten chu the|ten",
-    _F.SUBJECT: "dn|subject|ten phan biet|thong tin chu the",
     _F.UNIT: "don vi|co quan|co quan to chuc|co quan to chuc cong tac|don vi cong tac|phong ban"
     "|ten don vi|co quan don vi|noi cong tac",
     _F.PARENT: "co quan chu quan|don vi cap tren|co quan cap tren",
@@ -69,7 +67,6 @@ _NEEDED = {
     _F.NOT_BEFORE: N_("Từ ngày"),
     _F.NOT_AFTER: N_("Đến ngày"),
 }
-_EMPTY = N_("Ô này không được để trống.")
 _HEADER_WITHIN_ROWS = 60
 _WORDS_OF_CARRIER = (
     ("sim", Carrier.SIM),
@@ -86,146 +83,120 @@ _EXACT_DIGITS = 15
 _TIME = re.compile(r"\s+\d{1,2}:\d{2}(:\d{2})?.*$")
 
 
-class ListRefusal(Exception):
-    """A row that is not stored: which column, what stood there, and why."""
+def read_list(
+    path: Path, anchors: Anchors, *, limit_bytes: int, issuer: str | None
+) -> tuple[str | None, Iterator[Read | Refused]]:
+    """A remark on how the text was read, and what each row below the header says.
 
-    def __init__(self, column: str, value: str, reason: Invalid) -> None:
-        super().__init__(reason.sentence)
-        self.column, self.value, self.reason = column, value, reason
+    `issuer` is the anchor of rows that name none. Raises `Invalid` when no sheet has a header with
+    the columns that are needed.
+    """
+    chosen = anchors.by_name(issuer)
+    with opened_sheets(path, limit_bytes=limit_bytes) as sheets:
+        for sheet in sheets:
+            rows = list(sheet.numbered())
+            for place, (_number, header) in enumerate(rows[:_HEADER_WITHIN_ROWS]):
+                columns = _columns(header)
+                if len(columns) < 3 or not {_F.SERIAL, _F.NAME} & set(columns):
+                    continue
+                _check(sheet, rows, columns)
+                if chosen is None and _F.ISSUER not in columns:
+                    raise Invalid(
+                        N_("Hãy chọn tổ chức cấp của các chứng thư trong danh sách này."),
+                        field="issuer",
+                    )
+                headings = {field: as_text(header[index]) for field, index in columns.items()}
+                found = (_row(n, row, columns, headings) for n, row in rows[place + 1 :])
+                return sheet.remark, (row.read(anchors, chosen) for row in found if row.is_one)
+    raise Invalid(
+        N_(
+            "Không tìm thấy dòng tiêu đề của danh sách chứng thư "
+            "(cần có các cột Số chứng thư, Họ và tên, Từ ngày, Đến ngày)."
+        ),
+        field="file",
+    )
 
 
-class CertificateList:
-    """The rows of one list below its header."""
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """One row: what stands under each heading that is known."""
 
-    def __init__(self, path: Path, *, limit_bytes: int) -> None:
-        """Raises `Invalid` when no sheet has a header with the columns that are needed."""
-        with opened_sheets(path, limit_bytes=limit_bytes) as sheets:
-            for sheet in sheets:
-                rows = _in_unicode(sheet)
-                for place, (_number, row) in enumerate(rows[:_HEADER_WITHIN_ROWS]):
-                    columns = _columns(row)
-                    if len(columns) >= 3 and {_F.SERIAL, _F.NAME, _F.SUBJECT} & set(columns):
-                        self._headings = {c: as_text(row[i]) for c, i in columns.items()}
-                        self._columns, self.remark = columns, sheet.remark
-                        self._check_columns()
-                        self.rows = [
-                            (number, values)
-                            for number, values in rows[place + 1 :]
-                            if self._is_certificates(values)
-                        ]
-                        return
-        raise Invalid(
-            N_(
-                "Không tìm thấy dòng tiêu đề của danh sách chứng thư "
-                "(cần có các cột Số chứng thư, Họ và tên, Từ ngày, Đến ngày)."
-            ),
-            field="file",
-        )
+    number: int
+    cells: Mapping[ListField, Cell]
+    headings: Mapping[ListField, str]
 
     @property
-    def names_issuers(self) -> bool:
-        """True when the list has a column for them."""
-        return _F.ISSUER in self._columns
+    def is_one(self) -> bool:
+        """Rows with a name only are headings of groups, totals or signatures."""
+        return _F.SERIAL in self.cells or len(self.cells) >= 3
 
-    def entry(
-        self, number: int, row: Sequence[Cell], anchors: Anchors, chosen: Anchor | None
-    ) -> Entry:
-        """The certificate of one row, of the `chosen` issuer if it names none; raises
-        `ListRefusal`."""
-        cells = self._cells(row)
-        issuer = self._read(cells, _F.ISSUER, lambda cell: _issuer(cell, anchors)) or chosen
-        if issuer is None:
-            raise ListRefusal(self._heading(_F.ISSUER), "", Invalid(_EMPTY))
-        subject = self._read(cells, _F.SUBJECT, lambda cell: parse_text(as_text(cell)))
-        subject = subject or DistinguishedName(attributes=())
-        name = clean_text(as_text(cells.get(_F.NAME))) or subject.common_name
-        if not name:
-            raise ListRefusal(self._heading(_F.NAME), "", Invalid(N_("Thiếu họ và tên.")))
-        said_units = [as_text(cells[f]) for f in (_F.UNIT, _F.PARENT) if f in cells]
-        units = tuple(said_units) or subject.units
-        not_before = self._needed(cells, _F.NOT_BEFORE, lambda cell: _instant(cell, time.min))
-        not_after = self._needed(cells, _F.NOT_AFTER, lambda cell: _instant(cell, time(23, 59, 59)))
-        if not_after <= not_before:
-            raise ListRefusal(
-                self._heading(_F.NOT_AFTER),
-                as_text(cells.get(_F.NOT_AFTER)),
-                Invalid(N_("Ngày hết hạn phải sau ngày cấp.")),
-            )
-        emails = self._read(cells, _F.EMAIL, lambda cell: (email_of(as_text(cell)),))
-        issuer_der = issuer.subject_der
-        return Entry(
-            place=str(number),
-            issuer_der=issuer_der,
-            serial_hex=self._needed(cells, _F.SERIAL, _serial),
-            sha256=None,
-            issuer_name=parse_name(issuer_der).common_name[:200],
+    def text(self, field: ListField, length: int) -> str:
+        return clean_text(as_text(self.cells.get(field)))[:length]
+
+    def read(self, anchors: Anchors, chosen: Anchor | None) -> Read | Refused:
+        """The certificate of the row, of the `chosen` issuer if it names none; or why not."""
+        found: dict[ListField, Any] = {}
+        readers: dict[ListField, Callable[[Cell], object]] = {
+            _F.ISSUER: lambda cell: _issuer(cell, anchors),
+            _F.SERIAL: _serial,
+            _F.NAME: lambda cell: clean_text(as_text(cell)),
+            _F.EMAIL: lambda cell: email_of(as_text(cell)),
+            _F.NOT_BEFORE: lambda cell: _instant(cell, time.min),
+            _F.NOT_AFTER: lambda cell: _instant(cell, time(23, 59, 59)),
+        }
+        issuer = {_F.ISSUER: chosen} if chosen else {}
+        for field, reader in readers.items():
+            try:
+                if field in self.cells:
+                    found[field] = reader(self.cells[field])
+                elif field is not _F.EMAIL and field not in issuer:
+                    raise Invalid(N_("Ô này không được để trống."))
+                if field is _F.NOT_AFTER and found[field] <= found[_F.NOT_BEFORE]:
+                    raise Invalid(N_("Ngày hết hạn phải sau ngày cấp."))
+            except Invalid as reason:
+                value = self.text(field, 80)
+                return refused(str(self.number), reason, self.headings.get(field, ""), value)
+        return self._said({**issuer, **found})
+
+    def _said(self, found: Mapping[ListField, Any]) -> Read:
+        issuer: Anchor = found[_F.ISSUER]
+        name = found[_F.NAME]
+        units = tuple(self.text(f, 400) for f in (_F.UNIT, _F.PARENT) if f in self.cells)
+        said = OutsideCertificate(
+            issuer_der=issuer.subject_der,
+            serial_hex=found[_F.SERIAL],
+            issuer_name=parse_name(issuer.subject_der).common_name[:200],
             anchor=issuer.name,
             generation=issuer.generation,
-            subject_der=None,
-            subject=(subject.text or name)[:2000],
+            subject=name[:2000],
             common_name=name[:200],
             name_key=fold(shown_name(name))[:200],
-            units=units,
-            title=as_text(cells.get(_F.TITLE))[:200] or None,
-            email=next(iter(emails or subject.emails), None),
-            owner=_owner(as_text(cells.get(_F.OWNER)), shown_name(name), units),
-            not_before=not_before,
-            not_after=not_after,
-            key_usage=None,
-            algorithm=None,
-            carrier=carrier_of(as_text(cells.get(_F.CARRIER))),
-            device_number=as_text(cells.get(_F.DEVICE))[:60] or None,
-            status=_status(as_text(cells.get(_F.STATUS))),
+            units="\n".join(units),
+            title=self.text(_F.TITLE, 200) or None,
+            email=found.get(_F.EMAIL),
+            owner=_owner(self.text(_F.OWNER, 80), shown_name(name), units),
+            not_before=found[_F.NOT_BEFORE],
+            not_after=found[_F.NOT_AFTER],
+            carrier=carrier_of(self.text(_F.CARRIER, 80)),
+            device_number=self.text(_F.DEVICE, 60) or None,
+        )
+        status = fold(self.text(_F.STATUS, 80))
+        return Read(
+            place=str(self.number),
+            said=said,
             certificate_der=None,
+            is_revoked="thu hoi" in status and "chua" not in status,
         )
 
-    def _cells(self, row: Sequence[Cell]) -> dict[ListField, Cell]:
-        return {
-            field: row[index]
-            for field, index in self._columns.items()
-            if index < len(row) and as_text(row[index])
-        }
 
-    def _is_certificates(self, row: Sequence[Cell]) -> bool:
-        """Rows with a name only are headings of groups, totals or signatures."""
-        cells = self._cells(row)
-        return _F.SERIAL in cells or len(cells) >= 3
-
-    def _check_columns(self) -> None:
-        has_subject = _F.SUBJECT in self._columns
-        missing = [
-            name
-            for field, name in _NEEDED.items()
-            if field not in self._columns and not (field is _F.NAME and has_subject)
-        ]
-        if missing:
-            raise Invalid(
-                N_("Danh sách thiếu cột bắt buộc: %(columns)s."),
-                field="file",
-                columns=", ".join(missing),
-            )
-
-    def _heading(self, field: ListField) -> str:
-        return self._headings.get(field, "")
-
-    def _read(
-        self, cells: Mapping[ListField, Cell], field: ListField, read: Callable[[Cell], _T]
-    ) -> _T | None:
-        if field not in cells:
-            return None
-        try:
-            return read(cells[field])
-        except Invalid as reason:
-            value = as_text(cells[field])[:80]
-            raise ListRefusal(self._heading(field), value, reason) from reason
-
-    def _needed(
-        self, cells: Mapping[ListField, Cell], field: ListField, read: Callable[[Cell], _T]
-    ) -> _T:
-        found = self._read(cells, field, read)
-        if found is None:
-            raise ListRefusal(self._heading(field), "", Invalid(_EMPTY))
-        return found
+def _row(
+    number: int,
+    row: Sequence[Cell],
+    columns: Mapping[ListField, int],
+    headings: Mapping[ListField, str],
+) -> _Row:
+    cells = {f: row[i] for f, i in columns.items() if i < len(row) and as_text(row[i])}
+    return _Row(number=number, cells=cells, headings=headings)
 
 
 def carrier_of(text: str) -> Carrier:
@@ -234,23 +205,23 @@ def carrier_of(text: str) -> Carrier:
     return next((c for word, c in _WORDS_OF_CARRIER if word in folded), Carrier.UNKNOWN)
 
 
-def _in_unicode(sheet: Sheet) -> list[tuple[int, list[Cell]]]:
-    """The numbered rows; those typed for an old font are converted, a mixture is refused."""
-    rows = list(sheet.numbered())
-    found = evidence(cell for _, row in rows for cell in row if isinstance(cell, str))
-    font = sheet.font or (found.font if found else None)
-    if found is not None and found.is_mixed:
+def _check(
+    sheet: Sheet, rows: Sequence[tuple[int, list[Cell]]], columns: Mapping[ListField, int]
+) -> None:
+    """`Invalid` for a list without the columns it needs, or typed for an old font."""
+    missing = [name for field, name in _NEEDED.items() if field not in columns]
+    if missing:
         raise Invalid(
-            N_("Danh sách lẫn chữ Unicode và chữ phông cũ %(font)s; hãy chuyển hết sang Unicode."),
+            N_("Danh sách thiếu cột bắt buộc: %(columns)s."),
             field="file",
-            font=found.font,
+            columns=", ".join(missing),
         )
-    if font is None:
-        return rows
-    return [
-        (n, [(to_unicode(c, font) or c) if isinstance(c, str) else c for c in row])
-        for n, row in rows
-    ]
+    texts = (cell for _, row in rows for cell in row if isinstance(cell, str))
+    if sheet.font or evidence(texts):
+        raise Invalid(
+            N_("Danh sách gõ bằng phông cũ (TCVN3, VNI); hãy chuyển sang Unicode rồi nạp lại."),
+            field="file",
+        )
 
 
 def _columns(row: Sequence[Cell]) -> dict[ListField, int]:
@@ -295,10 +266,3 @@ def _owner(said: str, name: str, units: tuple[str, ...]) -> Owner:
     if any(word in folded for word in ("co quan", "to chuc", "thiet bi", "phan mem")):
         return Owner.BODY
     return owner_of(name, units)
-
-
-def _status(said: str) -> CertificateStatus:
-    folded = fold(said)
-    if "thu hoi" in folded and "chua" not in folded:
-        return CertificateStatus.REVOKED
-    return CertificateStatus.UNKNOWN

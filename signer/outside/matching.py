@@ -1,9 +1,8 @@
 """Whose a certificate is: by its e-mail address for certain, else proposed to a person (R14)."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from sqlalchemy import select
 
@@ -13,6 +12,7 @@ from signer.inventory.models import OrgUnit, Person
 from signer.inventory.names import fold
 from signer.inventory.states import LEFT_STATES
 from signer.outside.kinds import Match, Owner
+from signer.outside.models import OutsideCertificate
 
 _CHUNK = 5000
 _PREFIXES = re.compile(
@@ -28,17 +28,6 @@ MATCH_REASONS = {
 }
 
 
-class Named(Protocol):
-    """What is matched: an entry of a file, or a stored certificate."""
-
-    @property
-    def name_key(self) -> str: ...
-    @property
-    def email(self) -> str | None: ...
-    @property
-    def owner(self) -> Owner: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Matched:
     """The outcome for one certificate; `person_id` is whose it is, or proposed to be."""
@@ -46,22 +35,35 @@ class Matched:
     match: Match
     person_id: int | None = None
     reason: str | None = None
+    person_code: str | None = None
+    person_name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Candidate:
     id: int
+    code: str
+    full_name: str
     name_key: str
     unit_path: str
     has_left: bool
+
+    def as_(self, match: Match, reason: str) -> Matched:
+        return Matched(
+            match=match,
+            reason=reason,
+            person_id=self.id,
+            person_code=self.code,
+            person_name=self.full_name,
+        )
 
 
 class Matching:
     """Who could be named by these certificates, read in a few questions for all of them."""
 
-    def __init__(self, wanted: Sequence[Named], scopes: Sequence[str]) -> None:
+    def __init__(self, wanted: Sequence[OutsideCertificate], scopes: Sequence[str]) -> None:
         """Only people of these subtrees are looked at: others' people are not one's to name."""
-        self._scopes = tuple(scopes)
+        self._scopes = scopes
         persons = [named for named in wanted if named.owner is Owner.PERSON]
         self._by_email = self._people("email", {n.email for n in persons if n.email})
         self._by_name = self._people("search_key", {n.name_key for n in persons if n.name_key})
@@ -70,7 +72,7 @@ class Matching:
             for path, name in db.session.execute(select(OrgUnit.path, OrgUnit.name))
         }
 
-    def of(self, named: Named, units: Iterable[str]) -> Matched:
+    def of(self, named: OutsideCertificate) -> Matched:
         """By e-mail if the name agrees; else a proposal; never by the name alone."""
         if named.owner is not Owner.PERSON:
             return Matched(match=Match.NONE)
@@ -79,15 +81,14 @@ class Matching:
         # A leaver's address may have been given to a successor: the name tells them apart.
         for person in (*at_work, *owners):
             if person.name_key == named.name_key:
-                return Matched(match=Match.CERTAIN, person_id=person.id, reason="email")
+                return person.as_(Match.CERTAIN, "email")
         if owners:
-            person = (at_work or owners)[0]
-            return Matched(match=Match.PROPOSED, person_id=person.id, reason="other_name")
+            return (at_work or owners)[0].as_(Match.PROPOSED, "other_name")
         same_name = self._by_name.get(named.name_key, [])
-        keys = {key for unit in units if (key := unit_key(unit))}
+        keys = {key for unit in named.units.split("\n") if (key := unit_key(unit))}
         found = [person for person in same_name if self._belongs(person, keys)]
         if len(found) == 1:
-            return Matched(match=Match.PROPOSED, person_id=found[0].id, reason="name_unit")
+            return found[0].as_(Match.PROPOSED, "name_unit")
         reason = "ambiguous" if found else "name_only" if same_name else None
         return Matched(match=Match.NONE, reason=reason)
 
@@ -103,21 +104,28 @@ class Matching:
         ordered = sorted(values)
         for start in range(0, len(ordered), _CHUNK):
             rows = db.session.execute(
-                select(by, Person.id, Person.full_name, Person.unit_path, Person.state)
+                select(by, Person.id, Person.code, Person.full_name, Person.unit_path, Person.state)
                 .where(by.in_(ordered[start : start + _CHUNK]), Person.merged_into_id.is_(None))
                 .order_by(Person.id)
             )
-            for value, person_id, full_name, path, state in rows:
-                if any(path.startswith(scope) for scope in self._scopes):
+            for value, person_id, code, full_name, path, state in rows:
+                if within(path, self._scopes):
                     found.setdefault(value, []).append(
                         _Candidate(
                             id=person_id,
+                            code=code,
+                            full_name=full_name,
                             name_key=fold(full_name),
                             unit_path=path,
                             has_left=state in LEFT_STATES,
                         )
                     )
         return found
+
+
+def within(path: str, scopes: Sequence[str]) -> bool:
+    """True when the unit lies in one of these subtrees."""
+    return any(path.startswith(scope) for scope in scopes)
 
 
 def unit_key(name: str) -> str:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from signer.errors import N_, Invalid
 from signer.outside.anchors import Anchors
-from signer.outside.entries import Entry, entry_of, is_ca
+from signer.outside.entries import Key, Read, Refused, is_ca, read_certificate, refused
 from signer.outside.kinds import Carrier, ImportKind
-from signer.outside.lists import CertificateList, ListRefusal
+from signer.outside.lists import read_list
 
 _ZIP_ENTRIES = 20_000
 _UNPACKED_BYTES = 200 * 1024**2
@@ -26,27 +26,17 @@ _SPREADSHEET = frozenset({"xl/workbook.xml", "xl/workbook.bin", "content.xml"})
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _NOT_ONE = N_("Tệp này không phải là chứng thư số (.cer, .crt, .pem, .der hoặc .p7b).")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refused:
-    """A row or file that is not stored, in the words of the page."""
-
-    place: str
-    column: str
-    value: str
-    sentence: str
-    values: dict[str, object]
+_TOO_MUCH = N_("Tệp nén có quá nhiều tệp hoặc giải nén ra quá lớn.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What an uploaded file holds."""
+    """What an uploaded file holds: each certificate once."""
 
     kind: ImportKind
-    entries: tuple[Entry, ...]
+    read: tuple[Read, ...]
     refused: tuple[Refused, ...]
-    authorities: int
+    authorities: int = 0
     """Certificates of CAs beside them: used for paths, never stored."""
     remark: str | None = None
 
@@ -70,14 +60,14 @@ def read_upload(
         raise Invalid(
             N_("Tệp trống hoặc lớn quá %(limit)d MB."), field="file", limit=limit_bytes // 1024**2
         )
-    start = path.read_bytes()[:8] if size < _FILE_BYTES else path.open("rb").read(8)
+    with path.open("rb") as stream:
+        start = stream.read(4096)
     if start.startswith(b"PK") and not _is_spreadsheet(path):
         return _certificates(list(_unzipped(path)), anchors, carrier)
-    if start.startswith((b"PK", _OLE)):
-        return _list(path, limit_bytes, anchors, issuer)
-    if size <= _FILE_BYTES and _looks_like_certificates(content := path.read_bytes()):
-        return _certificates([(name, content)], anchors, carrier)
-    return _list(path, limit_bytes, anchors, issuer)
+    if size <= _FILE_BYTES and _looks_like_certificates(start):
+        return _certificates([(name, path.read_bytes())], anchors, carrier)
+    remark, rows = read_list(path, anchors, limit_bytes=limit_bytes, issuer=issuer)
+    return _once(ImportKind.LIST, rows, remark=remark)
 
 
 def load_certificates(content: bytes) -> list[x509.Certificate]:
@@ -90,19 +80,17 @@ def load_certificates(content: bytes) -> list[x509.Certificate]:
             return pkcs7.load_pem_pkcs7_certificates(text)
         if text.startswith(b"MI"):  # Windows exports base64 without the lines around it as well
             content = base64.b64decode(b"".join(text.split()), validate=True)
-        if content.startswith(b"\x30"):
-            try:
-                return [x509.load_der_x509_certificate(content)]
-            except ValueError:
-                return pkcs7.load_der_pkcs7_certificates(content)
+        try:
+            return [x509.load_der_x509_certificate(content)]
+        except ValueError:
+            return pkcs7.load_der_pkcs7_certificates(content)
     except (ValueError, UnsupportedAlgorithm, binascii.Error) as error:
         raise Invalid(_NOT_ONE, field="file") from error
-    raise Invalid(_NOT_ONE, field="file")
 
 
-def _looks_like_certificates(content: bytes) -> bool:
-    text = content.lstrip(b"\xef\xbb\xbf \r\n\t")
-    return content.startswith(b"\x30") or b"-----BEGIN " in text[:4096] or text.startswith(b"MII")
+def _looks_like_certificates(start: bytes) -> bool:
+    text = start.lstrip(b"\xef\xbb\xbf \r\n\t")
+    return start.startswith(b"\x30") or b"-----BEGIN " in text or text.startswith(b"MII")
 
 
 def _is_spreadsheet(path: Path) -> bool:
@@ -120,17 +108,13 @@ def _unzipped(path: Path) -> Iterator[tuple[str, bytes]]:
             files = [entry for entry in archive.infolist() if not entry.is_dir()]
             left = _UNPACKED_BYTES
             if len(files) > _ZIP_ENTRIES or sum(entry.file_size for entry in files) > left:
-                raise Invalid(
-                    N_("Tệp nén có quá nhiều tệp hoặc giải nén ra quá lớn."), field="file"
-                )
+                raise Invalid(_TOO_MUCH, field="file")
             for entry in files:
                 with archive.open(entry) as stream:
                     content = stream.read(min(_FILE_BYTES, left) + 1)
                 left -= len(content)
                 if left < 0 or len(content) > _FILE_BYTES:
-                    raise Invalid(
-                        N_("Tệp nén có quá nhiều tệp hoặc giải nén ra quá lớn."), field="file"
-                    )
+                    raise Invalid(_TOO_MUCH, field="file")
                 yield PurePosixPath(entry.filename).name[:150], content
     except Invalid:
         raise
@@ -142,71 +126,50 @@ def _unzipped(path: Path) -> Iterator[tuple[str, bytes]]:
 
 def _certificates(files: list[tuple[str, bytes]], anchors: Anchors, carrier: Carrier) -> Reading:
     found: list[tuple[str, x509.Certificate]] = []
-    refused: list[Refused] = []
+    unread: list[Read | Refused] = []
     for name, content in files:
         try:
             loaded = load_certificates(content)
         except Invalid as reason:
-            refused.append(_refused(name, reason))
+            if len(files) == 1:
+                raise
+            unread.append(refused(name, reason))
             continue
         many = len(loaded) > 1
         found += [(f"{name} #{n}" if many else name, c) for n, c in enumerate(loaded, 1)]
-    authorities = [certificate for _, certificate in found if is_ca(certificate)]
-    entries: dict[tuple[bytes, str], Entry] = {}
-    for place, certificate in found:
-        if is_ca(certificate):
-            continue
+    # Each .p7b of an export brings the same chain: a path is not sought over its copies.
+    authorities = list(dict.fromkeys(c for _, c in found if is_ca(c)))
+
+    def read(place: str, certificate: x509.Certificate) -> Read | Refused:
         try:
-            entry = entry_of(certificate, place, anchors, authorities, carrier)
+            return read_certificate(certificate, place, anchors, authorities, carrier)
         except Invalid as reason:
-            refused.append(_refused(place, reason))
-            continue
-        _add(entry, entries, refused)
-    if not entries and not authorities and len(files) == 1:
-        raise Invalid(_NOT_ONE, field="file")
+            return refused(place, reason)
+
+    people = (read(place, certificate) for place, certificate in found if not is_ca(certificate))
+    return _once(ImportKind.CERTIFICATES, (*unread, *people), authorities=len(authorities))
+
+
+def _once(
+    kind: ImportKind,
+    rows: Iterable[Read | Refused],
+    *,
+    authorities: int = 0,
+    remark: str | None = None,
+) -> Reading:
+    """What was read, and what was refused: also what stands there a second time."""
+    read: dict[Key, Read] = {}
+    unread: list[Refused] = []
+    for row in rows:
+        if isinstance(row, Refused):
+            unread.append(row)
+        elif (first := read.setdefault(row.key, row)) is not row:
+            reason = Invalid(N_("Trùng số chứng thư với %(place)s."), place=first.place)
+            unread.append(refused(row.place, reason, value=row.said.serial_hex))
     return Reading(
-        kind=ImportKind.CERTIFICATES,
-        entries=tuple(entries.values()),
-        refused=tuple(refused),
-        authorities=len(authorities),
-    )
-
-
-def _list(path: Path, limit_bytes: int, anchors: Anchors, issuer: str | None) -> Reading:
-    chosen = anchors.by_name(issuer)
-    found = CertificateList(path, limit_bytes=limit_bytes)
-    if chosen is None and not found.names_issuers:
-        raise Invalid(
-            N_("Hãy chọn tổ chức cấp của các chứng thư trong danh sách này."), field="issuer"
-        )
-    entries: dict[tuple[bytes, str], Entry] = {}
-    refused: list[Refused] = []
-    for number, row in found.rows:
-        try:
-            _add(found.entry(number, row, anchors, chosen), entries, refused)
-        except ListRefusal as refusal:
-            refused.append(_refused(str(number), refusal.reason, refusal.column, refusal.value))
-    return Reading(
-        kind=ImportKind.LIST,
-        entries=tuple(entries.values()),
-        refused=tuple(refused),
-        authorities=0,
-        remark=found.remark,
-    )
-
-
-def _add(entry: Entry, entries: dict[tuple[bytes, str], Entry], refused: list[Refused]) -> None:
-    first = entries.setdefault(entry.key, entry)
-    if first is not entry:
-        reason = Invalid(N_("Trùng số chứng thư với %(place)s."), place=first.place)
-        refused.append(_refused(entry.place, reason, value=entry.serial_hex))
-
-
-def _refused(place: str, reason: Invalid, column: str = "", value: str = "") -> Refused:
-    return Refused(
-        place=place,
-        column=column,
-        value=value[:200],
-        sentence=reason.sentence,
-        values={key: value for key, value in reason.values.items() if key != "field"},
+        kind=kind,
+        read=tuple(read.values()),
+        refused=tuple(unread),
+        authorities=authorities,
+        remark=remark,
     )

@@ -1,6 +1,6 @@
 """`Outside`: certificates of other authorities, brought in, matched to people, and followed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -27,7 +27,7 @@ from signer.outside.importing import Importing
 from signer.outside.kinds import Carrier, CertificateStatus, Generation, Match, Owner
 from signer.outside.matching import Matched
 from signer.outside.models import OutsideCertificate
-from signer.outside.storage import assign, tell
+from signer.outside.storage import assign, counted, settle
 
 __all__ = ["CountedCertificate", "Outside", "counting"]
 
@@ -175,12 +175,6 @@ class Outside:
             raise NotFound(N_("Không tìm thấy chứng thư này."))
         return self._view(*found)
 
-    def of_person(self, person_id: int) -> list[CertificateView]:
-        """The person's certificates, the newest first; the caller has checked the right."""
-        row = OutsideCertificate
-        statement = self._joined().where(row.person_id == person_id).order_by(row.not_after.desc())
-        return [self._view(*found) for found in db.session.execute(statement)]
-
     def figures(self, actor: Actor) -> Figures:
         """The figures of the actor's lists."""
         row = OutsideCertificate
@@ -243,23 +237,21 @@ class Outside:
         actor: Actor,
         certificate_ids: Sequence[int],
         states: tuple[Match, ...],
-        decision: Any,  # a function of the row; what it gives becomes the row's match
+        decision: Callable[[OutsideCertificate], Matched],
     ) -> int:
         row = OutsideCertificate
         now = self._clock.now()
         with transaction():
-            found = db.session.execute(
+            found = db.session.scalars(
                 self._seen(actor)
                 .where(row.id.in_(certificate_ids), row.match.in_(states))
+                .order_by(row.id)
                 .with_for_update(of=row)
-                .execution_options(populate_existing=True)
             ).all()
-            moved: list[int | None] = []
-            for certificate, *_ in found:
-                moved.append(certificate.person_id)
+            before = counted(found)
+            for certificate in found:
                 assign(certificate, decision(certificate))
                 certificate.decided_by, certificate.decided_at = actor.name, now
-                moved.append(certificate.person_id)
                 self._audit.record(
                     actor.name,
                     f"outside.{certificate.match}",
@@ -267,7 +259,7 @@ class Outside:
                     issuer=certificate.issuer_name,
                     person=certificate.person_id,
                 )
-            tell(moved)
+            settle(found, before, self.anchors)
         return len(found)
 
     def _joined(self) -> Any:  # a Select of a row and three texts
@@ -294,6 +286,7 @@ class Outside:
                     Person.id.is_(None),
                     or_(
                         row.imported_by == actor.name,
+                        row.decided_by == actor.name,
                         *(in_subtree(row.scope_path, scope) for scope in scopes),
                     ),
                 ),

@@ -1,22 +1,20 @@
 """What issuers say of their certificates: revocation lists that somebody brings, OCSP (R18)."""
 
 import http.client
-import ssl
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.hashes import SHA1, HashAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from signer.errors import N_, Invalid
-from signer.outside.anchors import Anchor, Anchors, is_signed_by, issued_by
+from signer.outside.anchors import Anchor, Anchors, extension_of, is_signed_by, issued_by
 from signer.outside.kinds import CertificateStatus
 
 _OCSP_SECONDS = 10.0
@@ -48,32 +46,24 @@ class RevocationList:
     next_update: datetime
     number: int | None
 
-    @property
-    def source(self) -> str:
-        """In the words of the page."""
-        return f"CRL {self.anchor.name}"
+    @cached_property
+    def _by_serial(self) -> dict[int, x509.RevokedCertificate]:
+        """The library would walk the whole list for each certificate."""
+        return {entry.serial_number: entry for entry in self.crl}
 
     def says_of(self, serial: int, not_after: datetime) -> Status | None:
         """None when it says nothing: lists drop what has expired (RFC 5280 section 3.3)."""
-        entry = self.crl.get_revoked_certificate_by_serial_number(serial)
-        if entry is not None:
-            reason = _reason(entry)
-            on_hold = reason == x509.ReasonFlags.certificate_hold.value
-            return Status(
-                status=CertificateStatus.HELD if on_hold else CertificateStatus.REVOKED,
-                source=self.source,
-                at=self.this_update,
-                until=self.next_update,
-                revoked_at=entry.revocation_date_utc,
-                reason=reason,
-            )
-        if not_after < self.this_update:
+        entry = self._by_serial.get(serial)
+        if entry is None and not_after < self.this_update:
             return None
+        reason = _reason(entry) if entry else None
         return Status(
-            status=CertificateStatus.GOOD,
-            source=self.source,
+            status=_status_of(entry is not None, reason),
+            source=f"CRL {self.anchor.name}",
             at=self.this_update,
             until=self.next_update,
+            revoked_at=entry.revocation_date_utc if entry else None,
+            reason=reason.value if reason else None,
         )
 
 
@@ -85,12 +75,15 @@ def load_list(content: bytes, anchors: Anchors, now: datetime) -> RevocationList
             if content.lstrip().startswith(b"-----")
             else x509.load_der_x509_crl(content)
         )
-        number = _number_of_complete(crl)
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        number = extension_of(crl, x509.CRLNumber)
+        # A delta, a part, an indirect list has a critical extension (RFC 5280 section 5.2).
+        if any(e.critical or isinstance(e.value, x509.DeltaCRLIndicator) for e in crl.extensions):
+            raise ValueError("a list that is not complete")
+        anchor = next((a for a in anchors.anchors if _is_of(crl, a)), None)
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise Invalid(
             N_("Tệp này không phải là danh sách chứng thư bị thu hồi (.crl) đầy đủ."), field="file"
         ) from error
-    anchor = next((a for a in anchors.anchors if _is_of(crl, a)), None)
     if anchor is None:
         raise Invalid(
             N_("Danh sách thu hồi này không do tổ chức tin cậy nào ký, hoặc chữ ký không đúng."),
@@ -103,39 +96,34 @@ def load_list(content: bytes, anchors: Anchors, now: datetime) -> RevocationList
         crl=crl,
         this_update=crl.last_update_utc,
         next_update=crl.next_update_utc,
-        number=number,
+        number=number.crl_number if number else None,
     )
 
 
-def _number_of_complete(crl: x509.CertificateRevocationList) -> int | None:
-    """The CRLNumber; `ValueError` for a delta, partial or indirect list (RFC 5280 section 5.2)."""
-    number = None
-    for extension in crl.extensions:
-        if isinstance(extension.value, x509.CRLNumber):
-            number = extension.value.crl_number
-        elif extension.critical or isinstance(extension.value, x509.DeltaCRLIndicator):
-            raise ValueError("a list that is not complete")
-    return number
-
-
 def _is_of(crl: x509.CertificateRevocationList, anchor: Anchor) -> bool:
-    issuer = anchor.certificate
-    if crl.issuer != issuer.subject:
-        return False
-    try:
-        usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
-        if not usage.crl_sign:
-            return False
-    except x509.ExtensionNotFound:
-        pass
-    return is_signed_by(crl, crl.tbs_certlist_bytes, issuer, allow_sha1=anchor.allow_sha1)
+    usage = extension_of(anchor.certificate, x509.KeyUsage)
+    return (
+        crl.issuer == anchor.certificate.subject
+        and (usage is None or usage.crl_sign)
+        and is_signed_by(
+            crl, crl.tbs_certlist_bytes, anchor.certificate, allow_sha1=anchor.allow_sha1
+        )
+    )
 
 
-def _reason(entry: x509.RevokedCertificate) -> str | None:
+def _reason(entry: x509.RevokedCertificate) -> x509.ReasonFlags | None:
     try:
-        return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
-    except (x509.ExtensionNotFound, ValueError):
+        found = extension_of(entry, x509.CRLReason)
+    except ValueError:
         return None
+    return found.reason if found else None
+
+
+def _status_of(is_listed: bool, reason: x509.ReasonFlags | None) -> CertificateStatus:
+    if not is_listed:
+        return CertificateStatus.GOOD
+    on_hold = reason is x509.ReasonFlags.certificate_hold
+    return CertificateStatus.HELD if on_hold else CertificateStatus.REVOKED
 
 
 def ask_ocsp(
@@ -148,14 +136,19 @@ def ask_ocsp(
     """
     unknown = Status(status=CertificateStatus.UNKNOWN, source="OCSP", at=now)
     issuer = anchor.certificate
-    if not issued_by(certificate, issuer, allow_sha1=anchor.allow_sha1):
-        return unknown
-    address = next(filter(None, map(anchors.address_of, _addresses(certificate))), None)
-    if address is None:
-        return unknown
-    builder = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, SHA1())  # noqa: S303  # no protection hangs on it
-    request = builder.build()
     try:
+        named = extension_of(certificate, x509.AuthorityInformationAccess) or ()
+        addresses = (
+            anchors.address_of(access.access_location.value)
+            for access in named
+            if access.access_method == AuthorityInformationAccessOID.OCSP
+            and isinstance(access.access_location, x509.UniformResourceIdentifier)
+        )
+        address = next(filter(None, addresses), None)
+        if not (address and issued_by(certificate, issuer, allow_sha1=anchor.allow_sha1)):
+            return unknown
+        builder = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, SHA1())  # noqa: S303  # no protection hangs on it
+        request = builder.build()
         answer = ocsp.load_der_ocsp_response(_post(address, request.public_bytes(Encoding.DER)))
         if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
             return unknown
@@ -169,23 +162,22 @@ def _judged(
 ) -> Status | None:
     """The answer's word for the certificate asked about, if it may be believed."""
     asked = (request.serial_number, request.issuer_name_hash, request.issuer_key_hash)
-    if not _is_signed(answer, anchor, now):
+    delegates = (c for c in answer.certificates if _may_answer(c, anchor, now))
+    signers = (anchor.certificate, *delegates)
+    signed = answer.tbs_response_bytes
+    if not any(is_signed_by(answer, signed, s, allow_sha1=anchor.allow_sha1) for s in signers):
         return None
     for single in answer.responses:
         if (single.serial_number, single.issuer_name_hash, single.issuer_key_hash) != asked:
             continue
         until = single.next_update_utc or single.this_update_utc + _WITHOUT_NEXT_UPDATE
-        if not single.this_update_utc - _SKEW <= now <= until:
-            return None
-        if single.certificate_status is ocsp.OCSPCertStatus.UNKNOWN:
+        is_known = single.certificate_status is not ocsp.OCSPCertStatus.UNKNOWN
+        if not is_known or not single.this_update_utc - _SKEW <= now <= until:
             return None
         reason = single.revocation_reason
-        status = CertificateStatus.GOOD
-        if single.certificate_status is ocsp.OCSPCertStatus.REVOKED:
-            on_hold = reason is x509.ReasonFlags.certificate_hold
-            status = CertificateStatus.HELD if on_hold else CertificateStatus.REVOKED
+        is_listed = single.certificate_status is ocsp.OCSPCertStatus.REVOKED
         return Status(
-            status=status,
+            status=_status_of(is_listed, reason),
             source=f"OCSP {anchor.name}",
             at=single.this_update_utc,
             until=until,
@@ -195,83 +187,26 @@ def _judged(
     return None
 
 
-def _is_signed(answer: ocsp.OCSPResponse, anchor: Anchor, now: datetime) -> bool:
-    """By the issuer itself, or by one whom it made a responder (RFC 6960 section 4.2.2.2)."""
-    for signer in (anchor.certificate, *_delegates(answer, anchor, now)):
-        key, digest = signer.public_key(), answer.signature_hash_algorithm
-        if digest is None or (isinstance(digest, SHA1) and not anchor.allow_sha1):
-            return False
-        try:
-            _verify(key, answer.signature, answer.tbs_response_bytes, digest)
-        except (InvalidSignature, ValueError, TypeError):
-            continue
-        return True
-    return False
-
-
-def _delegates(
-    answer: ocsp.OCSPResponse, anchor: Anchor, now: datetime
-) -> Sequence[x509.Certificate]:
-    return [
-        found
-        for found in answer.certificates
-        if found.not_valid_before_utc <= now <= found.not_valid_after_utc
-        and issued_by(found, anchor.certificate, allow_sha1=anchor.allow_sha1)
-        and _may_answer(found)
-    ]
-
-
-def _may_answer(certificate: x509.Certificate) -> bool:
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
-        return False
-    return ExtendedKeyUsageOID.OCSP_SIGNING in usage
-
-
-def _verify(key: object, signature: bytes, signed: bytes, digest: HashAlgorithm) -> None:
-    if isinstance(key, rsa.RSAPublicKey):
-        key.verify(signature, signed, padding.PKCS1v15(), digest)
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        key.verify(signature, signed, ec.ECDSA(digest))
-    else:
-        raise TypeError("an OCSP responder's key is RSA or ECDSA")
-
-
-def _addresses(certificate: x509.Certificate) -> list[str]:
-    """The responders that the certificate names (RFC 5280 section 4.2.2.1)."""
-    try:
-        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess)
-    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
-        return []
-    return [
-        description.access_location.value
-        for description in access.value
-        if description.access_method == AuthorityInformationAccessOID.OCSP
-        and isinstance(description.access_location, x509.UniformResourceIdentifier)
-    ]
+def _may_answer(delegate: x509.Certificate, anchor: Anchor, now: datetime) -> bool:
+    """The issuer made it a responder (RFC 6960 section 4.2.2.2)."""
+    usage = extension_of(delegate, x509.ExtendedKeyUsage)
+    return (
+        usage is not None
+        and ExtendedKeyUsageOID.OCSP_SIGNING in usage
+        and delegate.not_valid_before_utc <= now <= delegate.not_valid_after_utc
+        and issued_by(delegate, anchor.certificate, allow_sha1=anchor.allow_sha1)
+    )
 
 
 def _post(address: str, request_der: bytes) -> bytes:
     """The body of a 200 answer (RFC 6960 appendix A.1); `OSError` for any other, or a long one."""
     parts = urlsplit(address)
-    connection = (
-        http.client.HTTPSConnection(
-            parts.hostname or "",
-            parts.port,
-            timeout=_OCSP_SECONDS,
-            context=ssl.create_default_context(),
-        )
-        if parts.scheme == "https"
-        else http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_OCSP_SECONDS)
-    )
+    is_tls = parts.scheme == "https"
+    kind = http.client.HTTPSConnection if is_tls else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=_OCSP_SECONDS)
     try:
-        connection.request(
-            "POST",
-            parts.path or "/",
-            request_der,
-            {"Content-Type": "application/ocsp-request", "Connection": "close"},
-        )
+        headers = {"Content-Type": "application/ocsp-request", "Connection": "close"}
+        connection.request("POST", parts.path or "/", request_der, headers)
         answer = connection.getresponse()
         body = answer.read(_OCSP_BYTES + 1)
         if answer.status != http.HTTPStatus.OK or len(body) > _OCSP_BYTES:

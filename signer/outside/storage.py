@@ -1,73 +1,75 @@
 """Writes certificates from outside, in the caller's transaction, and tells whose figures move."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 
 from signer.db import changed, db
+from signer.inventory.models import Person
 from signer.outside.anchors import Anchors
-from signer.outside.entries import Entry
+from signer.outside.entries import Key, Read
 from signer.outside.kinds import Carrier, CertificateStatus, Match, Owner
-from signer.outside.matching import Matched, Matching
-from signer.outside.models import (
-    OutsideCertificate,
-    OutsideCertificateBytes,
-    OutsideImport,
-)
+from signer.outside.matching import Matched, Matching, within
+from signer.outside.models import OutsideCertificate, OutsideCertificateBytes, OutsideImport
 from signer.outside.status import RevocationList, Status
 
 _KEYS_PER_QUERY = 5000
-DECIDED = (Match.CONFIRMED, Match.REJECTED)
-Key = tuple[bytes, str]
+UNDECIDED = (Match.NONE, Match.PROPOSED)
+Counted = tuple[int | None, object, object, object, object]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stored:
-    """How many certificates were new, and how many known ones learned something."""
-
-    new: int
-    changed: int
-
-
-def known_certificates(entries: Iterable[Entry]) -> dict[Key, OutsideCertificate]:
-    """The rows that these entries are about."""
-    serials = sorted({entry.serial_hex for entry in entries})
-    rows = OutsideCertificate
+def known_certificates(
+    reads: Iterable[Read], *, lock: bool = False
+) -> dict[Key, OutsideCertificate]:
+    """The rows that are about these certificates."""
+    serials = sorted({read.said.serial_hex for read in reads})
+    row = OutsideCertificate
     found: dict[Key, OutsideCertificate] = {}
     for start in range(0, len(serials), _KEYS_PER_QUERY):
-        chunk = serials[start : start + _KEYS_PER_QUERY]
-        for row in db.session.scalars(select(rows).where(rows.serial_hex.in_(chunk))):
-            found[row.issuer_der, row.serial_hex] = row
+        chunk = row.serial_hex.in_(serials[start : start + _KEYS_PER_QUERY])
+        statement = select(row).where(chunk).order_by(row.id)
+        for known in db.session.scalars(statement.with_for_update() if lock else statement):
+            found[known.issuer_der, known.serial_hex] = known
     return found
 
 
-def contradicts(entry: Entry, row: OutsideCertificate) -> bool:
-    """Other bytes under the same issuer and serial number: one of the two is forged.
+def contradicts(said: OutsideCertificate, row: OutsideCertificate) -> bool:
+    """Another certificate under the same issuer and serial number: one of the two is forged.
 
-    A certificate whose path holds takes the place of one whose path does not, never the reverse.
+    A certificate whose path holds takes the place of one whose path does not, never the reverse;
+    a list proves nothing against either.
     """
-    if entry.sha256 is None or row.sha256 in (None, entry.sha256):
-        return entry.sha256 is not None and row.anchor is not None and entry.anchor is None
-    return row.anchor is not None or entry.anchor is None
+    if said.sha256 == row.sha256:
+        return False
+    if said.sha256 is None or row.anchor is None:
+        return row.anchor is None and (said.sha256 is None or said.anchor is None)
+    return said.anchor is None or row.sha256 is not None
 
 
 def store(
-    entries: Sequence[Entry],
+    reads: Sequence[Read],
     record: OutsideImport,
     anchors: Anchors,
     lists: Mapping[str, RevocationList],
     now: datetime,
-) -> Stored:
-    """New certificates are there, known ones know more, all matched and with their status."""
-    known = known_certificates(entries)
+) -> int:
+    """How many were new; known ones know more, all are matched and have their status.
+
+    What a file proves, it says of everybody. What it merely claims (a carrier, a revocation, an
+    owner), it says of nobody's certificates, and of those of the importer's own people.
+    """
     scopes = record.scopes.split("\n")
-    matching = Matching(entries, scopes)
-    new = learned = 0
-    moved: set[int | None] = set()
-    for entry in entries:
-        row = known.get(entry.key)
+    # One import after the other: two that bring the same certificate wait for each other.
+    first = select(OutsideImport.id).order_by(OutsideImport.id).limit(1)
+    db.session.execute(first.with_for_update())
+    known = known_certificates(reads, lock=True)
+    before = counted(known.values())
+    own = _own(known.values(), scopes)
+    rows, mine = [], []
+    for read in reads:
+        row = known.get(read.key)
+        is_own = row is None or row.id in own
         if row is None:
             row = OutsideCertificate(
                 import_id=record.id,
@@ -77,88 +79,103 @@ def store(
                 match=Match.NONE,
                 status=CertificateStatus.UNKNOWN,
             )
-            _say(row, entry)
+            _say(row, read.said)
             db.session.add(row)
             db.session.flush()
-            _keep_bytes(row, entry)
-            new += 1
-        elif contradicts(entry, row):
+        elif contradicts(read.said, row):
             continue
         else:
-            moved.add(row.person_id)
-            learned += _learn(row, entry)
-        if row.match not in DECIDED or row.owner is Owner.BODY:
-            assign(row, matching.of(entry, entry.units))
-        _status_from(row, entry, record, lists.get(row.anchor or ""), now)
-        settle(row, anchors)
-        moved.add(row.person_id)
-    tell(moved)
-    return Stored(new=new, changed=learned)
+            _learn(row, read.said, is_own=is_own)
+        if read.certificate_der is not None:
+            db.session.merge(
+                OutsideCertificateBytes(certificate_id=row.id, certificate_der=read.certificate_der)
+            )
+        if read.is_revoked and is_own and row.status is not CertificateStatus.REVOKED:
+            claim = CertificateStatus.REVOKED
+            apply_status(row, Status(status=claim, source=record.file_name, at=now, revoked_at=now))
+        if (newest := lists.get(row.anchor or "")) is not None:
+            hold_against(newest, row)
+        rows.append(row)
+        if is_own and row.match in UNDECIDED:
+            mine.append(row)
+    matching = Matching(mine, scopes)
+    for row in mine:
+        assign(row, matching.of(row))
+        if row.match is not Match.NONE:
+            row.import_id = record.id  # the sweep looks where this one was allowed to
+    settle(rows, before, anchors)
+    return len(rows) - len(before.keys() & {row.id for row in rows})
 
 
-def assign(row: OutsideCertificate, matched: Matched) -> bool:
-    """The row says whose it is or may be; True when that is news."""
+def assign(row: OutsideCertificate, matched: Matched) -> None:
+    """The row says whose it is or may be."""
     is_sure = matched.match in (Match.CERTAIN, Match.CONFIRMED)
-    wanted = {
-        "match": matched.match,
-        "match_reason": matched.reason,
-        "person_id": matched.person_id if is_sure else None,
-        "proposed_person_id": matched.person_id if matched.match is Match.PROPOSED else None,
-    }
-    is_news = any(getattr(row, name) != value for name, value in wanted.items())
-    for name, value in wanted.items():
-        setattr(row, name, value)
-    return is_news
+    row.match, row.match_reason = matched.match, matched.reason
+    row.person_id = matched.person_id if is_sure else None
+    row.proposed_person_id = matched.person_id if matched.match is Match.PROPOSED else None
 
 
-def apply_status(row: OutsideCertificate, found: Status) -> bool:
+def hold_against(found: RevocationList, row: OutsideCertificate) -> None:
+    """The row stands as the list says, if the list speaks of it."""
+    if row.issuer_der == found.anchor.subject_der:
+        status = found.says_of(int(row.serial_hex, 16), row.not_after)
+        if status is not None:
+            apply_status(row, status)
+
+
+def apply_status(row: OutsideCertificate, found: Status) -> None:
     """The row knows this status; an older word never replaces a newer one, nor a revocation.
 
-    True when something changed. "Unknown" leaves what is still believed (R18).
+    "Unknown" leaves what is still believed (R18). A spreadsheet's "revoked", which names no end,
+    holds until the issuer's next word.
     """
-    is_revoked = found.status is CertificateStatus.REVOKED
-    if row.status_at is not None and found.at < row.status_at and not is_revoked:
-        return False
-    is_final = row.status is CertificateStatus.REVOKED
-    if is_final and not is_revoked:
-        return False
-    if found.status is CertificateStatus.UNKNOWN and (
-        row.status is CertificateStatus.HELD
-        or (row.status_until is not None and row.status_until >= found.at)
-    ):
-        return False
+    status = CertificateStatus
+    if found.status is status.UNKNOWN:
+        is_believed = row.status_until is not None and row.status_until >= found.at
+        if is_believed or row.status in (status.REVOKED, status.HELD):
+            return
+    elif found.status is not status.REVOKED and row.status is not status.UNKNOWN:
+        is_final = row.status is status.REVOKED and row.status_until is not None
+        if is_final or (row.status_at is not None and found.at < row.status_at):
+            return
     row.status, row.status_source, row.status_at = found.status, found.source, found.at
     row.status_until, row.revoked_at = found.until, found.revoked_at
     row.revocation_reason = found.reason
-    return True
 
 
-def settle(row: OutsideCertificate, anchors: Anchors) -> bool:
-    """Until when it counts agrees with anchors.toml and its status; True when that changed."""
-    until = anchors.counted_until(
-        anchor=row.anchor,
-        has_bytes=row.sha256 is not None,
-        status=row.status,
-        status_until=row.status_until,
-        not_after=row.not_after,
-    )
-    has_changed = until != row.counted_until
-    row.counted_until = until
-    return has_changed
+def counted(rows: Iterable[OutsideCertificate]) -> dict[int, Counted]:
+    """What of these rows figures hang on."""
+    return {
+        row.id: (row.person_id, row.not_before, row.counted_until, row.revoked_at, row.carrier)
+        for row in rows
+    }
 
 
-def tell(person_ids: Iterable[int | None]) -> None:
-    """Whoever counts is told of these people."""
-    ids = {person_id for person_id in person_ids if person_id is not None}
-    if ids:
+def settle(
+    rows: Sequence[OutsideCertificate], before: Mapping[int, Counted], anchors: Anchors
+) -> None:
+    """The rows count as anchors.toml and their status say, and whoever counts people is told of
+    those whose figures may move. `before` is what `counted` said before anything changed."""
+    for row in rows:
+        row.counted_until = anchors.counted_until(
+            anchor=row.anchor,
+            has_bytes=row.sha256 is not None,
+            status=row.status,
+            status_until=row.status_until,
+            not_after=row.not_after,
+        )
+    moved: set[int | None] = set()
+    for row_id, facts in counted(rows).items():
+        if facts != (then := before.get(row_id)):
+            moved |= {facts[0], then[0] if then else None}
+    if ids := {person_id for person_id in moved if person_id is not None}:
         changed("person", ids)
 
 
 def common_path(scopes: Sequence[str]) -> str:
     """The unit above all of these; the empty path is the city."""
-    split = [scope.rstrip(".").split(".") for scope in scopes]
     shared = []
-    for parts in zip(*split, strict=False):
+    for parts in zip(*(scope.rstrip(".").split(".") for scope in scopes), strict=False):
         if len(set(parts)) > 1 or not parts[0]:
             break
         shared.append(parts[0])
@@ -167,51 +184,44 @@ def common_path(scopes: Sequence[str]) -> str:
 
 _FACTS = (
     *("issuer_der", "serial_hex", "sha256", "issuer_name", "anchor", "generation", "subject_der"),
-    *("subject", "common_name", "name_key", "title", "email", "owner", "not_before", "not_after"),
-    *("key_usage", "algorithm", "carrier", "device_number"),
+    *("subject", "common_name", "name_key", "units", "title", "email", "owner", "not_before"),
+    *("not_after", "key_usage", "algorithm", "carrier", "device_number"),
 )
 
 
-def _say(row: OutsideCertificate, entry: Entry) -> None:
+def _say(row: OutsideCertificate, said: OutsideCertificate) -> None:
     for name in _FACTS:
-        setattr(row, name, getattr(entry, name))
-    row.units = "\n".join(entry.units)[:1000]
+        setattr(row, name, getattr(said, name))
 
 
-def _learn(row: OutsideCertificate, entry: Entry) -> bool:
+def _learn(row: OutsideCertificate, said: OutsideCertificate, *, is_own: bool) -> None:
     """What the row did not know: the certificate itself, carrier, device, e-mail address."""
-    carrier = entry.carrier if entry.carrier is not Carrier.UNKNOWN else row.carrier
-    device = entry.device_number or row.device_number
-    email = row.email or entry.email
-    before = (row.sha256, row.carrier, row.device_number, row.email)
-    if entry.sha256 is not None and row.sha256 != entry.sha256:
-        _say(row, entry)
-        _keep_bytes(row, entry)
-        email = entry.email
+    carrier, device, email = row.carrier, row.device_number, row.email
+    if is_own:
+        carrier = said.carrier if said.carrier is not Carrier.UNKNOWN else carrier
+        device, email = said.device_number or device, email or said.email
+    is_proof = said.sha256 is not None and (row.sha256, row.anchor) != (said.sha256, said.anchor)
+    if is_proof and (said.anchor is not None or row.anchor is None):
+        named, was_forged = row.name_key, row.sha256 not in (None, said.sha256)
+        _say(row, said)
+        if was_forged:
+            carrier, device, email = said.carrier, None, None
+        email = said.email or email
+        # Whatever was said of its owner was said of somebody else's name.
+        if was_forged or row.name_key != named or row.owner is Owner.BODY:
+            assign(row, Matched(match=Match.NONE))
     row.carrier, row.device_number, row.email = carrier, device, email
-    return before != (row.sha256, carrier, device, email)
 
 
-def _keep_bytes(row: OutsideCertificate, entry: Entry) -> None:
-    if entry.certificate_der is not None:
-        db.session.merge(
-            OutsideCertificateBytes(certificate_id=row.id, certificate_der=entry.certificate_der)
-        )
-
-
-def _status_from(
-    row: OutsideCertificate,
-    entry: Entry,
-    record: OutsideImport,
-    newest: RevocationList | None,
-    now: datetime,
-) -> None:
-    if entry.status is CertificateStatus.REVOKED and row.status is not CertificateStatus.REVOKED:
-        said = Status(
-            status=entry.status, source=record.file_name, at=now, revoked_at=now, reason=None
-        )
-        apply_status(row, said)
-    if newest is not None and newest.anchor.subject_der == row.issuer_der:
-        found = newest.says_of(int(row.serial_hex, 16), row.not_after)
-        if found is not None:
-            apply_status(row, found)
+def _own(rows: Iterable[OutsideCertificate], scopes: Sequence[str]) -> set[int]:
+    """The ids of those that are nobody's, or of people in these subtrees."""
+    whose = {row.id: row.person_id or row.proposed_person_id for row in rows}
+    wanted = {person_id for person_id in whose.values() if person_id is not None}
+    paths = dict(
+        db.session.execute(select(Person.id, Person.unit_path).where(Person.id.in_(wanted))).all()
+    )
+    return {
+        row_id
+        for row_id, person_id in whose.items()
+        if person_id is None or within(paths[person_id], scopes)
+    }

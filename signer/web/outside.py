@@ -35,7 +35,6 @@ from signer.web.uploads import clean_name
 blueprint = Blueprint("outside", __name__)
 
 PAGE_SIZE = 50
-_FOUND_SHOWN = 100
 _WORDS = {
     "tabs": TAB_NAMES,
     "statuses": STATUS_NAMES,
@@ -159,9 +158,7 @@ def upload() -> ResponseReturnValue:
 def found(import_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """What is in the file and what would become of it; after applying, the receipt."""
     view = services().outside.importing.import_of(actor(), import_id)
-    return render_template(
-        "outside/found.html", view=view, shown=SHOWN, limit=_FOUND_SHOWN, errors=errors, **_WORDS
-    )
+    return render_template("outside/found.html", view=view, limit=SHOWN, errors=errors, **_WORDS)
 
 
 @blueprint.post("/outside/import/<int:import_id>/apply")

@@ -91,6 +91,7 @@ class FakeCa:
         key: Key | None = None,
         digest: HashAlgorithm | None = None,
         responder: bool = False,
+        extension: x509.ExtensionType | None = None,
     ) -> x509.Certificate:
         """A leaf (or a CA) with exactly this subject; five years less a day unless told."""
         self.serial += 1
@@ -121,6 +122,8 @@ class FakeCa:
         if responder:
             purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING])
             builder = builder.add_extension(purpose, critical=False)
+        if extension is not None:
+            builder = builder.add_extension(extension, critical=False)
         if san_email:
             names = x509.SubjectAlternativeName([x509.RFC822Name(san_email)])
             builder = builder.add_extension(names, critical=False)

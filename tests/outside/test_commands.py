@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.cli.conftest import Typed, signer  # noqa: F401  # a fixture
@@ -21,7 +22,10 @@ def test_files_lists_decisions_and_revocations(
 ) -> None:
     """A dry run stores nothing; a refused row is named; every decision can be typed."""
     [person] = city.people(1)
-    file = cer(tmp_path, g2.sub.certify(person_dn(person.full_name, None, BA_DINH)))
+    leaf = g2.sub.certify(
+        person_dn(person.full_name, None, BA_DINH), until=datetime(2030, 3, 12, 20, tzinfo=UTC)
+    )
+    file = cer(tmp_path, leaf)
     dry, _ = signer("outside", "import", file, "--dry-run")
     assert "1 chờ xác nhận" in dry
     assert signer("outside", "list")[0] == ""
@@ -30,6 +34,7 @@ def test_files_lists_decisions_and_revocations(
     shown, _ = signer("outside", "list", "--tab", "proposed")
     found = re.match(r"\s*(\d+)", shown)
     assert found
+    assert "13/03/2030" in shown  # the day in Hanoi
     assert "1 " in signer("outside", "confirm", found[1])[0]
     signer("outside", "reject", found[1])
     signer("outside", "assign", found[1], person.code)

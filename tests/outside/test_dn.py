@@ -8,7 +8,7 @@ from cryptography.x509.name import _ASN1Type
 
 from signer.ca import der
 from signer.errors import Invalid
-from signer.outside.dn import parse_name, parse_text
+from signer.outside.dn import parse_name
 from signer.outside.kinds import Owner
 from tests.outside.fake_vgca import CITY, Pair, dn, person_dn, raw_name
 
@@ -122,11 +122,10 @@ def test_a_subject_is_read_whatever_its_habits(quirk: Quirk) -> None:
     assert [label for label, _ in read.attributes] == [label for label, _ in quirk.pairs]
 
 
-@pytest.mark.parametrize("quirk", QUIRKS, ids=lambda quirk: quirk.why)
-def test_the_text_of_a_subject_says_the_same(quirk: Quirk) -> None:
-    """What is shown can be read back: special characters are escaped, the order is kept."""
-    read = parse_name(dn(*quirk.pairs).public_bytes())
-    assert parse_text(read.text) == read
+def test_the_text_of_a_subject_is_escaped() -> None:
+    """RFC 4514 section 2.4, in the order of the RDNs."""
+    read = parse_name(dn(("CN", "A"), ("OU", 'P, 1 + "2"')).public_bytes())
+    assert read.text == r"CN=A, OU=P\, 1 \+ \"2\""
 
 
 @pytest.mark.parametrize(
@@ -155,25 +154,6 @@ def test_an_attribute_nobody_knows_is_kept() -> None:
     attribute = der.tlv(der.SEQUENCE, der.oid("1.2.3.4"), der.tlv(0x0C, b"x"))
     read = parse_name(der.tlv(der.SEQUENCE, der.tlv(der.SET, attribute)))
     assert read.attributes == (("1.2.3.4", "x"),)
-
-
-@pytest.mark.parametrize(
-    ("text", "units"),
-    [
-        (
-            "CN=A, OU=SỞ X, TP HÀ NỘI, O=UBND TP HÀ NỘI, L=Hà Nội",
-            ("SỞ X, TP HÀ NỘI", "UBND TP HÀ NỘI"),
-        ),
-        ("C=VN;O=UBND;OU=PHÒNG 1;CN=A", ("UBND", "PHÒNG 1")),
-        ("CN=A\nOU=P1\nO=U", ("P1", "U")),
-        ('CN = A, OU="P, 1", O=U', ("P, 1", "U")),
-        ("cn=A, ou=P1, o=U, Email=a@b.vn", ("P1", "U")),
-    ],
-)
-def test_a_subject_in_a_list_is_read_as_it_is_typed(text: str, units: tuple[str, ...]) -> None:
-    """Commas inside values need no escape there."""
-    read = parse_text(text)
-    assert (read.common_name, read.units) == ("A", units)
 
 
 @pytest.mark.parametrize("broken", [b"", b"\x30\x05\x31", b"\x30\x03\x31\x01\x00", b"garbage"])

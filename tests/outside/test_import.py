@@ -1,15 +1,17 @@
 """Certificates are brought in: looked through first, stored when somebody says so."""
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import func, select
 
 from signer.accounts import SYSTEM, Role
-from signer.audit import Audit  # noqa: F401
+from signer.ca import der
 from signer.db import db
 from signer.errors import Forbidden, Invalid, NotFound
 from signer.inventory.models import Person
@@ -407,7 +409,6 @@ def test_a_person_decides(services: Services, city: City, g2: Generation, tmp_pa
     assert outside.following.sweep() == 0  # what somebody refused is not proposed again
     outside.assign(SYSTEM, view.id, person.code)
     assert _counted(person) == [person.id]
-    assert [v.serial_hex for v in outside.of_person(person.id)] == [view.serial_hex]
     told = services.audit.events(subject=f"outside-certificate:{view.serial_hex}")
     assert [event.action for event in told] == [
         "outside.confirmed",
@@ -458,3 +459,136 @@ def test_expired_is_said_by_the_day(
     assert [v.status for v in services.outside.page(SYSTEM).items] == [status.EXPIRED]
     assert len(services.outside.page(SYSTEM, status=status.EXPIRED).items) == 1
     assert services.outside.page(SYSTEM, status=status.UNKNOWN).items == ()
+
+
+def test_another_wards_file_takes_nothing_away(
+    services: Services, city: City, g2: Generation, tmp_path: Path
+) -> None:
+    """R62: whoever brings a colleague's certificate again, or a list that says it was revoked and
+    somebody else's, says nothing about people of another ward."""
+    [person] = city.people(1)
+    [stranger] = city.people(1, unit=OTHER_WARD)
+    other = city.actor("other", Role.HR, OTHER_WARD)
+    leaf = g2.sub.certify(person_dn(person.full_name, person.email, BA_DINH), serial=77)
+    brought(services, cer(tmp_path, leaf))
+    brought(services, cer(tmp_path, leaf), other)
+    claim = _row("4d", stranger, status="Đã thu hồi")
+    brought(services, listed(tmp_path, claim), other, issuer="VGCA G2")
+    [row] = _rows()
+    assert (row.match, row.person_id) == (Match.CERTAIN, person.id)
+    assert (row.status, row.carrier) == (CertificateStatus.UNKNOWN, Carrier.UNKNOWN)
+
+
+def test_a_list_never_overrules_the_certificate(
+    services: Services, city: City, g2: Generation, tmp_path: Path
+) -> None:
+    """What was signed says whose it is; a spreadsheet adds the device."""
+    person, other = city.people(2)
+    leaf = g2.sub.certify(person_dn(person.full_name, person.email, BA_DINH), serial=77)
+    brought(services, cer(tmp_path, leaf))
+    brought(services, listed(tmp_path, _row("4d", other)), issuer="VGCA G2")
+    [row] = _rows()
+    assert (row.person_id, row.device_number) == (person.id, "0123456789")
+
+
+def test_the_certificate_keeps_what_the_list_knew(
+    services: Services, city: City, g2: Generation, tmp_path: Path
+) -> None:
+    """A certificate without E does not lose the owner whose address the register gave."""
+    [person] = city.people(1)
+    brought(services, listed(tmp_path, _row("4d", person)), issuer="VGCA G2")
+    leaf = g2.sub.certify(person_dn(person.full_name, None), serial=77)
+    brought(services, cer(tmp_path, leaf))
+    [row] = _rows()
+    assert row.sha256 is not None
+    assert (row.match, row.email) == (Match.CERTAIN, person.email)
+
+
+def test_a_proposal_of_a_later_import_stays(
+    services: Services, city: City, g2: Generation, tmp_path: Path
+) -> None:
+    """The sweep looks where the import that found somebody was allowed to look."""
+    [person] = city.people(1)
+    file = cer(tmp_path, g2.sub.certify(person_dn(person.full_name, None, BA_DINH)))
+    brought(services, file, city.actor("other", Role.HR, OTHER_WARD))
+    brought(services, file, city.actor("clerk", Role.HR, WARD))
+    assert [row.match for row in _rows()] == [Match.PROPOSED]
+    services.outside.following.sweep()
+    assert [row.match for row in _rows()] == [Match.PROPOSED]
+
+
+def test_who_takes_a_certificate_away_can_give_it_back(
+    services: Services, city: City, g2: Generation, tmp_path: Path
+) -> None:
+    """Also when the city brought it in: it is nobody's then, but not out of sight."""
+    [person] = city.people(1)
+    brought(services, cer(tmp_path, g2.sub.certify(person_dn(person.full_name, person.email))))
+    clerk = city.actor("clerk", Role.HR, WARD)
+    [view] = services.outside.page(clerk).items
+    services.outside.reject(clerk, view.id)
+    assert services.outside.certificate_of(clerk, view.id).match is Match.REJECTED
+    services.outside.assign(clerk, view.id, person.code)
+    assert _counted(person) == [person.id]
+
+
+def test_a_right_that_is_gone_stores_nothing(
+    services: Services, city: City, g2: Generation, tmp_path: Path
+) -> None:
+    """What was checked with more units than the actor has now is not stored for them."""
+    [person] = city.people(1)
+    wide = city.actor("clerk", Role.HR, None)
+    view = checked(
+        services, cer(tmp_path, g2.sub.certify(person_dn(person.full_name, person.email))), wide
+    )
+    narrow = replace(wide, grants=city.actor("other", Role.HR, OTHER_WARD).grants)
+    with pytest.raises(Forbidden):
+        services.outside.importing.apply(narrow, view.record.id)
+    assert _rows() == []
+
+
+def _spoiled(g2: Generation) -> list[x509.Certificate]:
+    """An alternative name of a kind nobody reads; a serial number beyond RFC 5280's 20 octets."""
+    named = person_dn("Lê Văn Hỏng", None)
+    odd = x509.UnrecognizedExtension(
+        x509.SubjectAlternativeName.oid, bytes.fromhex("300ca50aa1080c06") + b"abcdef"
+    )
+    made = g2.sub.certify(named, serial=77).public_bytes(Encoding.DER)
+    (_, tbs), (_, algorithm), (_, signature) = der.children(made)
+    version, _, *rest = der.children(tbs)
+    long = der.tlv(der.SEQUENCE, version[1], b"\x02\x28" + b"\x11" * 40, *(b for _, b in rest))
+    return [
+        g2.sub.certify(named, extension=odd),
+        x509.load_der_x509_certificate(der.tlv(der.SEQUENCE, long, algorithm, signature)),
+    ]
+
+
+def test_what_cannot_be_read_is_refused_alone(
+    services: Services, city: City, g2: Generation, tmp_path: Path
+) -> None:
+    good = g2.sub.certify(person_dn("Nguyễn Văn An", None, BA_DINH))
+    view = brought(services, p7b(tmp_path, *_spoiled(g2), good))
+    assert len(view.refused) == 2
+    assert [row.common_name for row in _rows()] == ["Nguyễn Văn An"]
+
+
+def test_a_ca_that_comes_along_often_counts_once(
+    services: Services, city: City, g2: Generation, tmp_path: Path
+) -> None:
+    """Every .p7b of an export brings its chain: paths are not sought over thousands of copies."""
+    files = []
+    for name in "ab":
+        leaf = g2.sub.certify(person_dn(f"Nguyễn Văn {name}", None))
+        file = p7b(tmp_path, leaf, g2.sub.certificate)
+        files.append(file.rename(file.with_name(f"{name}.p7b")))
+    assert checked(services, zipped(tmp_path, *files)).authorities == 1
+
+
+def test_who_was_found_later_is_on_record(
+    services: Services, city: City, g2: Generation, tmp_path: Path
+) -> None:
+    leaf = g2.sub.certify(person_dn("Trần Thị Bình", "t1@hanoi.gov.vn", BA_DINH))
+    brought(services, cer(tmp_path, leaf))
+    city.people(1)
+    services.outside.following.sweep()
+    [event] = services.audit.events(subject="outside-certificates")
+    assert (event.action, event.actor) == ("outside.compared", SYSTEM.name)

@@ -69,7 +69,7 @@ def test_from_a_file_to_a_decision(
     assert wrong.status_code == 400
     clerk.post(f"{page}/assign", {"person": maybe.code}, form_at=page)
     release()
-    assert len(services.outside.of_person(maybe.id)) == 1
+    assert services.outside.certificate_of(SYSTEM, view.id).person_code == maybe.code
 
 
 def test_refusals_are_shown_at_the_form(clerk: Visitor, city: City, tmp_path: Path) -> None:

@@ -12,17 +12,20 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from signer.accounts import SYSTEM, Role
+from signer.db import db, transaction
 from signer.errors import Conflict, Forbidden, Invalid
 from signer.inventory.models import Person
 from signer.outside.anchors import Anchors, load_anchors
+from signer.outside.following import Following
 from signer.outside.kinds import CertificateStatus
+from signer.outside.models import OutsideCrl
 from signer.outside.service import CertificateView, counting
 from signer.outside.status import ask_ocsp
 from signer.services import Services
 from tests.conftest import StandingClock
 from tests.databases import both_databases
 from tests.factories import City
-from tests.outside.bringing import brought, cer, p7b
+from tests.outside.bringing import brought, cer, listed, p7b
 from tests.outside.fake_vgca import (
     OCSP_ADDRESS,
     FakeCa,
@@ -34,6 +37,7 @@ from tests.outside.fake_vgca import (
     rsa_key,
     write_anchors,
 )
+from tests.outside.test_import import _row
 
 S = CertificateStatus
 HOLD, COMPROMISED = x509.ReasonFlags.certificate_hold, x509.ReasonFlags.key_compromise
@@ -356,3 +360,77 @@ def test_second_readers_agree_about_the_fake(
         digest = hashlib.sha256(leaf.public_bytes(Encoding.DER)).hexdigest()
         assert digest in told.replace(":", "").lower()
         assert re.search(r"Subject: .*CN=Nguyễn Thị Ánh", told)
+
+
+def test_no_answer_outranks_no_list(
+    services: Services, city: City, g2: Generation, clock: StandingClock, tmp_path: Path
+) -> None:
+    """Nobody answered today: yesterday's list is still the last that the issuer said."""
+    _, leaf = _brought(services, city, g2, tmp_path)
+    following = services.outside.following
+    following.ask_items([str(_view(services).id)])
+    assert _view(services).status is S.UNKNOWN
+    yesterday = clock.now() - timedelta(days=1)
+    g2.sub.revoked = {leaf.serial_number: (yesterday, HOLD)}
+    following.import_crl(SYSTEM, g2.sub.crl(yesterday))
+    assert _view(services).status is S.HELD
+
+
+def test_the_issuer_puts_a_wrong_list_right(
+    services: Services, city: City, g2: Generation, clock: StandingClock, tmp_path: Path
+) -> None:
+    """A spreadsheet that says "revoked" holds until the issuer's next word; nobody asked takes
+    nothing back."""
+    [person] = city.people(1)
+    claim = _row("4d", person, status="Đã thu hồi")
+    brought(services, listed(tmp_path, claim), issuer="VGCA G2")
+    clock.move(timedelta(days=1))
+    services.outside.following.ask_items([str(_view(services).id)])
+    assert _view(services).status is S.REVOKED
+    services.outside.following.import_crl(SYSTEM, g2.sub.crl(clock.now()))
+    assert _view(services).status is S.GOOD
+
+
+def test_a_list_that_was_kept_and_no_more_is_applied_later(
+    services: Services, city: City, g2: Generation, clock: StandingClock, tmp_path: Path
+) -> None:
+    """Killed after the list was stored, before the certificates were held against it."""
+    _, leaf = _brought(services, city, g2, tmp_path)
+    g2.sub.revoked = {leaf.serial_number: (clock.now(), COMPROMISED)}
+    sha256 = services.files.put(g2.sub.crl(clock.now()))
+    with transaction():
+        db.session.add(
+            OutsideCrl(
+                sha256=sha256,
+                anchor="VGCA G2",
+                number="1",
+                this_update=clock.now(),
+                next_update=clock.now() + timedelta(days=7),
+                entries=1,
+                imported_by=SYSTEM.name,
+                imported_at=clock.now(),
+            )
+        )
+    services.outside.following.sweep()
+    assert _view(services).status is S.REVOKED
+
+
+def test_another_name_for_the_issuer_changes_nothing(
+    services: Services, city: City, g2: Generation, tmp_path: Path
+) -> None:
+    """`name` is what pages call it; whoever left anchors.toml is no official issuer any more."""
+    [person] = city.people(1)
+    brought(services, cer(tmp_path, g2.sub.certify(person_dn(person.full_name, person.email))))
+    brought(services, listed(tmp_path, _row("4d", person)), issuer="VGCA G2")
+    folder = tmp_path / "trust"
+    said = (folder / "anchors.toml").read_text(encoding="utf-8")
+    for text, expected in (
+        (said.replace('"VGCA G2"', '"CA Nhà nước"'), ("CA Nhà nước", True)),
+        ("", (None, False)),
+        (said, ("VGCA G2", True)),
+    ):
+        (folder / "anchors.toml").write_text(text, encoding="utf-8")
+        room = (services.clock, services.audit, services.files, services.jobs)
+        Following(*room, load_anchors(folder)).sweep()
+        views = services.outside.page(SYSTEM).items
+        assert [(view.anchor, view.counts) for view in views] == [expected] * 2
