@@ -69,7 +69,8 @@ def measure(rows: int, *, limit_seconds: float, postgresql: bool) -> dict[str, A
             "processor seconds, ours and the reader's": round(first.processor, 1),
             "again, unchanged": round(again.seconds, 1),
             "again, processor seconds": round(again.processor, 1),
-            "MB, ours and the reader's": [round(own), round(reader)],
+            "MB at most": round(max(own, first.resident + reader, again.resident + reader)),
+            "MB, ours at most and the reader's": [round(own), round(reader)],
             "file MB": size,
         },
     }
@@ -83,6 +84,8 @@ class Imported:
     check: float
     processor: float
     people: int
+    resident: float
+    """Megabytes of ours while the child reads."""
 
 
 @contextmanager
@@ -131,6 +134,7 @@ def write(file: Path, rows: int) -> None:
 
 
 def _imported(rooms: Services, file: Path) -> Imported:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
     started, processor = time.perf_counter(), sum(os.times()[:4])
     checked = rooms.inventory.dry_run(SYSTEM, file, file.name)
     check = time.perf_counter() - started
@@ -144,6 +148,7 @@ def _imported(rooms: Services, file: Path) -> Imported:
         check=check,
         processor=sum(os.times()[:4]) - processor,
         people=receipt.new + receipt.changed,
+        resident=pages * resource.getpagesize() / 1024**2,
     )
 
 

@@ -141,7 +141,7 @@ class RosterApplying:
             if not self._still(chunk, ImportState.APPLYING, RosterChunk.stored_at.is_(None)):
                 return
             now = self._clock.now()
-            known = known_people([row.facts for row in rows])
+            known = known_people([row.facts for row in rows], with_namesakes=False)
             scopes = tuple(json.loads(chunk.scopes))
             entries, overtaken = _held_against(rows, known, chunk.effective_on, scopes)
             storing = Storing(

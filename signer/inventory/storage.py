@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from signer.audit import Audit, Happening
-from signer.db import changed, db
+from signer.db import Base, changed, db
 from signer.inventory.facts import FACTS, KnownPeople, KnownPerson, PersonFacts
 from signer.inventory.judging import PlannedRow, Verdict
 from signer.inventory.kinds import SigningRole
@@ -44,6 +44,7 @@ _SHOWN_IN_AUDIT = frozenset(
 )
 """Facts whose old and new value an auditor reads; of private ones only the name is recorded."""
 
+_PERSON, _PERIOD = (Base.metadata.tables[name] for name in ("person", "person_period"))
 _FIRST_FACT = 6
 """Where the facts begin in a row of `_known`."""
 
@@ -91,7 +92,7 @@ def known_units() -> list[KnownUnit]:
     return [KnownUnit(**row._asdict()) for row in db.session.execute(select(*columns))]
 
 
-def known_people(told: Sequence[PersonFacts]) -> KnownPeople:
+def known_people(told: Sequence[PersonFacts], *, with_namesakes: bool = True) -> KnownPeople:
     """All stored persons with a code, number or address of these, or the same name and birth.
 
     Nearly always the one of that code has number and address too: then nobody else is looked for.
@@ -104,7 +105,7 @@ def known_people(told: Sequence[PersonFacts]) -> KnownPeople:
         # What a returning person still holds may have gone to somebody else meanwhile.
         wanted |= {getattr(p.facts, name) for p in found.values() if p.has_left} - {None}
         _add(found, Person.id, _holders(key, wanted) - found.keys())
-    return KnownPeople.of(found.values(), _namesakes(told))
+    return KnownPeople.of(found.values(), _namesakes(told) if with_namesakes else ())
 
 
 def _add(found: dict[int, KnownPerson], key: InstrumentedAttribute[Any], wanted: set[Any]) -> None:
@@ -219,17 +220,16 @@ class Storing:
 
     def _insert(self, people: Sequence[PersonFacts]) -> list[int]:
         rows = [self._new_row(facts) for facts in people]
-        # Without it every row that leaves another column empty would be a statement of its own;
-        # and asked back, the ids come quicker than returned row by row.
-        options = {"render_nulls": True}
-        db.session.execute(insert(Person), rows, execution_options=options)
+        # Into the table: the mapper would make a statement for every row that leaves another
+        # column empty. Asked back, the ids come quicker than returned row by row.
+        db.session.execute(insert(_PERSON), rows)
         id_of: dict[str, int] = {}
         for codes in in_chunks([facts.code for facts in people], _KEYS_PER_QUERY):
             found = db.session.execute(select(Person.code, Person.id).where(Person.code.in_(codes)))
             id_of |= {row[0]: row[1] for row in found}
         ids = [id_of[facts.code] for facts in people]
         db.session.execute(
-            insert(PersonPeriod),
+            insert(_PERIOD),
             [self._period(person_id, row) for person_id, row in zip(ids, rows, strict=True)],
         )
         write_words(
@@ -329,7 +329,7 @@ class Storing:
             if rows:
                 db.session.execute(update(PersonPeriod), rows)
         if opened:
-            db.session.execute(insert(PersonPeriod), opened)
+            db.session.execute(insert(_PERIOD), opened)
         return said
 
     def _event(
