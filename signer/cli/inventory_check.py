@@ -50,8 +50,9 @@ def check(services: Services, as_json: bool) -> int:
 @inventory.command(help=_("Tính lại toàn bộ số liệu bao phủ từ dữ liệu gốc và lưu."))
 @with_services
 def recount(services: Services) -> None:
-    """Every figure is made anew; again: the same figures."""
+    """Every figure, and the words of the search, are made anew; again: the same ones."""
     SYSTEM.require(Permission.AUDIT_VIEW)
     with progress(count_of(SYSTEM, EVERYBODY), _("Đang tính lại số liệu bao phủ")) as advance:
+        services.inventory.index_names()
         services.reports.rebuild(advance)
     click.echo(_("Đã tính lại số liệu bao phủ."))

@@ -144,9 +144,9 @@ def _prepare_home(settings: Settings, *, demo: bool, port: int) -> Settings:
 
 def _fill(settings: Settings, clock: Clock) -> tuple[Login, ...]:
     """Schema, units and accounts; the demo city, on its own clock, in a new home of its own."""
-    if not migrations.is_current(db.engine):
-        _step(_("Tạo hoặc nâng cấp cơ sở dữ liệu"), lambda: migrations.upgrade(db.engine))
     rooms = services()
+    if not migrations.is_current(db.engine):
+        _step(_("Tạo hoặc nâng cấp cơ sở dữ liệu"), lambda: _upgrade(rooms))
     _certify_roles(settings, rooms)
     rooms.inventory.load_units()
     if settings.demo:
@@ -160,6 +160,13 @@ def _fill(settings: Settings, clock: Clock) -> tuple[Login, ...]:
     made = rooms.accounts.create(SYSTEM, name=ADMIN, role=Role.ADMIN, scope_path="")
     purpose = N_("Quản trị hệ thống; phải đổi mật khẩu này khi đăng nhập lần đầu.")
     return (Login(name=made.name, password=made.password, purpose=purpose),)
+
+
+def _upgrade(rooms: Services) -> None:
+    """The newest shape; what is derived from rows is derived from those of an older one too."""
+    migrations.upgrade(db.engine)
+    rooms.inventory.index_names()
+    rooms.reports.rebuild()
 
 
 def _certify_roles(settings: Settings, rooms: Services) -> None:

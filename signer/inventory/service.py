@@ -37,6 +37,7 @@ from signer.inventory.storage import (
 )
 from signer.inventory.structure import Structure
 from signer.inventory.tree import HANOI_UNITS, UnitFacts, read_units, store_units, unit_on
+from signer.inventory.words import words_of_all
 from signer.jobs import Jobs
 from signer.jobs.service import Failures
 
@@ -192,6 +193,12 @@ class Inventory:
         if person is None:
             raise NotFound(N_("Không tìm thấy người có mã %(code)s."), code=code)
         return person
+
+    def index_names(self) -> None:
+        """The search finds everybody by name: for people from before it kept their words."""
+        with transaction():
+            advisory_lock(ROSTER_LOCK)
+            words_of_all(db.session.connection())
 
     def people(
         self,

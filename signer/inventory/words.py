@@ -87,7 +87,9 @@ def write_words(people: Iterable[tuple[int, str | None, str | None]]) -> None:
 
 
 def words_of_all(connection: Connection) -> None:
-    """The empty index has everybody's name: what an older database needs, once."""
+    """The index has everybody's name and nothing else: what an older database needs, once."""
+    connection.execute(delete(PersonWord))
+    connection.execute(delete(NameWord))
     person = table("person", column("id"), column("full_name"))
     last = 0
     while rows := connection.execute(

@@ -217,7 +217,7 @@ def test_the_words_follow_the_name(inventory: Inventory) -> None:
 
 
 def test_an_older_database_gets_its_words(inventory: Inventory, everybody: list[Person]) -> None:
-    """The migration fills the tables from the names that are there."""
+    """Setting up fills the tables from the names that are there, whatever stood in them."""
     table = select(PersonWord.word, PersonWord.sort_key, PersonWord.person_id, PersonWord.folded)
     before = set(map(tuple, db.session.execute(table)))
     with transaction():
