@@ -6,11 +6,12 @@ from datetime import date
 from functools import lru_cache
 
 from sqlalchemy import or_, select
+from sqlalchemy.orm import aliased
 
 from signer.accounts import Actor, Permission, in_subtree
 from signer.db import db
 from signer.errors import N_, Forbidden, Invalid, NotFound
-from signer.inventory.models import OrgUnit
+from signer.inventory.models import OrgUnit, UnitChange, UnitSuccessor
 from signer.inventory.names import sort_key
 from signer.reports.coverage import UnitOnDay
 
@@ -96,6 +97,34 @@ def paths_of(
             day=day.strftime("%d/%m/%Y"),
         )
     return (unit.path,)
+
+
+def with_predecessors(paths: Sequence[str]) -> tuple[str, ...]:
+    """These subtrees, and every closed unit whose work has gone to them and to nobody else.
+
+    So a unit that was renamed, moved or merged has a past; one that was split has none of its own.
+    """
+    if "" in paths:
+        return tuple(paths)
+    before, after = aliased(OrgUnit), aliased(OrgUnit)
+    heirs: dict[str, list[str]] = {}
+    for closed, heir in db.session.execute(
+        select(before.path, after.path)
+        .join(UnitSuccessor, UnitSuccessor.unit_id == before.id)
+        .join(after, after.id == UnitSuccessor.successor_id)
+        .join(UnitChange, UnitChange.id == UnitSuccessor.change_id)
+        .where(UnitChange.undone_at.is_(None))
+    ):
+        heirs.setdefault(closed, []).append(heir)
+    found = list(paths)
+    while more := [
+        closed
+        for closed, its in heirs.items()
+        if not closed.startswith(tuple(found))
+        and all(heir.startswith(tuple(found)) for heir in its)
+    ]:
+        found += more
+    return tuple(found)
 
 
 def _topmost(units: Sequence[UnitOnDay]) -> list[str]:

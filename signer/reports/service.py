@@ -24,7 +24,7 @@ from signer.reports.coverage import (
     roll_up,
 )
 from signer.reports.recount import Difference, Progress, Recount
-from signer.reports.scope import Scope, paths_of, scope_of
+from signer.reports.scope import Scope, paths_of, scope_of, with_predecessors
 from signer.reports.standing import Standings
 from signer.reports.timeline import day_number, day_of
 
@@ -89,14 +89,14 @@ class Reports:
     ) -> tuple[DayFigures, ...]:
         """The figures of each of so many days, the last one `until` (today when None).
 
-        Over today's subtree of the unit, also for days on which other units stood in it.
+        Over today's subtree of the unit and the units that became part of it.
         """
         if days < 1:
             raise ValueError("a trend needs a day")
         today = self._clock.today()
         last = day_number(self._past_day(until))
         first = max(last - days + 1, 0)
-        paths = scope_of(actor, today, unit_code).paths
+        paths = with_predecessors(scope_of(actor, today, unit_code).paths)
         figures = sums.figures_by_facet(first, paths)[facet]
         found = [DayFigures(day=day_of(first), figures=figures)]
         changes = sums.changes_by_day(first + 1, last, facet, paths)

@@ -14,7 +14,7 @@ from signer.ca.models import Certificate
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import changed, db, follow, transaction
-from signer.inventory.models import OrgUnit, Person, PersonPeriod, UnitKind
+from signer.inventory.models import OrgUnit, Person, PersonPeriod, UnitChange, UnitKind
 from signer.inventory.names import sort_key
 from signer.inventory.states import STATE_RULES, PersonState
 from signer.issuance.models import CertificateRequest, Decision, RequestItem, SigningKey
@@ -63,6 +63,23 @@ class City:
                     search_key=code,
                 )
             )
+
+    def change(self, day: date) -> int:
+        """An act upon units that was carried out on the day."""
+        with transaction():
+            change = UnitChange(
+                kind="rename",
+                effective_on=day,
+                decision="",
+                ordered="{}",
+                scope_path="",
+                state="done",
+                ordered_by="",
+                ordered_at=NOW,
+            )
+            db.session.add(change)
+            db.session.flush()
+        return change.id
 
     def person(
         self,

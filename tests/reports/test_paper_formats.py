@@ -22,8 +22,17 @@ from signer.reports.columns import COLUMNS, Sort
 from signer.reports.decree30 import Paper
 from signer.reports.decree30_docx import paper_docx
 from signer.reports.decree30_pdf import paper_pdf
+from signer.reports.report_text import paper_of
 from signer.reports.tables import appendix_csv, appendix_xlsx
-from tests.reports.appendices import ROWS, a_row, appendix_of, figures, paper
+from tests.reports.appendices import (
+    NOVEMBER,
+    ROWS,
+    a_row,
+    appendix_of,
+    figures,
+    paper,
+    text_of,
+)
 
 NUMBERS = [column for column in COLUMNS if column.sort is not Sort.TEXT]
 
@@ -130,6 +139,29 @@ def test_no_text_becomes_a_formula_or_markup(text):
         assert cell[0] not in "=+-@\t\r＝＋－＠"
     document = Document(BytesIO(paper_docx(made)))
     assert document.tables[-1].rows[2].cells[-1].text == text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"issuer": "W" * 200, "parent": "W" * 200},
+        {"recipients": ("UBND phường Ba Đình;",) * 100},
+        {"remarks": {"XÃỨNGHÒA": "W" * 1000, "XÃCHUYÊNMỸ": "chờ sắp xếp " * 83}},
+        {"sections": ("x" * 20_000, "xã\n" * 5_000, "", "", "")},
+        {"sections": ("dòng một\x0bdòng hai\x0c\x01\ufffe", "", "", "", "")},
+        {"remarks": {"XÃỨNGHÒA": "a\x0bb\x01\nc"}, "recipients": ("\x02UBND;",)},
+        {"number": "\x03", "name": "\x04", "title": "\x05", "place": "\x06", "symbol": "\x07"},
+    ],
+    ids=lambda words: "-".join(words),
+)
+def test_whatever_may_be_frozen_can_be_drawn(words):
+    """A frozen report stays for ever: what passes the check is a file in every format."""
+    appendix = appendix_of(*ROWS)
+    text = text_of(appendix, **words).checked()
+    made = paper_of(text, NOVEMBER, appendix, own_ca_counts=True)
+    for read in (from_docx, from_xlsx, from_csv):
+        assert read(made)["Xã Ứng Hòa"][0] == "75"
+    assert paper_pdf(made).startswith(b"%PDF-")
 
 
 def test_the_workbook_is_the_same_file_for_the_same_report():

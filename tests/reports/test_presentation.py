@@ -10,7 +10,7 @@ import pytest
 
 from signer.reports.charts import CHART_ROWS, coverage_chart
 from signer.reports.coverage import Coverage, Figures, UnitCoverage
-from signer.reports.export import coverage_xlsx
+from signer.reports.tables import coverage_xlsx
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -107,7 +107,7 @@ def rows_of(workbook: bytes) -> list[tuple[object, ...]]:
 def test_workbook_has_title_day_rows_and_the_total():
     rows = rows_of(coverage_xlsx(WARDS))
     assert rows[1][0] == "Số liệu đến ngày 01/07/2025"
-    assert rows[4][:4] == ("STT", "Mã đơn vị", "Cơ quan, đơn vị", "Tổng số người")
+    assert rows[3][:4] == ("STT", "Mã đơn vị", "Cơ quan, đơn vị", "Tổng số người")
     assert rows[5] == ("1", "PHƯ", "Phường Ba Đình", 2500, 2499, 0, 1, 99.9)
     assert rows[-1] == ("", "", "Tổng cộng", 2540, 2509, 12, 19, 98.8)
 

@@ -12,7 +12,6 @@ from signer.accounts import SYSTEM, Role
 from signer.db import db, release, transaction
 from signer.errors import Conflict, Forbidden, Invalid, NotFound, SignerError
 from signer.reports.columns import lines_of
-from signer.reports.comparing import differences
 from signer.reports.coverage import Facet
 from signer.reports.formats import Format, file_name, rendered
 from signer.reports.periods import PeriodKind
@@ -82,9 +81,9 @@ def test_a_later_change_leaves_the_frozen_report_as_it_was(services, city, over)
     services.reports.rebuild()
     release()
     after = services.snapshots.get(SYSTEM, made)
-    assert after == before
+    assert after.content == before.content
     assert {form: rendered(after, form) for form in papers} == papers
-    found = differences(after.appendix, services.snapshots.recomputed(SYSTEM, after))
+    *_, found = services.snapshots.compare(SYSTEM, made)
     changed = {one.column.key: (one.before, one.after) for one in found if one.label == "Tổng cộng"}
     assert changed["persons"] == (3, 2)
     assert "covered" not in changed
@@ -109,6 +108,8 @@ def test_the_database_itself_refuses_to_change_a_report(services, over, statemen
         "content = replace(content, 'covered', 'persons')",
         "content = content || ' '",
         f"sha256 = '{'0' * 64}'",
+        "unit_name = 'Sở khác'",
+        "version = 7, reason = 'x'",
     ],
 )
 def test_a_report_changed_behind_the_triggers_is_not_shown(services, over, change):
@@ -120,6 +121,25 @@ def test_a_report_changed_behind_the_triggers_is_not_shown(services, over, chang
     release()
     with pytest.raises(Conflict):
         services.snapshots.get(SYSTEM, made)
+
+
+@both_databases
+def test_a_report_that_the_audit_chain_does_not_know_is_not_shown(services, over):
+    """Bytes with their own hash beside them prove nothing: who froze them stands in the chain."""
+    made = freeze(services, over)
+    with transaction():
+        db.session.execute(
+            text(
+                "INSERT INTO report_snapshot (id, kind, starts_on, ends_on, unit_code, unit_name,"
+                " unit_path, version, reason, content, sha256, frozen_by, frozen_at)"
+                " SELECT 99, kind, starts_on, ends_on, unit_code, unit_name,"
+                " unit_path, 2, 'x', content, sha256, frozen_by, frozen_at FROM report_snapshot"
+            )
+        )
+    release()
+    assert services.snapshots.get(SYSTEM, made).version == 1
+    with pytest.raises(Conflict):
+        services.snapshots.get(SYSTEM, 99)
 
 
 def test_a_correction_is_a_new_version_with_a_reason(services, over):
@@ -134,7 +154,8 @@ def test_a_correction_is_a_new_version_with_a_reason(services, over):
     assert (found.version, found.reason, found.text.number) == (2, "Sửa số văn bản", "7")
     entries = services.snapshots.versions(SYSTEM, found)
     assert [entry.version for entry in entries] == [2, 1]
-    assert services.snapshots.sibling(SYSTEM, found, first).version == 1
+    _, other, changed = services.snapshots.compare(SYSTEM, second, first)
+    assert (other.version, changed) == (1, ())
     assert file_name(found, Format.PDF) == f"bao-cao-month-2026-12-14-{WARD}-v2.pdf"
 
 
@@ -144,6 +165,7 @@ def test_a_correction_is_a_new_version_with_a_reason(services, over):
         (0, "Sửa", "7", Conflict, None),  # somebody froze one meanwhile
         (2, "Sửa", "7", Conflict, None),
         (1, " ", "7", Invalid, "reason"),
+        (1, "x" * 501, "7", Invalid, "reason"),
         (1, "Sửa", "", Invalid, None),  # nothing differs
     ],
 )
@@ -162,9 +184,12 @@ def test_what_a_correction_needs(services, over, corrects, reason, number, refus
     [
         ({"issuer": " "}, "issuer"),
         ({"number": "1" * 21}, "number"),
-        ({"sections": ("một",)}, "section"),
-        ({"sections": ("x" * 20_001, "", "", "", "")}, "section"),
-        ({"remarks": {WARD: "x" * 20_001}}, "section"),
+        ({"sections": ("một",)}, "section-0"),
+        ({"sections": ("", "x" * 20_001, "", "", "")}, "section-1"),
+        ({"issuer": "x" * 201}, "issuer"),
+        ({"parent": "x" * 201}, "parent"),
+        ({"remarks": {WARD: "x" * 1001}}, "remarks"),
+        ({"recipients": ("x" * 51,) * 100}, "recipients"),
     ],
 )
 def test_words_that_cannot_stand_are_named(services, over, change, field):
@@ -190,6 +215,26 @@ def test_a_draft_is_kept_until_it_is_frozen(services, over):
     assert after.text.number == "10"
 
 
+@both_databases
+def test_of_two_who_write_on_one_draft_the_second_is_told(services, over):
+    """The words that somebody saved meanwhile are not written over unseen, nor frozen past."""
+    seen = services.snapshots.prepare(SYSTEM, MONTH, over, unit_code=WARD)
+
+    def save(number: str, seen: str) -> None:
+        words = replace(prepared.text, number=number)
+        services.snapshots.save_draft(SYSTEM, MONTH, over, words, unit_code=WARD, seen=seen)
+
+    prepared = seen
+    save("8", seen.draft)
+    with pytest.raises(Conflict):
+        save("9", seen.draft)
+    with pytest.raises(Conflict):
+        freeze(services, over, text=prepared.text, seen=seen.draft)
+    again = services.snapshots.prepare(SYSTEM, MONTH, over, unit_code=WARD)
+    assert again.text.number == "8"
+    freeze(services, over, text=prepared.text, seen=again.draft)
+
+
 def test_a_period_that_still_runs_is_not_frozen(services, over):
     with pytest.raises(Invalid) as refused:
         freeze(services, over + timedelta(days=30))
@@ -211,10 +256,10 @@ def test_who_may_freeze_and_who_may_read(services, city, over):
 
 
 def test_another_report_is_no_version_of_this_one(services, over):
-    found = services.snapshots.get(SYSTEM, freeze(services, over))
+    made = freeze(services, over)
     city_report = services.snapshots.freeze(SYSTEM, MONTH, over)
     with pytest.raises(NotFound):
-        services.snapshots.sibling(SYSTEM, found, city_report)
+        services.snapshots.compare(SYSTEM, made, city_report)
     assert services.snapshots.get(SYSTEM, city_report).text.parent == ""
 
 

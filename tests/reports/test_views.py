@@ -8,7 +8,7 @@ from signer.accounts import SYSTEM
 from signer.db import changed, db, transaction
 from signer.errors import Forbidden, Invalid
 from signer.inventory.kinds import PersonKind
-from signer.inventory.models import Person
+from signer.inventory.models import OrgUnit, Person, UnitSuccessor
 from signer.inventory.states import PersonState
 from signer.outside.kinds import Carrier
 from signer.reports import views
@@ -226,3 +226,25 @@ def test_what_somebody_changed_past_us_is_named_and_mended(wards, reports):
         assert found.kept != found.counted
         reports.rebuild()
         assert reports.first_difference() is None
+
+
+def test_a_renamed_unit_has_the_past_of_the_one_it_was_and_a_split_one_none(wards, reports):
+    day = date(2026, 11, 20)
+    ends = {"until": day - timedelta(days=1)}
+    wards.unit("R1", "0001.0003.", **ends)
+    wards.unit("R2", "0001.0004.", since=day)
+    wards.unit("R3", "0001.0005.", since=day)
+    wards.unit("R4", "0001.0006.", since=day)
+    person = wards.person("0001.0003.", **ends)
+    wards.moved(person, "0001.0004.", on=day)
+    ids = dict(db.session.query(OrgUnit.code, OrgUnit.id).all())
+    change = wards.change(day)
+    for before, after in (("R1", "R2"), ("W2", "R3"), ("W2", "R4")):
+        with transaction():
+            db.session.add(
+                UnitSuccessor(unit_id=ids[before], successor_id=ids[after], change_id=change)
+            )
+    wards.person(OTHER)
+    trend = {one.day: one.figures.persons for one in reports.trend(SYSTEM, unit_code="R2")}
+    assert (trend[day - timedelta(days=1)], trend[day]) == (1, 1)
+    assert {one.figures.persons for one in reports.trend(SYSTEM, unit_code="R3")} == {0}
