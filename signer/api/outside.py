@@ -35,27 +35,27 @@ class OutsideQuery(Schema):
 class OutsideCertificateAnswer(Schema):
     """A certificate; `status` is as of now, and `unknown` is not `good`."""
 
-    id = fields.Integer(required=True)
-    serial = fields.String(attribute="serial_hex", required=True)
-    common_name = fields.String(required=True)
-    subject = fields.String(required=True)
-    units = fields.List(fields.String(), required=True)
-    email = fields.String(required=True, allow_none=True)
-    issuer = fields.String(attribute="issuer_name", required=True)
-    is_official = fields.Boolean(required=True)
-    counts = fields.Boolean(required=True)
-    is_proven = fields.Boolean(required=True)
-    generation = fields.Enum(Generation, by_value=True, required=True)
-    owner = fields.Enum(Owner, by_value=True, required=True)
-    not_before = fields.DateTime(required=True)
-    not_after = fields.DateTime(required=True)
-    carrier = fields.Enum(Carrier, by_value=True, required=True)
-    device_number = fields.String(required=True, allow_none=True)
+    id = fields.Integer(attribute="row.id", required=True)
+    serial = fields.String(attribute="row.serial_hex", required=True)
+    common_name = fields.String(attribute="row.common_name", required=True)
+    subject = fields.String(attribute="row.subject", required=True)
+    units = fields.List(fields.String(), attribute="row.unit_names", required=True)
+    email = fields.String(attribute="row.email", required=True, allow_none=True)
+    issuer = fields.String(attribute="row.issuer_name", required=True)
+    is_official = fields.Boolean(attribute="row.is_official", required=True)
+    counts = fields.Boolean(attribute="row.counts", required=True)
+    is_proven = fields.Boolean(attribute="row.is_proven", required=True)
+    generation = fields.Enum(Generation, by_value=True, attribute="row.generation", required=True)
+    owner = fields.Enum(Owner, by_value=True, attribute="row.owner", required=True)
+    not_before = fields.DateTime(attribute="row.not_before", required=True)
+    not_after = fields.DateTime(attribute="row.not_after", required=True)
+    carrier = fields.Enum(Carrier, by_value=True, attribute="row.carrier", required=True)
+    device_number = fields.String(attribute="row.device_number", required=True, allow_none=True)
     status = fields.Enum(CertificateStatus, by_value=True, required=True)
-    status_source = fields.String(required=True, allow_none=True)
-    status_at = fields.DateTime(required=True, allow_none=True)
-    revoked_at = fields.DateTime(required=True, allow_none=True)
-    match = fields.Enum(Match, by_value=True, required=True)
+    status_source = fields.String(attribute="row.status_source", required=True, allow_none=True)
+    status_at = fields.DateTime(attribute="row.status_at", required=True, allow_none=True)
+    revoked_at = fields.DateTime(attribute="row.revoked_at", required=True, allow_none=True)
+    match = fields.Enum(Match, by_value=True, attribute="row.match", required=True)
     person = fields.String(attribute="person_code", required=True, allow_none=True)
 
 
@@ -99,18 +99,6 @@ class OutsideImportAnswer(Schema):
     job = fields.Integer(attribute="record.job_id", required=True, allow_none=True)
 
 
-class Confirmation(Schema):
-    """Ids of certificates whose proposed owner is right."""
-
-    certificates = fields.List(fields.Integer(), required=True, validate=ma.validate.Length(1, 500))
-
-
-class Confirmed(Schema):
-    """How many were still proposals and are confirmed now."""
-
-    confirmed = fields.Integer(required=True)
-
-
 class Assignment(Schema):
     """The code of the person whose the certificate is; null: not that person's."""
 
@@ -145,20 +133,6 @@ def list_outside(
     return services().outside.page(actor(), tab, status=status, text=q, after=after, limit=limit)
 
 
-@outside.get(
-    "/outside-certificates/<id:certificate_id>", access=_NEEDS, answer=OutsideCertificateAnswer()
-)
-def get_outside(certificate_id: int) -> CertificateView:
-    """One certificate."""
-    return services().outside.certificate_of(actor(), certificate_id)
-
-
-@outside.post("/outside-certificates/confirm", access=_NEEDS, body=Confirmation, answer=Confirmed())
-def confirm_outside(certificates: list[int]) -> dict[str, int]:
-    """Confirm proposals; what somebody else decided meanwhile stays as it is."""
-    return {"confirmed": services().outside.confirm(actor(), certificates)}
-
-
 @outside.post(
     "/outside-certificates/<id:certificate_id>/owner",
     access=_NEEDS,
@@ -166,7 +140,7 @@ def confirm_outside(certificates: list[int]) -> dict[str, int]:
     answer=OutsideCertificateAnswer(),
 )
 def assign_outside(certificate_id: int, person: str | None) -> CertificateView:
-    """Say whose a certificate is, or that it is not that person's."""
+    """Say whose a certificate is (which confirms a proposal), or that it is not that person's."""
     if person is None:
         services().outside.reject(actor(), certificate_id)
     else:

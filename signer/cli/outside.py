@@ -65,13 +65,21 @@ def list_certificates(services: Services, tab: str | None, as_json: bool) -> Non
     """Every certificate of the list, the newest first."""
     found = services.outside.every(SYSTEM, Tab(tab) if tab else None)
     if as_json:
-        show_json([vars(view) for view in found])
+        names = ("id", "serial_hex", "common_name", "anchor", "not_after", "match")
+        show_json(
+            [
+                {name: getattr(view.row, name) for name in names}
+                | {"status": view.status, "person_code": view.person_code}
+                for view in found
+            ]
+        )
         return
     for view in found:
+        row = view.row
         click.echo(
-            f"{view.id:>7} {view.serial_hex.upper():<18} {view.common_name:<28} "
-            f"{view.not_after.astimezone(HANOI):%d/%m/%Y} {_(STATUS_NAMES[view.status]):<20} "
-            f"{_(MATCH_NAMES[view.match])} {view.person_code or ''}".rstrip()
+            f"{row.id:>7} {row.serial_hex.upper():<18} {row.common_name:<28} "
+            f"{row.not_after.astimezone(HANOI):%d/%m/%Y} {_(STATUS_NAMES[view.status]):<20} "
+            f"{_(MATCH_NAMES[row.match])} {view.person_code or ''}".rstrip()
         )
 
 

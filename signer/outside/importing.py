@@ -203,8 +203,8 @@ class Importing:
     def _reads_of(self, record: OutsideImport) -> tuple[Read, ...]:
         """The uploaded file, read again; the last one is kept, for the job's next chunk."""
         if self._last is None or self._last[0] != record.id:
-            report, import_id, name = self._report_of(record), record.id, record.file_name
-            content = self._files.get(record.sha256)
+            import_id, sha256, name = record.id, record.sha256, record.file_name
+            report, content = self._report_of(record), self._files.get(sha256)
             with tempfile.TemporaryDirectory(prefix="signer-outside-") as folder:
                 path = Path(folder) / "sent"
                 path.write_bytes(content)

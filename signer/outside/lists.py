@@ -18,7 +18,7 @@ from signer.inventory.sheets import Cell, Sheet, opened_sheets
 from signer.outside.anchors import Anchor, Anchors
 from signer.outside.dn import owner_of, parse_name, shown_name
 from signer.outside.entries import Read, Refused, refused
-from signer.outside.kinds import Carrier, Owner
+from signer.outside.kinds import Carrier
 from signer.outside.models import OutsideCertificate
 
 
@@ -35,8 +35,6 @@ class ListField(StrEnum):
     NOT_AFTER = "not_after"
     DEVICE = "device"
     CARRIER = "carrier"
-    ISSUER = "issuer"
-    OWNER = "owner"
     STATUS = "status"
 
 
@@ -56,8 +54,6 @@ _SYNONYMS = {
     _F.NOT_AFTER: "den ngay|ngay het han|hieu luc den|het han|ngay ket thuc|het hieu luc",
     _F.DEVICE: "so hieu thiet bi|so hieu thiet bi luu khoa bi mat|thiet bi|ma thiet bi|so thiet bi",
     _F.CARRIER: "phuong tien|loai phuong tien|loai thiet bi|hinh thuc",
-    _F.ISSUER: "to chuc cap|don vi cap|ca|co quan cap|nha cung cap|issuer",
-    _F.OWNER: "loai doi tuong|loai chung thu|loai chung thu so|loai thue bao",
     _F.STATUS: "trang thai|tinh trang|ghi chu trang thai",
 }
 _FIELD_OF = {words: field for field, text in _SYNONYMS.items() for words in text.split("|")}
@@ -88,7 +84,7 @@ def read_list(
 ) -> tuple[str | None, Iterator[Read | Refused]]:
     """A remark on how the text was read, and what each row below the header says.
 
-    `issuer` is the anchor of rows that name none. Raises `Invalid` when no sheet has a header with
+    `issuer` is the anchor of them all. Raises `Invalid` when no sheet has a header with
     the columns that are needed.
     """
     chosen = anchors.by_name(issuer)
@@ -100,14 +96,17 @@ def read_list(
                 if len(columns) < 3 or not {_F.SERIAL, _F.NAME} & set(columns):
                     continue
                 _check(sheet, rows, columns)
-                if chosen is None and _F.ISSUER not in columns:
+                if chosen is None:
                     raise Invalid(
                         N_("Hãy chọn tổ chức cấp của các chứng thư trong danh sách này."),
                         field="issuer",
                     )
                 headings = {field: as_text(header[index]) for field, index in columns.items()}
-                found = (_row(n, row, columns, headings) for n, row in rows[place + 1 :])
-                return sheet.remark, (row.read(anchors, chosen) for row in found if row.is_one)
+                below = (
+                    _Row(number=number, headings=headings, cells=_cells(row, columns))
+                    for number, row in rows[place + 1 :]
+                )
+                return sheet.remark, (row.read(chosen) for row in below if row.is_one)
     raise Invalid(
         N_(
             "Không tìm thấy dòng tiêu đề của danh sách chứng thư "
@@ -133,33 +132,30 @@ class _Row:
     def text(self, field: ListField, length: int) -> str:
         return clean_text(as_text(self.cells.get(field)))[:length]
 
-    def read(self, anchors: Anchors, chosen: Anchor | None) -> Read | Refused:
-        """The certificate of the row, of the `chosen` issuer if it names none; or why not."""
+    def read(self, issuer: Anchor) -> Read | Refused:
+        """The issuer's certificate of the row; or why not."""
         found: dict[ListField, Any] = {}
         readers: dict[ListField, Callable[[Cell], object]] = {
-            _F.ISSUER: lambda cell: _issuer(cell, anchors),
             _F.SERIAL: _serial,
             _F.NAME: lambda cell: clean_text(as_text(cell)),
             _F.EMAIL: lambda cell: email_of(as_text(cell)),
             _F.NOT_BEFORE: lambda cell: _instant(cell, time.min),
             _F.NOT_AFTER: lambda cell: _instant(cell, time(23, 59, 59)),
         }
-        issuer = {_F.ISSUER: chosen} if chosen else {}
         for field, reader in readers.items():
             try:
                 if field in self.cells:
                     found[field] = reader(self.cells[field])
-                elif field is not _F.EMAIL and field not in issuer:
+                elif field is not _F.EMAIL:
                     raise Invalid(N_("Ô này không được để trống."))
                 if field is _F.NOT_AFTER and found[field] <= found[_F.NOT_BEFORE]:
                     raise Invalid(N_("Ngày hết hạn phải sau ngày cấp."))
             except Invalid as reason:
                 value = self.text(field, 80)
                 return refused(str(self.number), reason, self.headings.get(field, ""), value)
-        return self._said({**issuer, **found})
+        return self._said(issuer, found)
 
-    def _said(self, found: Mapping[ListField, Any]) -> Read:
-        issuer: Anchor = found[_F.ISSUER]
+    def _said(self, issuer: Anchor, found: Mapping[ListField, Any]) -> Read:
         name = found[_F.NAME]
         units = tuple(self.text(f, 400) for f in (_F.UNIT, _F.PARENT) if f in self.cells)
         said = OutsideCertificate(
@@ -174,7 +170,7 @@ class _Row:
             units="\n".join(units),
             title=self.text(_F.TITLE, 200) or None,
             email=found.get(_F.EMAIL),
-            owner=_owner(self.text(_F.OWNER, 80), shown_name(name), units),
+            owner=owner_of(shown_name(name), units),
             not_before=found[_F.NOT_BEFORE],
             not_after=found[_F.NOT_AFTER],
             carrier=carrier_of(self.text(_F.CARRIER, 80)),
@@ -189,14 +185,8 @@ class _Row:
         )
 
 
-def _row(
-    number: int,
-    row: Sequence[Cell],
-    columns: Mapping[ListField, int],
-    headings: Mapping[ListField, str],
-) -> _Row:
-    cells = {f: row[i] for f, i in columns.items() if i < len(row) and as_text(row[i])}
-    return _Row(number=number, cells=cells, headings=headings)
+def _cells(row: Sequence[Cell], columns: Mapping[ListField, int]) -> dict[ListField, Cell]:
+    return {f: row[i] for f, i in columns.items() if i < len(row) and as_text(row[i])}
 
 
 def carrier_of(text: str) -> Carrier:
@@ -248,21 +238,3 @@ def _instant(cell: Cell, at: time) -> datetime:
     """That time of the day in Hanoi: a list names days, and the last one still counts."""
     day = date_of(_TIME.sub("", cell) if isinstance(cell, str) else cell).day
     return datetime.combine(day, at, HANOI).astimezone(UTC)
-
-
-def _issuer(cell: Cell, anchors: Anchors) -> Anchor:
-    said = fold(as_text(cell))
-    for anchor in anchors.anchors:
-        subject = parse_name(anchor.subject_der)
-        if said in (fold(anchor.name), fold(subject.common_name)):
-            return anchor
-    raise Invalid(N_("Tổ chức cấp này không có trong danh sách tin cậy của hệ thống."))
-
-
-def _owner(said: str, name: str, units: tuple[str, ...]) -> Owner:
-    folded = fold(said)
-    if "ca nhan" in folded:
-        return Owner.PERSON
-    if any(word in folded for word in ("co quan", "to chuc", "thiet bi", "phan mem")):
-        return Owner.BODY
-    return owner_of(name, units)

@@ -116,7 +116,7 @@ class OutsideCertificate(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revocation_reason: Mapped[str | None] = mapped_column(String(30))
     counted_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    """Until then it counts toward coverage, if not revoked; None: its issuer does not count."""
+    """Until then it counts toward coverage, if not revoked; None: it does not count."""
     scope_path: Mapped[str] = mapped_column(PathColumn)
     """While it is nobody's, those see it who look after this unit."""
     imported_by: Mapped[str] = mapped_column(String(100))
@@ -130,6 +130,26 @@ class OutsideCertificate(Base):
         CheckConstraint("match != 'proposed' OR proposed_person_id IS NOT NULL", "proposed"),
         CheckConstraint("(status IN ('revoked', 'held')) = (revoked_at IS NOT NULL)", "revoked"),
     )
+
+    @property
+    def is_official(self) -> bool:
+        """False: "không phải chuyên dùng công vụ"; it never counts (R16)."""
+        return self.anchor is not None
+
+    @property
+    def counts(self) -> bool:
+        """It covers its owner, unless it is revoked or over."""
+        return self.counted_until is not None
+
+    @property
+    def is_proven(self) -> bool:
+        """False: known from a list only, its bytes were never seen."""
+        return self.sha256 is not None
+
+    @property
+    def unit_names(self) -> tuple[str, ...]:
+        """OU and O in their order."""
+        return tuple(filter(None, self.units.split("\n")))
 
 
 class OutsideCertificateBytes(Base):

@@ -53,7 +53,7 @@ def read_upload(
     """The certificates of the file; what it is, its bytes say, never its name.
 
     `carrier` holds for certificates, which do not say theirs; `issuer`, the name of an anchor,
-    for rows of a list that name none. Raises `Invalid` for what cannot be opened at all.
+    for the rows of a list. Raises `Invalid` for what cannot be opened at all.
     """
     size = path.stat().st_size
     if not 0 < size <= limit_bytes:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -21,15 +20,12 @@ from signer.inventory.names import fold
 from signer.inventory.paging import Page
 from signer.jobs import Jobs
 from signer.outside.anchors import Anchors, load_anchors
-from signer.outside.counting import CountedCertificate, counting
 from signer.outside.following import Following
 from signer.outside.importing import Importing
-from signer.outside.kinds import Carrier, CertificateStatus, Generation, Match, Owner
+from signer.outside.kinds import CertificateStatus, Match, Owner
 from signer.outside.matching import Matched
 from signer.outside.models import OutsideCertificate
 from signer.outside.storage import assign, counted, settle
-
-__all__ = ["CountedCertificate", "Outside", "counting"]
 
 _MAX_PAGE = 500
 
@@ -57,34 +53,9 @@ TAB_NAMES: dict[Tab, str] = {
 class CertificateView:
     """One certificate as lists and pages show it."""
 
-    id: int
-    serial_hex: str
-    common_name: str
-    subject: str
-    units: tuple[str, ...]
-    email: str | None
-    issuer_name: str
-    anchor: str | None
-    is_official: bool
-    """False: "không phải chuyên dùng công vụ"; it never counts (R16)."""
-    counts: bool
-    is_proven: bool
-    """False: known from a list only, its bytes were never seen."""
-    generation: Generation
-    owner: Owner
-    not_before: datetime
-    not_after: datetime
-    key_usage: str | None
-    algorithm: str | None
-    carrier: Carrier
-    device_number: str | None
-    match: Match
-    match_reason: str | None
+    row: OutsideCertificate
     status: CertificateStatus
     """As of now: what has expired is expired, what was good too long ago is unknown."""
-    status_source: str | None
-    status_at: datetime | None
-    revoked_at: datetime | None
     person_code: str | None
     """Whose it is, or is proposed to be."""
     person_name: str | None
@@ -148,7 +119,7 @@ class Outside:
         size = min(max(limit, 1), _MAX_PAGE)
         rows = db.session.execute(statement.limit(size + 1)).all()
         items = tuple(self._view(*found) for found in rows[:size])
-        return Page(items=items, next=str(items[-1].id) if len(rows) > size else None)
+        return Page(items=items, next=str(items[-1].row.id) if len(rows) > size else None)
 
     def every(
         self,
@@ -222,7 +193,7 @@ class Outside:
                 N_("Không có ai mang mã cán bộ này trong đơn vị bạn phụ trách."), field="person"
             )
         view = self.certificate_of(actor, certificate_id)
-        if view.owner is not Owner.PERSON:
+        if view.row.owner is not Owner.PERSON:
             raise Invalid(
                 N_("Đây là chứng thư của cơ quan, tổ chức, không gán cho cá nhân được."),
                 field="person",
@@ -315,25 +286,12 @@ class Outside:
         elif status is CertificateStatus.GOOD and row.status_until and row.status_until < now:
             status = CertificateStatus.UNKNOWN
         return CertificateView(
-            **{name: getattr(row, name) for name in _SAME},
-            units=tuple(filter(None, row.units.split("\n"))),
-            is_official=row.anchor is not None,
-            counts=row.counted_until is not None,
-            is_proven=row.sha256 is not None,
-            status=status,
-            person_code=code,
-            person_name=name,
-            unit_name=unit,
+            row=row, status=status, person_code=code, person_name=name, unit_name=unit
         )
 
 
 _WHOSE = Person.id == func.coalesce(
     OutsideCertificate.person_id, OutsideCertificate.proposed_person_id
-)
-_SAME = (
-    *("id", "serial_hex", "common_name", "subject", "email", "issuer_name", "anchor"),
-    *("generation", "owner", "not_before", "not_after", "key_usage", "algorithm", "carrier"),
-    *("device_number", "match", "match_reason", "status_source", "status_at", "revoked_at"),
 )
 _IS_PERSONS = OutsideCertificate.owner == Owner.PERSON
 _TABS: dict[Tab, ColumnElement[bool]] = {

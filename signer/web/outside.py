@@ -232,19 +232,20 @@ def _sent() -> Iterator[tuple[str, Path]]:
 
 
 def _row(item: CertificateView) -> tuple[Value, ...]:
+    row = item.row
     return (
-        *(item.serial_hex.upper(), item.common_name, "; ".join(item.units), item.email or ""),
+        *(row.serial_hex.upper(), row.common_name, "; ".join(row.unit_names), row.email or ""),
         *(
-            item.issuer_name,
-            item.generation.value,
-            say(N_("Có") if item.is_official else N_("Không")),
+            row.issuer_name,
+            row.generation.value,
+            say(N_("Có") if row.is_official else N_("Không")),
         ),
-        *(item.not_before.astimezone(HANOI).date(), item.not_after.astimezone(HANOI).date()),
+        *(row.not_before.astimezone(HANOI).date(), row.not_after.astimezone(HANOI).date()),
         *(
-            say(CARRIER_NAMES[item.carrier]),
-            item.device_number or "",
+            say(CARRIER_NAMES[row.carrier]),
+            row.device_number or "",
             say(STATUS_NAMES[item.status]),
         ),
-        *(say(MATCH_NAMES[item.match]), item.person_code or "", item.person_name or ""),
+        *(say(MATCH_NAMES[row.match]), item.person_code or "", item.person_name or ""),
         item.unit_name or "",
     )

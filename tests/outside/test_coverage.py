@@ -39,7 +39,7 @@ def test_certificates_from_outside_cover_people(
     brought(services, p7b(tmp_path, *leaves), carrier=Carrier.SIM)
     assert _figures(services) == (3, 1, {Carrier.SIM: 1})
     outside = services.outside
-    outside.confirm(SYSTEM, [v.id for v in outside.page(SYSTEM, Tab.PROPOSED).items])
+    outside.confirm(SYSTEM, [v.row.id for v in outside.page(SYSTEM, Tab.PROPOSED).items])
     assert _figures(services) == (3, 2, {Carrier.SIM: 2})
 
     clock.move(timedelta(days=2))

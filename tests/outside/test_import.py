@@ -16,15 +16,16 @@ from signer.db import db
 from signer.errors import Forbidden, Invalid, NotFound
 from signer.inventory.models import Person
 from signer.outside import kinds
+from signer.outside.counting import counting
 from signer.outside.importing import CHUNK
 from signer.outside.kinds import Carrier, CertificateStatus, Match, Owner
 from signer.outside.models import OutsideCertificate, OutsideCertificateBytes
-from signer.outside.service import Tab, counting
+from signer.outside.service import Tab
 from signer.services import Services
 from tests.conftest import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
-from tests.outside.bringing import HEADINGS, brought, cer, checked, listed, p7b, pem, zipped
+from tests.outside.bringing import brought, cer, checked, listed, p7b, pem, zipped
 from tests.outside.fake_vgca import Generation, forged, person_dn
 
 NAME = "Trần Thị Bình"
@@ -205,12 +206,12 @@ def test_a_stranger_issuer_is_shown_and_never_counts(
     named = person_dn(person.full_name, person.email, BA_DINH)
     brought(services, cer(tmp_path, forged(g2.sub).certify(named, serial=77)))
     [view] = services.outside.page(SYSTEM).items
-    assert (view.is_official, view.counts, view.match) == (False, False, Match.CERTAIN)
+    assert (view.row.is_official, view.row.counts, view.row.match) == (False, False, Match.CERTAIN)
     assert _counted(person) == []
 
     brought(services, cer(tmp_path, g2.sub.certify(named, serial=77)))
     [view] = services.outside.page(SYSTEM).items
-    assert (view.is_official, view.counts) == (True, True)
+    assert (view.row.is_official, view.row.counts) == (True, True)
     assert _counted(person) == [person.id]
 
 
@@ -252,18 +253,22 @@ def test_a_list_is_as_good_as_its_issuer(
     [person] = city.people(1)
     brought(services, listed(tmp_path, _row("7A:F2 00", person)), issuer="VGCA G2")
     [view] = services.outside.page(SYSTEM).items
-    assert (view.serial_hex, view.carrier, view.device_number) == (
+    assert (view.row.serial_hex, view.row.carrier, view.row.device_number) == (
         "7af200",
         Carrier.TOKEN,
         "0123456789",
     )
-    assert (view.is_proven, view.is_official, view.match) == (False, True, Match.CERTAIN)
-    assert view.not_after == datetime(2030, 3, 12, 16, 59, 59, tzinfo=UTC)
+    assert (view.row.is_proven, view.row.is_official, view.row.match) == (
+        False,
+        True,
+        Match.CERTAIN,
+    )
+    assert view.row.not_after == datetime(2030, 3, 12, 16, 59, 59, tzinfo=UTC)
 
     leaf = g2.sub.certify(person_dn(person.full_name, person.email, BA_DINH), serial=0x7AF200)
     brought(services, cer(tmp_path, leaf))
     [view] = services.outside.page(SYSTEM).items
-    assert (view.is_proven, view.carrier, view.not_after) == (
+    assert (view.row.is_proven, view.row.carrier, view.row.not_after) == (
         True,
         Carrier.TOKEN,
         leaf.not_valid_after_utc,
@@ -304,22 +309,6 @@ def test_a_list_needs_an_issuer_that_is_known(
         with pytest.raises(Invalid) as refused:
             checked(services, file, issuer=issuer)
         assert refused.value.field == "issuer"
-
-
-def test_a_list_may_name_its_issuers(
-    services: Services, city: City, g1: Generation, g2: Generation, tmp_path: Path
-) -> None:
-    """By the names of anchors.toml or those in the certificates; a stranger's row is refused."""
-    people = city.people(4)
-    issuers = ["VGCA G2", "Co quan chung thuc so Chinh phu", "CA lạ", ""]
-    rows = [
-        [*_row(f"{n}a", person), issuer]
-        for n, (person, issuer) in enumerate(zip(people, issuers, strict=True), 1)
-    ]
-    file = listed(tmp_path, *rows, headings=(*HEADINGS, "Tổ chức cấp"))
-    view = brought(services, file)
-    assert [row.anchor for row in _rows()] == ["VGCA G2", "VGCA G1"]
-    assert [(r.place, r.value) for r in view.refused] == [("6", "CA lạ"), ("7", "")]
 
 
 def test_a_list_without_the_columns_says_which(
@@ -383,14 +372,14 @@ def test_a_unit_sees_and_matches_only_its_own(
         services.outside.importing.import_of(other, view.record.id)
     [mine] = services.outside.page(clerk).items
     with pytest.raises(Invalid):
-        services.outside.assign(clerk, mine.id, person.code)
+        services.outside.assign(clerk, mine.row.id, person.code)
     with pytest.raises(NotFound):
-        services.outside.certificate_of(other, mine.id)
+        services.outside.certificate_of(other, mine.row.id)
     with pytest.raises(Forbidden):
         services.outside.page(city.actor("head", Role.APPROVER, WARD))
 
     brought(services, file, other)  # the same file, from where the person is
-    assert [v.match for v in services.outside.page(other).items] == [Match.CERTAIN]
+    assert [v.row.match for v in services.outside.page(other).items] == [Match.CERTAIN]
     assert services.outside.page(clerk).items == ()
 
 
@@ -401,15 +390,15 @@ def test_a_person_decides(services: Services, city: City, g2: Generation, tmp_pa
     outside = services.outside
     [view] = outside.page(SYSTEM, Tab.PROPOSED).items
     assert view.person_code == person.code
-    assert outside.confirm(SYSTEM, [view.id]) == 1
-    assert outside.confirm(SYSTEM, [view.id]) == 0
+    assert outside.confirm(SYSTEM, [view.row.id]) == 1
+    assert outside.confirm(SYSTEM, [view.row.id]) == 0
     assert _counted(person) == [person.id]
-    outside.reject(SYSTEM, view.id)
+    outside.reject(SYSTEM, view.row.id)
     assert _counted(person) == []
     assert outside.following.sweep() == 0  # what somebody refused is not proposed again
-    outside.assign(SYSTEM, view.id, person.code)
+    outside.assign(SYSTEM, view.row.id, person.code)
     assert _counted(person) == [person.id]
-    told = services.audit.events(subject=f"outside-certificate:{view.serial_hex}")
+    told = services.audit.events(subject=f"outside-certificate:{view.row.serial_hex}")
     assert [event.action for event in told] == [
         "outside.confirmed",
         "outside.rejected",
@@ -438,12 +427,14 @@ def test_the_list_is_searched_and_paged(
     brought(services, p7b(tmp_path, *leaves))
     page = services.outside.page(SYSTEM, limit=2)
     rest = services.outside.page(SYSTEM, limit=2, after=int(page.next or 0))
-    assert {v.common_name for v in (*page.items, *rest.items)} == set(names)
+    assert {v.row.common_name for v in (*page.items, *rest.items)} == set(names)
     assert rest.next is None
     found = services.outside.page(SYSTEM, text="nguyen thi anh").items
-    assert [v.common_name for v in found] == ["Nguyễn Thị Ánh"]
+    assert [v.row.common_name for v in found] == ["Nguyễn Thị Ánh"]
     serial = f"{leaves[2].serial_number:X}"
-    assert [v.common_name for v in services.outside.page(SYSTEM, text=serial).items] == [names[2]]
+    assert [v.row.common_name for v in services.outside.page(SYSTEM, text=serial).items] == [
+        names[2]
+    ]
 
 
 def test_expired_is_said_by_the_day(
@@ -525,9 +516,9 @@ def test_who_takes_a_certificate_away_can_give_it_back(
     brought(services, cer(tmp_path, g2.sub.certify(person_dn(person.full_name, person.email))))
     clerk = city.actor("clerk", Role.HR, WARD)
     [view] = services.outside.page(clerk).items
-    services.outside.reject(clerk, view.id)
-    assert services.outside.certificate_of(clerk, view.id).match is Match.REJECTED
-    services.outside.assign(clerk, view.id, person.code)
+    services.outside.reject(clerk, view.row.id)
+    assert services.outside.certificate_of(clerk, view.row.id).row.match is Match.REJECTED
+    services.outside.assign(clerk, view.row.id, person.code)
     assert _counted(person) == [person.id]
 
 

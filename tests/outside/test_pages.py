@@ -60,16 +60,18 @@ def test_from_a_file_to_a_decision(
     release()
     nothing = clerk.post("/outside/confirm", {}, form_at="/outside?tab=proposed")
     assert nothing.status_code == 400
-    clerk.post("/outside/confirm", {"certificate": str(view.id)}, form_at="/outside?tab=proposed")
-    shown = clerk.get(f"/outside/{view.id}")
+    clerk.post(
+        "/outside/confirm", {"certificate": str(view.row.id)}, form_at="/outside?tab=proposed"
+    )
+    shown = clerk.get(f"/outside/{view.row.id}")
     assert "Đã xác nhận" in shown.text
-    page = f"/outside/{view.id}"
+    page = f"/outside/{view.row.id}"
     clerk.post(f"{page}/reject", {}, form_at=page)
     wrong = clerk.post(f"{page}/assign", {"person": "KHONG-CO"}, form_at=page)
     assert wrong.status_code == 400
     clerk.post(f"{page}/assign", {"person": maybe.code}, form_at=page)
     release()
-    assert services.outside.certificate_of(SYSTEM, view.id).person_code == maybe.code
+    assert services.outside.certificate_of(SYSTEM, view.row.id).person_code == maybe.code
 
 
 def test_refusals_are_shown_at_the_form(clerk: Visitor, city: City, tmp_path: Path) -> None:

@@ -16,10 +16,11 @@ from signer.db import db, transaction
 from signer.errors import Conflict, Forbidden, Invalid
 from signer.inventory.models import Person
 from signer.outside.anchors import Anchors, load_anchors
+from signer.outside.counting import counting
 from signer.outside.following import Following
 from signer.outside.kinds import CertificateStatus
 from signer.outside.models import OutsideCrl
-from signer.outside.service import CertificateView, counting
+from signer.outside.service import CertificateView
 from signer.outside.status import ask_ocsp
 from signer.services import Services
 from tests.conftest import StandingClock
@@ -305,7 +306,7 @@ class TestAsking:
             views = services.outside.page(SYSTEM).items
             assert [v.status for v in views].count(S.GOOD) == 6
             [revoked] = services.outside.page(SYSTEM, status=S.REVOKED).items
-            assert revoked.serial_hex == f"{leaves[3].serial_number:x}"
+            assert revoked.row.serial_hex == f"{leaves[3].serial_number:x}"
             with pytest.raises(Conflict):
                 following.refresh(SYSTEM)
 
@@ -317,7 +318,7 @@ class TestAsking:
         following = services.outside.following
         following.import_crl(SYSTEM, g2.sub.crl(clock.now()))
         [view] = services.outside.page(SYSTEM).items
-        following.ask_items([str(view.id)])
+        following.ask_items([str(view.row.id)])
         assert _view(services).status is S.GOOD
 
 
@@ -368,7 +369,7 @@ def test_no_answer_outranks_no_list(
     """Nobody answered today: yesterday's list is still the last that the issuer said."""
     _, leaf = _brought(services, city, g2, tmp_path)
     following = services.outside.following
-    following.ask_items([str(_view(services).id)])
+    following.ask_items([str(_view(services).row.id)])
     assert _view(services).status is S.UNKNOWN
     yesterday = clock.now() - timedelta(days=1)
     g2.sub.revoked = {leaf.serial_number: (yesterday, HOLD)}
@@ -385,7 +386,7 @@ def test_the_issuer_puts_a_wrong_list_right(
     claim = _row("4d", person, status="Đã thu hồi")
     brought(services, listed(tmp_path, claim), issuer="VGCA G2")
     clock.move(timedelta(days=1))
-    services.outside.following.ask_items([str(_view(services).id)])
+    services.outside.following.ask_items([str(_view(services).row.id)])
     assert _view(services).status is S.REVOKED
     services.outside.following.import_crl(SYSTEM, g2.sub.crl(clock.now()))
     assert _view(services).status is S.GOOD
@@ -433,4 +434,4 @@ def test_another_name_for_the_issuer_changes_nothing(
         room = (services.clock, services.audit, services.files, services.jobs)
         Following(*room, load_anchors(folder)).sweep()
         views = services.outside.page(SYSTEM).items
-        assert [(view.anchor, view.counts) for view in views] == [expected] * 2
+        assert [(view.row.anchor, view.row.counts) for view in views] == [expected] * 2
