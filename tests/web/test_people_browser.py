@@ -34,7 +34,9 @@ PAGES = {
         "/requests/new",
         "/requests/new?person=T00004",
         "/roster",
+        "/roster/3",
         "/roster/4",
+        "/roster/5",
         "/password",
         "/khong-co",
     ),
@@ -56,6 +58,8 @@ def visit(
         city.actor("lan", Role.HR), person_codes=[waiting[0].code], reason="Kế hoạch quý IV"
     )
     services.inventory.dry_run(SYSTEM, SAMPLE, SAMPLE.name)
+    storing = services.inventory.dry_run(SYSTEM, SAMPLE, SAMPLE.name)
+    services.inventory.start(SYSTEM, storing.import_id)
     accounts = {role: city.account(role.value, role, None) for role in PAGES}
     tokens = {role: services.accounts.log_in(*a, address="") for role, a in accounts.items()}
     release()

@@ -3,12 +3,13 @@
 from io import BytesIO
 from pathlib import Path
 
+import openpyxl
 import pytest
 from flask import Flask
 
 from signer.accounts import Role
 from signer.services import Services
-from tests.factories import City
+from tests.factories import WARD, City
 from tests.web.visitor import Visitor
 
 SAMPLE = Path(__file__).parent.parent / "data" / "danh_sach_mau.xlsx"
@@ -68,3 +69,46 @@ def test_a_roster_belongs_to_who_sent_it(app: Flask, city: City) -> None:
     other = Visitor(app).log_in(city.account("lan", Role.HR))
     assert other.get("/roster/1").status_code == 403
     assert SAMPLE.name not in other.get("/roster").text
+
+
+def test_columns_are_named_on_the_page_and_an_import_is_undone_there(
+    app: Flask, city: City, services: Services
+) -> None:
+    """Without script: choose, check again, store, undo; what was refused comes as a workbook."""
+    visitor = Visitor(app).log_in(city.account("huong", Role.HR, None))
+    rows = ["Ký hiệu riêng,Họ và tên,Nơi làm việc,Ngày sinh,Giới tính,Chức vụ"]
+    rows += ["A1,Nguyễn An,Phường Láng,01/02/1980,Nam,", "A2,Lê Ba,Phường Láng,31/02/1980,Nữ,"]
+    visitor.post("/roster", sent("\n".join(rows).encode(), "rieng.csv"))
+    page = visitor.get("/roster/1").text
+    assert "Chưa biết cột nào là: Mã cán bộ, Đơn vị" in page
+    assert "Ghi các dòng hợp lệ" not in page
+    twice = {"column-A": "code", "column-B": "code"}
+    refused = visitor.post("/roster/1/columns", twice, form_at="/roster/1")
+    assert refused.status_code == 400
+    assert "Có hai cột cùng được chọn" in refused.text
+    said = {"column-A": "code", "column-B": "full_name", "column-C": "unit"}
+    said |= {"column-D": "birth_date", "column-E": "sex", "column-F": ""}
+    again = visitor.post("/roster/1/columns", said, form_at="/roster/1")
+    assert again.location == "/roster/2"
+    workbook = visitor.get("/roster/2/errors.xlsx")
+    cells = list(openpyxl.load_workbook(BytesIO(workbook.data)).worksheets[0].values)
+    assert cells[1][:4] == ("A2", "Lê Ba", "Phường Láng", "31/02/1980")
+    visitor.post("/roster/2/apply", {}, form_at="/roster/2")
+    services.jobs.run(services.job_handlers)
+    assert "Hoàn tác lần nạp này" in visitor.get("/roster/2").text
+    visitor.post("/roster/2/undo", {}, form_at="/roster/2")
+    services.jobs.run(services.job_handlers)
+    assert "Lần nạp này đã được hoàn tác" in visitor.get("/roster/2").text
+    assert visitor.get("/people/A1").status_code == 404
+
+
+def test_a_full_list_names_who_is_missing(app: Flask, city: City) -> None:
+    """Shown with a link to each; an officer's choice of units is the own ones."""
+    [someone] = city.people(1)
+    visitor = Visitor(app).log_in(city.account("lan", Role.HR))
+    assert "Ngọc Hà" not in visitor.get("/roster").text
+    file = sent("Mã CB,Họ và tên,Đơn vị\nZ1,Lê Ba,00004\n".encode(), "du.csv")
+    answer = visitor.post("/roster", file | {"full_unit": WARD})
+    page = visitor.get(answer.location).text
+    assert f'href="/people/{someone.code}"' in page
+    assert "không có trong tệp" in page
