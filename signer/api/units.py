@@ -1,6 +1,6 @@
 """The unit tree as of any day, what bodies are, and the acts that change the tree."""
 
-from dataclasses import fields as fields_of
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -11,12 +11,12 @@ from signer.accounts import Permission
 from signer.api.access import actor, needs
 from signer.api.operations import Operations, Schema
 from signer.api.wording import say
-from signer.errors import N_, NotFound
 from signer.inventory.bodies import BodyFacts, Duty
 from signer.inventory.kinds import UnitKind
-from signer.inventory.models import OrgUnit
-from signer.inventory.structure_plan import ActKind, Heir, UnitAct
-from signer.inventory.structure_views import ActPreview, ChangeView, predecessors, successors
+from signer.inventory.models import OrgUnit, UnitChange
+from signer.inventory.structure_plan import ActKind, UnitAct
+from signer.inventory.structure_rows import ActPreview
+from signer.inventory.tree import predecessors, successors
 from signer.issuance.rehoming import certified_in
 from signer.services import services
 
@@ -106,16 +106,16 @@ class UnitActBody(Schema):
     heirs = fields.List(
         fields.Nested(UnitHeirBody), load_default=(), validate=ma.validate.Length(max=100)
     )
-    parent = fields.String(load_default=None, allow_none=True)
+    parent_code = fields.String(data_key="parent", load_default=None, allow_none=True)
 
 
 class UnitLineAnswer(Schema):
     """What becomes of one unit's people, or of some of them."""
 
-    code = fields.String(required=True)
-    heir_code = fields.String(required=True)
-    heir_name = fields.String(required=True)
-    heir_is_new = fields.Boolean(required=True)
+    code = fields.String(attribute="unit.code", required=True)
+    heir_code = fields.String(attribute="heir.code", required=True)
+    heir_name = fields.String(attribute="heir.name", required=True)
+    heir_is_new = fields.Function(lambda line: line.heir.id < 0)
     people = fields.Integer(required=True)
     is_written_anew = fields.Boolean(required=True)
 
@@ -124,8 +124,9 @@ class UnitPreviewAnswer(Schema):
     """What an act would do."""
 
     people = fields.Integer(required=True)
-    certificates = fields.Integer(
-        required=True, metadata={"description": "People whose certificate names units anew"}
+    certificates = fields.Function(
+        lambda seen: sum(certified_in(seen.renamed_ids).values()),
+        metadata={"description": "People whose certificate names units anew"},
     )
     is_planned = fields.Boolean(required=True)
     is_at_once = fields.Boolean(required=True)
@@ -136,16 +137,16 @@ class UnitChangeAnswer(Schema):
     """An act that was ordered: planned, carrying, done, refused, undoing or undone."""
 
     id = fields.Integer(required=True)
-    kind = fields.Enum(ActKind, by_value=True, required=True)
+    kind = fields.String(required=True, validate=ma.validate.OneOf(list(ActKind)))
     state = fields.String(required=True)
-    on = fields.Date(required=True)
+    on = fields.Date(attribute="effective_on", required=True)
     decision = fields.String(required=True)
     people = fields.Integer(required=True)
     job_id = fields.Integer(required=True, allow_none=True)
     ended = fields.List(fields.Nested(Unit), required=True)
     begun = fields.List(fields.Nested(Unit), required=True)
     error = fields.Function(
-        lambda found: say(found.error["sentence"], **found.error["values"]) if found.error else None
+        lambda found: found.refusal and say(found.refusal["sentence"], **found.refusal["values"])
     )
 
 
@@ -199,12 +200,9 @@ def name_officer(
     body=UnitActBody,
     answer=UnitPreviewAnswer(),
 )
-def preview_unit_change(**told: Any) -> dict[str, Any]:
+def preview_unit_change(**told: Any) -> ActPreview:
     """Who would go where, and how many certificates would need a change; nothing changes."""
-    seen: ActPreview = services().inventory.structure.preview(actor(), _act(told))
-    anew = {line.unit_id for line in seen.lines if line.is_written_anew}
-    shown = {field.name: getattr(seen, field.name) for field in fields_of(seen)}
-    return shown | {"certificates": sum(certified_in(sorted(anew)).values())}
+    return services().inventory.structure.preview(actor(), UnitAct.of(told))
 
 
 @units.post(
@@ -214,13 +212,13 @@ def preview_unit_change(**told: Any) -> dict[str, Any]:
     answer=UnitChangeAnswer(),
     status=201,
 )
-def change_units(**told: Any) -> ChangeView:
+def change_units(**told: Any) -> UnitChange:
     """The act is done, a job does it (`job_id`), or it waits for its day (`planned`)."""
-    return services().inventory.structure.carry_out(actor(), _act(told))
+    return services().inventory.structure.carry_out(actor(), UnitAct.of(told))
 
 
 @units.get("/unit-changes", access=needs(Permission.UNIT_VIEW), answer=UnitChangeAnswer(many=True))
-def list_unit_changes() -> list[ChangeView]:
+def list_unit_changes() -> Sequence[UnitChange]:
     """The newest acts upon the caller's units."""
     return services().inventory.structure.changes(actor())
 
@@ -228,7 +226,7 @@ def list_unit_changes() -> list[ChangeView]:
 @units.get(
     "/unit-changes/<id:change_id>", access=needs(Permission.UNIT_VIEW), answer=UnitChangeAnswer()
 )
-def get_unit_change(change_id: int) -> ChangeView:
+def get_unit_change(change_id: int) -> UnitChange:
     """One act: how far it is."""
     return services().inventory.structure.change(actor(), change_id)
 
@@ -238,16 +236,13 @@ def get_unit_change(change_id: int) -> ChangeView:
     access=needs(Permission.UNIT_MANAGE),
     answer=UnitChangeAnswer(),
 )
-def undo_unit_change(change_id: int) -> ChangeView:
+def undo_unit_change(change_id: int) -> UnitChange:
     """Everything as before the act; 409 says what hangs on it."""
     return services().inventory.structure.undo(actor(), change_id)
 
 
 def _unit(code: str, day: date | None = None) -> OrgUnit:
-    unit = services().inventory.unit_of(code, day)
-    if not actor().can(Permission.UNIT_VIEW, unit.path):
-        raise NotFound(N_("Không có đơn vị nào mang mã %(code)s."), code=code)
-    return unit
+    return services().inventory.structure.unit(actor(), code, day)
 
 
 def _in_full(unit: OrgUnit) -> dict[str, Any]:
@@ -257,15 +252,3 @@ def _in_full(unit: OrgUnit) -> dict[str, Any]:
         "successors": successors(unit.id),
         "officers": services().inventory.bodies.duties_of(unit.id),
     }
-
-
-def _act(told: dict[str, Any]) -> UnitAct:
-    heirs = [Heir(**{**one, "takes": tuple(one["takes"])}) for one in told["heirs"]]
-    return UnitAct(
-        kind=told["kind"],
-        on=told["on"],
-        decision=told["decision"],
-        codes=tuple(told["codes"]),
-        heirs=tuple(heirs),
-        parent_code=told["parent"],
-    )

@@ -2,16 +2,17 @@
 
 from sqlalchemy import select, update
 
-from signer.campaigns.models import Campaign, CampaignTask, SentReminder
+from signer.campaigns.models import Campaign, CampaignTask, Criterion, Evidence, Score, SentReminder
 from signer.db import Changes, db
 from signer.inventory.models import OrgUnit
-from signer.inventory.structure_views import open_homes
+from signer.inventory.tree import open_homes
 
 
 def follow_units(changes: Changes) -> None:
-    """Open campaigns, unfinished tasks and unread reminders are those of the unit that took over.
+    """Open campaigns, unfinished tasks, unread reminders and scores are the successor's.
 
-    Of several, the first one's; what is finished stays with the unit that did it.
+    Of several, the first one's; what is finished stays with the unit that did it, and so does a
+    score in a criterion where the successor has one already.
     """
     ids = changes.get("org_unit")
     if not ids:
@@ -29,3 +30,16 @@ def follow_units(changes: Changes) -> None:
                     .where(model.unit_id == unit.id, is_open)
                     .values(unit_id=home.id, unit_path=home.path)
                 )
+            scored = select(Score.criterion_id).where(Score.unit_id == home.id).scalar_subquery()
+            for part in (Evidence, Score):
+                db.session.execute(
+                    update(part)
+                    .where(part.unit_id == unit.id, part.criterion_id.not_in(scored))
+                    .values(unit_id=home.id)
+                    .execution_options(synchronize_session=False)
+                )
+            db.session.execute(
+                update(Criterion)
+                .where(Criterion.verifier_id == unit.id)
+                .values(verifier_id=home.id)
+            )

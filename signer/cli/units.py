@@ -1,7 +1,7 @@
 """`signer unit`: the tree of any day, and the acts that change it."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import click
@@ -11,14 +11,10 @@ from signer.cli.console import _, show_json, with_services
 from signer.errors import N_, Invalid
 from signer.inventory.bodies import DUTY_NAMES, Duty
 from signer.inventory.kinds import UNIT_KIND_NAMES, UnitKind
-from signer.inventory.models import OrgUnit
+from signer.inventory.models import OrgUnit, UnitChange
+from signer.inventory.structure_models import CHANGE_STATE_NAMES
 from signer.inventory.structure_plan import ActKind, Heir, UnitAct
-from signer.inventory.structure_views import (
-    CHANGE_STATE_NAMES,
-    ChangeView,
-    predecessors,
-    successors,
-)
+from signer.inventory.tree import predecessors, successors
 from signer.issuance.rehoming import certified_in
 from signer.services import Services
 
@@ -73,13 +69,13 @@ def tree(services: Services, as_of: datetime | None, code: str | None, as_json: 
 def show(services: Services, code: str, as_of: datetime | None) -> None:
     """One unit as JSON, with where it came from and went."""
     one = services.inventory.unit_of(code, as_of.date() if as_of else None)
-    officers = services.inventory.bodies.officers([one.id]).get(one.id, {})
+    duties = services.inventory.bodies.duties_of(one.id)
     show_json(
         _told(one)
         | {
             "predecessors": [_told(other) for other in predecessors(one.id)],
             "successors": [_told(other) for other in successors(one.id)],
-            "officers": {duty.value: officer.code for duty, officer in officers.items()},
+            "officers": {d.duty: d.code for d in duties if d.valid_to is None},
         }
     )
 
@@ -236,12 +232,11 @@ def _carry_out(
         kind=kind, on=on.date(), decision=decision, codes=codes, heirs=heirs, parent_code=parent
     )
     seen = services.inventory.structure.preview(actor, act)
-    if not as_json:
-        certified = certified_in([line.unit_id for line in seen.lines if line.is_written_anew])
+    if dry_run or not as_json:
+        certified = certified_in(seen.renamed_ids)
         for line in seen.lines:
-            click.echo(
-                f"{line.name} [{line.code}] → {line.heir_name} [{line.heir_code}]: {line.people}"
-            )
+            unit, heir = line.unit, line.heir
+            click.echo(f"{unit.name} [{unit.code}] → {heir.name} [{heir.code}]: {line.people}")
         click.echo(
             _("%(people)d người sang đơn vị khác; %(certificates)d người có chứng thư phải đổi.")
             % {"people": seen.people, "certificates": sum(certified.values())}
@@ -253,7 +248,7 @@ def _carry_out(
     _finish(services, actor, services.inventory.structure.carry_out(actor, act), as_json=as_json)
 
 
-def _finish(services: Services, actor: Actor, made: ChangeView, *, as_json: bool) -> None:
+def _finish(services: Services, actor: Actor, made: UnitChange, *, as_json: bool) -> None:
     """People of a large act are carried here and now, whether a worker runs or not."""
     if made.job_id is not None:
         services.jobs.run(services.job_handlers, job_id=made.job_id)
@@ -268,16 +263,6 @@ def _finish(services: Services, actor: Actor, made: ChangeView, *, as_json: bool
 
 
 def _told(one: OrgUnit) -> dict[str, object]:
-    def day(value: date | None) -> str | None:
-        return value.isoformat() if value else None
-
-    return {
-        "code": one.code,
-        "name": one.name,
-        "kind": one.kind.value,
-        "kind_name": _(UNIT_KIND_NAMES[one.kind]),
-        "valid_from": day(one.valid_from),
-        "valid_to": day(one.valid_to),
-        "has_legal_status": one.has_legal_status,
-        "has_seal": one.has_seal,
-    }
+    names = ("code", "name", "kind", "valid_from", "valid_to", "has_legal_status", "has_seal")
+    told = {name: getattr(one, name) for name in names}
+    return told | {"kind_name": _(UNIT_KIND_NAMES[one.kind])}

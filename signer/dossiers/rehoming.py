@@ -6,7 +6,7 @@ from signer.db import Changes, db
 from signer.dossiers.models import Dossier
 from signer.errors import N_, Conflict
 from signer.inventory.models import OrgUnit, Person
-from signer.inventory.structure_views import open_homes
+from signer.inventory.tree import open_homes
 
 
 def follow_units(changes: Changes) -> None:

@@ -1,11 +1,9 @@
 """What makes a unit a body: legal status, seal, codes, and who is its focal officer and deputy."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import select, update
 
@@ -60,11 +58,8 @@ class DutyView:
     """Somebody's duty in a body, from a day to a day; `valid_to` None: until somebody else has."""
 
     duty: Duty
-    unit_id: int
-    person_id: int
     code: str
     full_name: str
-    email: str | None
     decision: str
     valid_from: date
     valid_to: date | None
@@ -105,11 +100,12 @@ class Bodies:
     ) -> None:
         """The person has the duty from that day; whoever had it, had it until the day before.
 
-        Raises `Conflict` for a division, for a leaver, for somebody of another body, and for
-        whoever has the other duty of this one: a deputy is there when the officer is not.
+        Raises `Conflict` for a division and for whoever has the other duty of this body: a deputy
+        is there when the officer is not. `Invalid` for a leaver, for somebody of another body, and
+        for a day that is to come or before the last one who had the duty began.
         """
-        day = on or self._clock.today()
-        decision = clean_text(decision)
+        today = self._clock.today()
+        day, decision = on or today, clean_text(decision)
         if not decision or len(decision) > 100:
             raise Invalid(
                 N_("Hãy ghi số, ký hiệu quyết định, không quá 100 ký tự."), field="decision"
@@ -120,62 +116,47 @@ class Bodies:
                 raise Conflict(
                     N_("%(unit)s không có tư cách pháp nhân và con dấu riêng."), unit=unit.name
                 )
-            person = db.session.scalar(
-                select(Person).where(Person.code == clean_text(person_code).upper())
-            )
-            if person is None or not person.unit_path.startswith(unit.path):
+            person = self._official_of(unit, person_code)
+            last = self._last(unit, duty)
+            if not (last.valid_from if last else date.min) <= day <= today:
                 raise Invalid(
-                    N_("Không có ai mang mã %(code)s làm việc ở %(unit)s."),
-                    field="person",
-                    code=person_code,
-                    unit=unit.name,
+                    N_("Ngày phân công không được sau hôm nay, cũng không trước lần phân công cũ."),
+                    field="on",
                 )
-            if person.state in LEFT_STATES:
-                raise Invalid(
-                    N_("%(name)s không còn công tác."), field="person", name=person.full_name
-                )
-            if person.id in (row.person_id for row in self._open(unit.id)):
-                raise Conflict(
-                    N_("%(name)s đã có nhiệm vụ này hoặc nhiệm vụ kia ở đơn vị này."),
-                    name=person.full_name,
-                )
-            self._end(unit.id, duty, day - timedelta(days=1))
-            db.session.add(
-                UnitDuty(
-                    unit_id=unit.id,
-                    person_id=person.id,
-                    duty=duty.value,
-                    decision=decision,
-                    valid_from=day,
-                )
-            )
-            self._record(actor, unit, duty, person=person.code, decision=decision, day=day)
+            if last is not None and (last.valid_to is None or last.valid_to >= day):
+                last.valid_to = max(day - timedelta(days=1), last.valid_from)
+                db.session.flush()
+            facts = {"unit_id": unit.id, "person_id": person.id, "decision": decision}
+            db.session.add(UnitDuty(**facts, duty=duty.value, valid_from=day))
+            self._record(actor, unit, duty, day, person=person.code, decision=decision)
 
     def end_officer(self, actor: Actor, unit_code: str, duty: Duty) -> None:
         """Nobody has the duty after today; `NotFound` when nobody had."""
         with transaction():
-            unit = self._managed(actor, unit_code)
-            if not self._end(unit.id, duty, self._clock.today()):
+            unit, today = self._managed(actor, unit_code), self._clock.today()
+            last = self._last(unit, duty)
+            if last is None or last.valid_to is not None:
                 raise NotFound(N_("Chưa có ai được phân công nhiệm vụ này."))
-            self._record(actor, unit, duty, person=None, day=self._clock.today())
-
-    def officers(self, unit_ids: Iterable[int]) -> dict[int, dict[Duty, DutyView]]:
-        """Who has which duty of these units now; units without anybody are left out."""
-        found: dict[int, dict[Duty, DutyView]] = {}
-        statement = _duties().where(
-            UnitDuty.unit_id.in_(list(unit_ids)), UnitDuty.valid_to.is_(None)
-        )
-        for view in _views(statement):
-            found.setdefault(view.unit_id, {})[view.duty] = view
-        return found
+            last.valid_to = today
+            self._record(actor, unit, duty, today, person=None)
 
     def duties_of(self, unit_id: int) -> list[DutyView]:
         """Everybody who ever had a duty of the unit, the latest first."""
-        return _views(
-            _duties()
+        statement = (
+            select(
+                UnitDuty.duty,
+                Person.code,
+                Person.full_name,
+                UnitDuty.decision,
+                UnitDuty.valid_from,
+                UnitDuty.valid_to,
+            )
+            .join(Person, Person.id == UnitDuty.person_id)
             .where(UnitDuty.unit_id == unit_id)
             .order_by(UnitDuty.valid_from.desc(), UnitDuty.id.desc())
         )
+        rows = db.session.execute(statement).mappings()
+        return [DutyView(**{**row, "duty": Duty(row["duty"])}) for row in rows]
 
     def _managed(self, actor: Actor, unit_code: str) -> OrgUnit:
         advisory_lock(TREE_LOCK)
@@ -185,42 +166,45 @@ class Bodies:
             raise Conflict(N_("%(unit)s đã kết thúc hoạt động."), unit=unit.name)
         return unit
 
-    def _open(self, unit_id: int) -> list[UnitDuty]:
-        statement = select(UnitDuty).where(UnitDuty.unit_id == unit_id, UnitDuty.valid_to.is_(None))
-        return list(db.session.scalars(statement))
-
-    def _end(self, unit_id: int, duty: Duty, last_day: date) -> bool:
-        for row in self._open(unit_id):
-            if row.duty == duty:
-                row.valid_to = max(last_day, row.valid_from)
-                db.session.flush()
-                return True
-        return False
-
-    def _record(self, actor: Actor, unit: OrgUnit, duty: Duty, **details: Any) -> None:
-        day = details.pop("day").isoformat()
-        self._audit.record(
-            actor.name, f"unit.{duty}_named", f"unit:{unit.code}", **details, **{"from": day}
+    def _official_of(self, unit: OrgUnit, code: str) -> Person:
+        """Who works in the unit under that code and has no duty of it yet."""
+        person = db.session.scalar(select(Person).where(Person.code == clean_text(code).upper()))
+        if person is None or not person.unit_path.startswith(unit.path):
+            raise Invalid(
+                N_("Không có ai mang mã %(code)s làm việc ở %(unit)s."),
+                field="person",
+                code=code,
+                unit=unit.name,
+            )
+        if person.state in LEFT_STATES:
+            raise Invalid(N_("%(name)s không còn công tác."), field="person", name=person.full_name)
+        has_one = select(UnitDuty.id).where(
+            UnitDuty.unit_id == unit.id,
+            UnitDuty.person_id == person.id,
+            UnitDuty.valid_to.is_(None),
         )
+        if db.session.scalar(has_one) is not None:
+            raise Conflict(
+                N_("%(name)s đã có nhiệm vụ này hoặc nhiệm vụ kia ở đơn vị này."),
+                name=person.full_name,
+            )
+        return person
 
+    def _last(self, unit: OrgUnit, duty: Duty) -> UnitDuty | None:
+        statement = select(UnitDuty).where(UnitDuty.unit_id == unit.id, UnitDuty.duty == duty)
+        latest = statement.order_by(UnitDuty.valid_from.desc(), UnitDuty.id.desc())
+        return db.session.scalar(latest.limit(1))
 
-def _duties() -> Any:  # SQLAlchemy's Select of the columns of DutyView
-    return select(
-        UnitDuty.duty,
-        UnitDuty.unit_id,
-        UnitDuty.person_id,
-        Person.code,
-        Person.full_name,
-        Person.email,
-        UnitDuty.decision,
-        UnitDuty.valid_from,
-        UnitDuty.valid_to,
-    ).join(Person, Person.id == UnitDuty.person_id)
-
-
-def _views(statement: Any) -> list[DutyView]:
-    rows = db.session.execute(statement).mappings()
-    return [DutyView(**{**row, "duty": Duty(row["duty"])}) for row in rows]
+    def _record(
+        self, actor: Actor, unit: OrgUnit, duty: Duty, day: date, **details: object
+    ) -> None:
+        self._audit.record(
+            actor.name,
+            f"unit.{duty}_named",
+            f"unit:{unit.code}",
+            **details,
+            **{"from": day.isoformat()},
+        )
 
 
 def _checked(name: str, value: str | None) -> str | None:

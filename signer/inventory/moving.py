@@ -1,18 +1,22 @@
 """Carries people from units that ended to those that took over, with their dated history."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import Select, and_, delete, insert, or_, select, update
 
 from signer.audit import Audit, Happening
-from signer.db import advisory_lock, changed, db
-from signer.inventory.models import OrgUnit, Person, PersonPeriod, UnitMove
-from signer.inventory.storage import ROSTER_LOCK
+from signer.db import changed, db
+from signer.inventory.models import OrgUnit, Person, PersonPeriod, UnitChange, UnitMove
 
-_COPIED = [column for column in PersonPeriod.__table__.columns if column.key != "id"]
+_SAID = [
+    column.key
+    for column in PersonPeriod.__table__.columns
+    if column.key not in ("id", "valid_from", "valid_to")
+]
+"""What a period says of its days."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,94 +28,102 @@ class Heirs:
     people: Mapping[int, int]
     """Of a split: those who go elsewhere than the rest of their unit."""
 
+    def of(self, person_id: int, unit_id: int) -> int:
+        """Where that person of that ended unit goes."""
+        return self.people.get(person_id, self.units[unit_id])
+
 
 class Moving:
-    """Works inside the caller's transaction, for the people of a range of ids; safe to repeat."""
+    """Works inside the caller's transaction, while nobody else writes people; safe to repeat."""
 
-    def __init__(self, audit: Audit, change_id: int, on: date, heirs: Heirs, actor: str) -> None:
+    def __init__(self, audit: Audit, change: UnitChange) -> None:
         self._audit = audit
-        self._change_id = change_id
-        self._on = on
-        self._heirs = heirs
-        self._actor = actor
-        self._is_to_move = and_(
-            PersonPeriod.unit_id.in_(list(heirs.units)),
-            or_(PersonPeriod.valid_to.is_(None), PersonPeriod.valid_to >= on),
-        )
+        self._change = change
+        self._eve = change.effective_on - timedelta(days=1)
+        told = json.loads(change.heirs)
+        self._heirs = heirs = Heirs(units=dict(told["units"]), people=dict(told["people"]))
         ids = {*heirs.units, *heirs.units.values(), *heirs.people.values()}
-        rows = db.session.execute(
-            select(OrgUnit.id, OrgUnit.code, OrgUnit.path).where(OrgUnit.id.in_(ids))
+        units = db.session.scalars(select(OrgUnit).where(OrgUnit.id.in_(ids)))
+        self._units = {unit.id: unit for unit in units}
+        since = or_(PersonPeriod.valid_to.is_(None), PersonPeriod.valid_to > self._eve)
+        self._periods = (
+            select(PersonPeriod).where(PersonPeriod.unit_id.in_(list(heirs.units)), since)
+            if change.state == "carrying"
+            else select(PersonPeriod)
+            .join(UnitMove, UnitMove.period_id == PersonPeriod.id)
+            .where(UnitMove.change_id == change.id, PersonPeriod.unit_id == UnitMove.to_unit_id)
         )
-        self._units: dict[int, tuple[str, str]] = {row[0]: (row[1], row[2]) for row in rows}
 
-    def people(self) -> list[int]:
-        """The ids of everybody who belonged to one of the ended units since that day."""
-        found = select(PersonPeriod.person_id).where(self._is_to_move).distinct()
-        return list(db.session.scalars(found.order_by(PersonPeriod.person_id)))
+    def people(self) -> Select[int]:
+        """The ids of those not carried yet; while the act is undone, of those not carried back."""
+        found = self._periods.with_only_columns(PersonPeriod.person_id).distinct()
+        return found.order_by(PersonPeriod.person_id)
 
-    def carry(self, first: int, last: int, now: datetime) -> None:
-        """Whoever of these ids is in an ended unit is in its heir, from that day on.
+    def move(self, first: int, last: int, now: datetime) -> None:
+        """Whoever of these ids waits is where the act puts them, or where its undoing does."""
+        waiting = self._periods.where(PersonPeriod.person_id.between(first, last))
+        if self._change.state == "carrying":
+            people = self._carry(waiting)
+        else:
+            people = self._carry_back(waiting.add_columns(UnitMove.from_unit_id), first, last)
+        self._follow(people, now)
 
-        A period that began before is cut in two; one that began since is corrected.
-        """
-        advisory_lock(ROSTER_LOCK)
-        rows = db.session.execute(
-            select(PersonPeriod.id, *_COPIED).where(
-                self._is_to_move, PersonPeriod.person_id.between(first, last)
-            )
-        ).mappings()
-        periods = [dict(row) for row in rows]
-        left = [period["unit_id"] for period in periods]
-        for period in periods:
-            heir = self._heirs.people.get(period["person_id"], self._heirs.units[period["unit_id"]])
-            period |= {"unit_id": heir, "unit_path": self._units[heir][1]}
-        begun = [period for period in periods if period["valid_from"] < self._on]
-        _update(begun, valid_to=self._on - timedelta(days=1))
-        later = [period for period in periods if period["valid_from"] >= self._on]
-        _update(later, "unit_id", "unit_path")
-        if begun:
-            for period in begun:
-                period["valid_from"] = self._on
-            halves = [{k: v for k, v in period.items() if k != "id"} for period in begun]
-            made = insert(PersonPeriod).returning(PersonPeriod.id, sort_by_parameter_order=True)
-            for period, number in zip(begun, db.session.scalars(made, halves), strict=True):
-                period["id"] = number
-        if periods:
-            moves = [
+    def _carry(self, waiting: Select[PersonPeriod]) -> set[int]:
+        """A period that began before the day is cut in two; one that began since is corrected."""
+        moves: list[tuple[PersonPeriod, int]] = []
+        for period in db.session.scalars(waiting.order_by(PersonPeriod.id)).all():
+            left = period.unit_id
+            if period.valid_from <= self._eve:
+                said = {name: getattr(period, name) for name in _SAID}
+                days = {"valid_from": self._change.effective_on, "valid_to": period.valid_to}
+                period.valid_to = self._eve
+                period = PersonPeriod(**said, **days)
+                db.session.add(period)
+            heir = self._units[self._heirs.of(period.person_id, left)]
+            period.unit_id, period.unit_path = heir.id, heir.path
+            moves.append((period, left))
+        db.session.flush()
+        if moves:
+            rows = [
                 {
-                    "change_id": self._change_id,
-                    "period_id": period["id"],
-                    "person_id": period["person_id"],
-                    "from_unit_id": unit_id,
-                    "to_unit_id": period["unit_id"],
-                    "valid_to": period["valid_to"],
+                    "change_id": self._change.id,
+                    "period_id": period.id,
+                    "person_id": period.person_id,
+                    "from_unit_id": left,
+                    "to_unit_id": period.unit_id,
+                    "valid_to": period.valid_to,
                 }
-                for period, unit_id in zip(periods, left, strict=True)
+                for period, left in moves
             ]
-            db.session.execute(insert(UnitMove), moves)
-        self._follow([period["person_id"] for period in periods], now)
+            db.session.execute(insert(UnitMove), rows)
+        return {period.person_id for period, _ in moves}
 
-    def carry_back(self, first: int, last: int, now: datetime) -> None:
-        """Whomever this act carried is in the former unit; a period that was cut stays two."""
-        advisory_lock(ROSTER_LOCK)
-        moves = db.session.execute(
-            select(UnitMove.period_id, UnitMove.person_id, UnitMove.from_unit_id).where(
-                UnitMove.change_id == self._change_id, UnitMove.person_id.between(first, last)
-            )
-        ).all()
-        periods = [
-            {
-                "id": m.period_id,
-                "unit_id": m.from_unit_id,
-                "unit_path": self._units[m.from_unit_id][1],
-            }
-            for m in moves
-        ]
-        _update(periods, "unit_id", "unit_path")
-        self._follow([move.person_id for move in moves], now)
+    def _carry_back(self, waiting: Select[PersonPeriod, int], first: int, last: int) -> set[int]:
+        """What was cut is one period again, unless the halves say different things by now."""
+        before = select(PersonPeriod).where(
+            PersonPeriod.unit_id.in_(list(self._heirs.units)),
+            PersonPeriod.valid_to == self._eve,
+            PersonPeriod.person_id.between(first, last),
+        )
+        halves = {period.person_id: period for period in db.session.scalars(before)}
+        people, joined = set(), []
+        for period, unit_id in db.session.execute(waiting).all():
+            people.add(period.person_id)
+            period.unit_id, period.unit_path = unit_id, self._units[unit_id].path
+            half = halves.get(period.person_id)
+            if half is None or period.valid_from != self._change.effective_on:
+                continue
+            if all(getattr(half, name) == getattr(period, name) for name in _SAID):
+                half.valid_to = period.valid_to
+                joined.append(period.id)
+        db.session.flush()
+        db.session.execute(delete(UnitMove).where(UnitMove.period_id.in_(joined)))
+        db.session.execute(delete(PersonPeriod).where(PersonPeriod.id.in_(joined)))
+        return people
 
-    def _follow(self, person_ids: Sequence[int], now: datetime) -> None:
+    def _follow(self, people: set[int], now: datetime) -> None:
         """These people stand where their open periods say; the sweep of certificates sees it."""
+        is_open = and_(PersonPeriod.person_id == Person.id, PersonPeriod.valid_to.is_(None))
         rows = db.session.execute(
             select(
                 Person.id,
@@ -120,11 +132,8 @@ class Moving:
                 PersonPeriod.unit_id,
                 PersonPeriod.unit_path,
             )
-            .join(
-                PersonPeriod,
-                and_(PersonPeriod.person_id == Person.id, PersonPeriod.valid_to.is_(None)),
-            )
-            .where(Person.id.in_(person_ids), Person.unit_id != PersonPeriod.unit_id)
+            .join(PersonPeriod, is_open)
+            .where(Person.id.in_(people), Person.unit_id != PersonPeriod.unit_id)
         ).all()
         if rows:
             values = [
@@ -132,33 +141,25 @@ class Moving:
                 for r in rows
             ]
             db.session.execute(update(Person), values)
-            subject = f"unit_change:{self._change_id}"
+            by = {
+                "by": f"unit_change:{self._change.id}",
+                "from": self._change.effective_on.isoformat(),
+            }
             self._audit.record_many(
-                self._actor,
+                self._change.undone_by or self._change.ordered_by,
                 [
                     Happening(
                         action="person.changed",
                         subject=f"person:{row.code}",
                         details={
                             "changes": {"unit": [self._code(row.left), self._code(row.unit_id)]},
-                            "by": subject,
-                            "from": self._on.isoformat(),
+                            **by,
                         },
                     )
                     for row in rows
                 ],
             )
-        changed("person", person_ids)
+        changed("person", people)
 
     def _code(self, unit_id: int) -> str:
-        return self._units[unit_id][0]
-
-
-def _update(periods: Sequence[Mapping[str, Any]], *columns: str, **values: object) -> None:
-    """The periods have these of their values, and these for all of them."""
-    if periods:
-        rows = [
-            {"id": period["id"], **{name: period[name] for name in columns}, **values}
-            for period in periods
-        ]
-        db.session.execute(update(PersonPeriod), rows)
+        return self._units[unit_id].code

@@ -1,10 +1,12 @@
 """What an act upon the unit tree comes to: which units end, which begin, who takes over. Pure."""
 
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
+from typing import Any
 
 from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.inventory.kinds import UnitKind
@@ -77,6 +79,11 @@ class UnitAct:
     def from_json(cls, text: str) -> "UnitAct":
         """The act of that text."""
         told = json.loads(text)
+        return cls.of(told | {"on": date.fromisoformat(told["on"])})
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "UnitAct":
+        """The act of these values, its kinds and heirs still as JSON has them."""
         heirs = [
             Heir(
                 **one
@@ -84,14 +91,8 @@ class UnitAct:
             )
             for one in told["heirs"]
         ]
-        return cls(
-            kind=ActKind(told["kind"]),
-            on=date.fromisoformat(told["on"]),
-            decision=told["decision"],
-            codes=tuple(told["codes"]),
-            heirs=tuple(heirs),
-            parent_code=told["parent_code"],
-        )
+        plain = {"kind": ActKind(told["kind"]), "codes": tuple(told["codes"])}
+        return cls(**{**told, **plain, "heirs": tuple(heirs)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,10 +119,8 @@ class UnitPlan:
     """By the id of each unit whose people go: where they go, if nothing else is said."""
     heirs_of: dict[int, set[int]] = field(default_factory=dict)
     """Successors; a split unit has several."""
-    takes: dict[str, int] = field(default_factory=dict)
-    """Of a split: which heir takes the person, sub-unit or division of that key."""
-    words: dict[str, str] = field(default_factory=dict)
-    """The same keys as they were written."""
+    takes: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Of a split, by `word_key`: a person, sub-unit or division as written, and its heir."""
     taken: set[str] = field(default_factory=set)
     """Those of the keys that name a sub-unit."""
     touched: set[str] = field(default_factory=set)
@@ -137,13 +136,14 @@ class _Planner:
     def __init__(self, units: Iterable[KnownUnit], act: UnitAct) -> None:
         self._act = act
         self._eve = act.on - timedelta(days=1)
-        self._units = [unit for unit in units if not _was_undone(unit)]
+        ever = [unit for unit in units if not _was_undone(unit)]
+        self._units = sorted(ever, key=lambda unit: unit.path)
         self._open = {unit.code.casefold(): unit for unit in self._units if unit.valid_to is None}
         self._by_id = {unit.id: unit for unit in self._units}
         self._plan = UnitPlan()
 
     def plan(self) -> UnitPlan:
-        act = self._act
+        act, plan = self._act, self._plan
         ends, leads = _NUMBERS[act.kind]
         if not clean_text(act.decision) or len(act.decision) > 100:
             raise Invalid(
@@ -157,17 +157,20 @@ class _Planner:
         for unit in sources:
             self._end(unit, {one.path for one in sources})
         heirs = [self._heir(heir, sources) for heir in act.heirs]
-        self._allow_below()
+        parents = [self._by_id.get(opening.parent_id or 0) for opening in plan.openings]
+        staying = [self._by_id[heir] for heir in heirs if heir > 0]
+        plan.touched = {unit.path for unit in (*sources, *staying)}
+        plan.touched |= {parent.path if parent else "" for parent in parents}
         for unit in sources:
             self._pass_on(unit, heirs)
-        return self._plan
+        return plan
 
     def _source(self, code: str) -> KnownUnit:
         """The open unit of that code, or one that ended on the eve: people may be left in it."""
         ended = (u for u in self._units if u.code == code and u.valid_to == self._eve)
         unit = self._open.get(code.casefold()) or next(ended, None)
         if unit is None:
-            raise NotFound(N_("Không có đơn vị đang hoạt động nào mang mã %(code)s."), code=code)
+            raise _not_open(code)
         return unit
 
     def _end(self, top: KnownUnit, others: set[str]) -> None:
@@ -176,15 +179,10 @@ class _Planner:
             raise Invalid(
                 N_("%(unit)s đã nằm trong một đơn vị kết thúc khác."), field="codes", unit=top.name
             )
-        self._plan.touched.add(top.path)
         for unit in self._below(top):
             if unit.valid_to is None:
                 if unit.valid_from is not None and unit.valid_from >= self._act.on:
-                    raise Conflict(
-                        N_("%(unit)s chỉ mới lập ngày %(day)s; hãy chọn ngày sau ngày đó."),
-                        unit=unit.name,
-                        day=f"{unit.valid_from:%d/%m/%Y}",
-                    )
+                    raise _too_new(unit)
                 self._plan.closes.append(unit)
             elif unit.valid_to > self._eve:
                 raise Conflict(
@@ -197,43 +195,36 @@ class _Planner:
         """The unit and those under it that had not ended before the eve, highest first."""
         return [
             unit
-            for unit in sorted(self._units, key=lambda unit: unit.path)
+            for unit in self._units
             if unit.path.startswith(top.path)
             and (unit.valid_to is None or unit.valid_to >= self._eve)
         ]
 
     def _heir(self, heir: Heir, sources: Sequence[KnownUnit]) -> int:
         """The id of the unit that takes over, made if it does not stay."""
-        code, name = clean_text(heir.code), clean_text(heir.name)
-        closing = {unit.id for unit in self._plan.closes}
+        act, code, name = self._act, clean_text(heir.code), clean_text(heir.name)
         existing = self._open.get(code.casefold())
-        if existing is not None and existing.id not in closing:
-            if name and spelling_key(name) != spelling_key(existing.name):
-                raise Conflict(
-                    N_("Mã %(code)s đang là của %(unit)s."), code=code, unit=existing.name
-                )
-            if not existing.is_valid_on(self._act.on):
-                raise Conflict(
-                    N_("%(unit)s chỉ mới lập ngày %(day)s; hãy chọn ngày sau ngày đó."),
-                    unit=existing.name,
-                    day=f"{existing.valid_from:%d/%m/%Y}",
-                )
-            if self._act.kind not in (ActKind.CLOSE, ActKind.MERGE, ActKind.SPLIT):
-                raise Conflict(
-                    N_("Mã %(code)s đang là của %(unit)s."), code=code, unit=existing.name
-                )
-            self._plan.touched.add(existing.path)
+        if existing is not None and existing not in self._plan.closes:
+            is_another = name and spelling_key(name) != spelling_key(existing.name)
+            if is_another or act.kind not in (ActKind.CLOSE, ActKind.MERGE, ActKind.SPLIT):
+                raise _taken(code, existing)
+            if not existing.is_valid_on(act.on):
+                raise _too_new(existing)
             return existing.id
+        if act.kind is ActKind.CLOSE:
+            raise _not_open(code)
         like = next((u for u in sources if u.code.casefold() == code.casefold()), None)
-        if self._act.kind is ActKind.CLOSE:
-            raise NotFound(N_("Không có đơn vị đang hoạt động nào mang mã %(code)s."), code=code)
-        if self._act.kind in (ActKind.RENAME, ActKind.MOVE):
+        if act.kind in (ActKind.RENAME, ActKind.MOVE):
             like = sources[0]
         if not name and like is not None:
             name = like.name
-        if not code or not name or len(code) > 35 or len(name) > 200:
+        # A code stands in addresses and between spaces.
+        if not re.fullmatch(r"[^\s/]{1,35}", code) or not 0 < len(name) <= 200:
             raise Invalid(
-                N_("Hãy ghi mã (không quá 35 ký tự) và tên (không quá 200 ký tự) của đơn vị mới."),
+                N_(
+                    "Hãy ghi mã (không quá 35 ký tự, không có dấu cách và dấu /) "
+                    "và tên (không quá 200 ký tự) của đơn vị mới."
+                ),
                 field="heirs",
             )
         kind = heir.kind or (sources[0].kind if sources else None)
@@ -242,36 +233,33 @@ class _Planner:
         return self._make(code, name, kind, self._parent(sources), like)
 
     def _parent(self, sources: Sequence[KnownUnit]) -> int | None:
-        if self._act.parent_code is None:
-            if not sources:
-                raise Invalid(N_("Hãy chọn đơn vị cấp trên."), field="parent")
-            return sources[0].parent_id
-        parent = self._open.get(self._act.parent_code.casefold())
-        if parent is None or not parent.is_valid_on(self._act.on):
-            raise NotFound(
-                N_("Không có đơn vị đang hoạt động nào mang mã %(code)s."),
-                code=self._act.parent_code,
-            )
+        """What is named, else what is above the first unit that ends; it must be there that day."""
+        code = self._act.parent_code
+        if code is None and not sources:
+            raise Invalid(N_("Hãy chọn đơn vị cấp trên."), field="parent")
+        if code is not None:
+            parent = self._open.get(code.casefold())
+        elif sources[0].parent_id is None:
+            return None
+        else:
+            parent = self._by_id[sources[0].parent_id]
+        if parent is None or parent.valid_to is not None or not parent.is_valid_on(self._act.on):
+            raise _not_open(code or (parent.code if parent else ""))
         if any(parent.path.startswith(unit.path) for unit in sources):
             raise Invalid(
                 N_("Một đơn vị không thể thuộc chính nó hoặc đơn vị dưới nó."), field="parent"
             )
-        self._plan.touched.add(parent.path)
         return parent.id
-
-    def _allow_below(self) -> None:
-        """What begins stands below a unit over which the actor must be allowed this, too."""
-        for opening in self._plan.openings:
-            if opening.parent_id is None:
-                self._plan.touched.add("")
-            else:
-                self._plan.touched.add(self._by_id[opening.parent_id].path)
 
     def _make(
         self, code: str, name: str, kind: UnitKind, parent_id: int | None, like: KnownUnit | None
     ) -> int:
         if any(opening.code.casefold() == code.casefold() for opening in self._plan.openings):
             raise Invalid(N_("Mã %(code)s được ghi hai lần."), field="heirs", code=code)
+        for other in self._units:
+            is_there_later = other.valid_to is not None and other.valid_to >= self._act.on
+            if is_there_later and other.code.casefold() == code.casefold():
+                raise _taken(code, other)
         opening = Opening(
             id=-len(self._plan.openings) - 1,
             code=code,
@@ -293,12 +281,10 @@ class _Planner:
                 )
             return
         plan = self._plan
-        plan.heir_of[top.id] = heirs[0]
-        plan.heirs_of[top.id] = set(heirs)
+        plan.heir_of[top.id], plan.heirs_of[top.id] = heirs[0], set(heirs)
         for heir, told in zip(heirs, self._act.heirs, strict=True):
             for word in told.takes:
-                plan.words[word_key(word)] = word
-                if plan.takes.setdefault(word_key(word), heir) != heir:
+                if plan.takes.setdefault(word_key(word), (word, heir))[1] != heir:
                     raise Invalid(
                         N_("“%(word)s” được giao cho hai đơn vị."), field="heirs", word=word
                     )
@@ -306,21 +292,22 @@ class _Planner:
             above = plan.heir_of.get(unit.parent_id or 0, heirs[0])
             for key in (word_key(unit.code), word_key(unit.name)):
                 if unit.parent_id == top.id and key in plan.takes:
-                    above = plan.takes[key]
+                    above = plan.takes[key][1]
                     plan.taken.add(key)
             joined = self._namesake(unit, above)
             if joined is None:
                 kind = unit.kind or UnitKind.DIVISION
                 joined = self._make(unit.code, unit.name, kind, above, unit)
-            plan.heir_of[unit.id] = joined
-            plan.heirs_of[unit.id] = {joined}
+            plan.heir_of[unit.id], plan.heirs_of[unit.id] = joined, {joined}
 
     def _namesake(self, unit: KnownUnit, above: int) -> int | None:
         """Two offices of one name under one roof become one."""
-        closing = {one.id for one in self._plan.closes}
-        staying = [one for one in self._open.values() if one.id not in closing]
-        others: list[KnownUnit | Opening] = [*staying, *self._plan.openings]
-        for other in others:
+        others: list[KnownUnit | Opening] = [
+            one
+            for one in self._open.values()
+            if one not in self._plan.closes and one.is_valid_on(self._act.on)
+        ]
+        for other in (*others, *self._plan.openings):
             if other.parent_id == above and spelling_key(other.name) == spelling_key(unit.name):
                 return other.id
         return None
@@ -329,6 +316,22 @@ class _Planner:
 def word_key(word: str) -> str:
     """What two ways to write a code or the name of a division have in common."""
     return spelling_key(clean_text(word).casefold())
+
+
+def _not_open(code: str) -> NotFound:
+    return NotFound(N_("Không có đơn vị đang hoạt động nào mang mã %(code)s."), code=code)
+
+
+def _taken(code: str, unit: KnownUnit) -> Conflict:
+    return Conflict(N_("Mã %(code)s đang là của %(unit)s."), code=code, unit=unit.name)
+
+
+def _too_new(unit: KnownUnit) -> Conflict:
+    return Conflict(
+        N_("%(unit)s chỉ mới lập ngày %(day)s; hãy chọn ngày sau ngày đó."),
+        unit=unit.name,
+        day=f"{unit.valid_from:%d/%m/%Y}",
+    )
 
 
 def _was_undone(unit: KnownUnit) -> bool:

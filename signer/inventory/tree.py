@@ -1,4 +1,4 @@
-"""Writes the unit tree as a file tells it, and finds a unit by its code; never deletes one."""
+"""Writes the unit tree as a file tells it; finds units by code and by who took over from whom."""
 
 import csv
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from signer.audit import Audit, Happening
 from signer.db import advisory_lock, db, transaction
 from signer.errors import N_, Conflict, Invalid, NotFound
-from signer.inventory.models import OrgUnit, UnitKind
+from signer.inventory.models import OrgUnit, UnitChange, UnitKind, UnitSuccessor
 from signer.inventory.names import clean_text, fold
 
 HANOI_UNITS = Path(__file__).with_name("data") / "hanoi_units.csv"
@@ -106,6 +106,50 @@ def unit_on(code: str, day: date) -> OrgUnit:
     return max(
         found, key=lambda unit: (unit.is_valid_on(day), unit.valid_from or date.min, unit.id)
     )
+
+
+def successors(unit_id: int) -> list[OrgUnit]:
+    """The units that took over from this one, in the order of the tree."""
+    statement = select(OrgUnit).join(UnitSuccessor, UnitSuccessor.successor_id == OrgUnit.id)
+    return _of_acts(statement.where(UnitSuccessor.unit_id == unit_id))
+
+
+def predecessors(unit_id: int) -> list[OrgUnit]:
+    """The units from which this one took over, in the order of the tree."""
+    statement = select(OrgUnit).join(UnitSuccessor, UnitSuccessor.unit_id == OrgUnit.id)
+    return _of_acts(statement.where(UnitSuccessor.successor_id == unit_id))
+
+
+def open_homes(unit: OrgUnit) -> list[OrgUnit]:
+    """Where the open work of a unit belongs: itself, or the open units that came after it.
+
+    After an undone act: those before it. A unit that ended without anybody after it leaves its
+    work to the one above. Never empty while the city itself is open.
+    """
+    seen: set[int] = set()
+    wanted, homes = [unit], []
+    while wanted:
+        one = wanted.pop(0)
+        if one.id in seen:
+            continue
+        seen.add(one.id)
+        if one.valid_to is None:
+            homes.append(one)
+            continue
+        undone = select(OrgUnit).join(UnitSuccessor, UnitSuccessor.unit_id == OrgUnit.id)
+        before = undone.where(UnitSuccessor.successor_id == one.id).order_by(OrgUnit.path)
+        after = list(db.session.scalars(before)) if one.is_undone else successors(one.id)
+        if not after and one.parent_id is not None:
+            after = [db.session.get_one(OrgUnit, one.parent_id)]
+        wanted += after
+    return homes
+
+
+def _of_acts(statement: Select[OrgUnit]) -> list[OrgUnit]:
+    in_force = statement.join(UnitChange, UnitChange.id == UnitSuccessor.change_id).where(
+        UnitChange.undone_at.is_(None)
+    )
+    return list(db.session.scalars(in_force.order_by(OrgUnit.path)))
 
 
 def _event(action: str, facts: UnitFacts, **details: object) -> Happening:

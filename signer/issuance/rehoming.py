@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import exists, func, or_, select, update
 
 from signer.ca.models import Certificate
 from signer.db import Changes, db
@@ -27,12 +27,15 @@ class Rehoming:
         """
         if units := changes.get("org_unit"):
             self._move(units, changes.get("person", frozenset()))
-            decided = select(CertificateRequest.id).join(
-                OrgUnit, OrgUnit.id == CertificateRequest.unit_id
+            is_open = exists().where(
+                RequestItem.request_id == CertificateRequest.id, RequestItem.state == "open"
             )
-            left = db.session.scalar(
-                decided.where(OrgUnit.id.in_(units), OrgUnit.valid_to < OrgUnit.valid_from).limit(1)
+            decided = (
+                select(CertificateRequest.id)
+                .join(OrgUnit, OrgUnit.id == CertificateRequest.unit_id)
+                .where(OrgUnit.id.in_(units), OrgUnit.valid_to < OrgUnit.valid_from, ~is_open)
             )
+            left = db.session.scalar(decided.limit(1))
             if left is not None:
                 raise Conflict(
                     N_("Đề nghị số %(id)d của đơn vị mới đã được xử lý, nên không hoàn tác được."),

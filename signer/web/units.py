@@ -1,18 +1,16 @@
 """The units of any day, what each is, and the guided act that changes them."""
 
-from datetime import date
-
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from signer.accounts import Permission
-from signer.errors import N_, Invalid, NotFound
+from signer.errors import N_, Invalid
 from signer.inventory.bodies import DUTY_NAMES, BodyFacts, Duty
 from signer.inventory.kinds import UNIT_KIND_NAMES, UnitKind
-from signer.inventory.models import OrgUnit
+from signer.inventory.structure_models import CHANGE_STATE_NAMES
 from signer.inventory.structure_plan import ACT_NAMES, ActKind, Heir, UnitAct
-from signer.inventory.structure_views import CHANGE_STATE_NAMES, predecessors, successors
+from signer.inventory.tree import predecessors, successors
 from signer.issuance.rehoming import certified_in
 from signer.services import services
 from signer.web.access import actor, permission
@@ -53,7 +51,7 @@ def index() -> ResponseReturnValue:
         kinds=UNIT_KIND_NAMES,
         day=day or today,
         today=today,
-        changes=services().inventory.structure.changes(actor(), limit=20),
+        changes=services().inventory.structure.changes(actor()),
         act_names=ACT_NAMES,
         states=STATES,
         errors=errors,
@@ -65,20 +63,21 @@ def index() -> ResponseReturnValue:
 def show(code: str, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """One unit as of a day: what it is, its officers, where it came from and went."""
     day = day_from(request.args, "as_of")
-    unit = _unit(code, day)
-    bodies = services().inventory.bodies
+    inventory = services().inventory
+    unit = inventory.structure.unit(actor(), code, day)
+    duties = inventory.bodies.duties_of(unit.id)
     return render_template(
         "units/show.html",
         unit=unit,
         kinds=UNIT_KIND_NAMES,
-        parent=services().inventory.units_by_ids([unit.parent_id or 0]).get(unit.parent_id or 0),
-        children=services().inventory.children(unit, day or unit.valid_to),
+        parent=inventory.units_by_ids([unit.parent_id or 0]).get(unit.parent_id or 0),
+        children=inventory.children(unit, day or unit.valid_to),
         before=predecessors(unit.id),
         after=successors(unit.id),
-        officers=bodies.officers([unit.id]).get(unit.id, {}),
-        duties=bodies.duties_of(unit.id),
+        officers={one.duty: one for one in duties if one.valid_to is None},
+        duties=duties,
         duty_names=DUTY_NAMES,
-        changes=services().inventory.structure.changes(actor(), unit_id=unit.id),
+        changes=inventory.structure.changes(actor(), unit=unit),
         act_names=ACT_NAMES,
         states=STATES,
         today=services().clock.today(),
@@ -100,7 +99,7 @@ def set_facts(code: str) -> ResponseReturnValue:
         budget_code=form.get("budget_code"),
         electronic_code=form.get("electronic_code"),
     )
-    services().inventory.bodies.set_facts(actor(), _unit(code).code, facts)
+    services().inventory.bodies.set_facts(actor(), _seen(code), facts)
     flash(_("Đã ghi thông tin của đơn vị."), "ok")
     return redirect(url_for("units.show", code=code))
 
@@ -115,7 +114,7 @@ def name_officer(code: str) -> ResponseReturnValue:
         raise Invalid(N_("Hãy chọn nhiệm vụ."), field="duty")
     services().inventory.bodies.name_officer(
         actor(),
-        _unit(code).code,
+        _seen(code),
         duty,
         person_code=required("person"),
         decision=required("decision"),
@@ -130,7 +129,7 @@ def name_officer(code: str) -> ResponseReturnValue:
 @shown_again_by(lambda code, duty, errors: show(code, errors=errors))
 def end_officer(code: str, duty: str) -> ResponseReturnValue:
     """Nobody has the duty after today."""
-    services().inventory.bodies.end_officer(actor(), _unit(code).code, Duty(duty))
+    services().inventory.bodies.end_officer(actor(), _seen(code), Duty(duty))
     flash(_("Đã kết thúc phân công."), "ok")
     return redirect(url_for("units.show", code=code))
 
@@ -179,12 +178,11 @@ def _previewed(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     if "back" in request.form:
         return choose()
     seen = services().inventory.structure.preview(actor(), act)
-    anew = {line.unit_id for line in seen.lines if line.is_written_anew}
     return render_template(
         "units/preview.html",
         seen=seen,
         names=ACT_NAMES,
-        certificates=certified_in(sorted(anew)),
+        certificates=certified_in(seen.renamed_ids),
         carried=[
             (name, value)
             for name, value in request.form.items(multi=True)
@@ -221,7 +219,7 @@ def change(change_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturn
         job=job,
         names=ACT_NAMES,
         states=STATES,
-        may_manage=actor().can(Permission.UNIT_MANAGE),
+        may_manage=actor().can(Permission.UNIT_MANAGE, found.scope_path),
         errors=errors,
     )
 
@@ -236,11 +234,9 @@ def undo(change_id: int) -> ResponseReturnValue:
     return redirect(url_for("units.change", change_id=change_id))
 
 
-def _unit(code: str, day: date | None = None) -> OrgUnit:
-    unit = services().inventory.unit_of(code, day)
-    if not actor().can(Permission.UNIT_VIEW, unit.path):
-        raise NotFound(N_("Không có đơn vị nào mang mã %(code)s."), code=code)
-    return unit
+def _seen(code: str) -> str:
+    """The code of a unit that the visitor may see; of another one nobody hears."""
+    return services().inventory.structure.unit(actor(), code).code
 
 
 def _act() -> UnitAct:

@@ -1,5 +1,6 @@
 """Acts upon the tree: who goes where, what every day before still says, and the way back."""
 
+import json
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -14,7 +15,7 @@ from signer.accounts import SYSTEM, Accounts, Permission, Role
 from signer.audit import Audit
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import db, release
+from signer.db import db, release, transaction
 from signer.errors import Conflict, Forbidden, Invalid, NotFound, SignerError
 from signer.inventory.bodies import Duty
 from signer.inventory.facts import PersonFacts
@@ -23,7 +24,7 @@ from signer.inventory.service import Inventory
 from signer.inventory.states import PersonState
 from signer.inventory.structure import STRUCTURE_JOB_KIND
 from signer.inventory.structure_plan import ActKind, Heir, UnitAct
-from signer.inventory.structure_views import open_homes, predecessors, successors
+from signer.inventory.tree import open_homes, predecessors, successors
 from signer.jobs import Jobs
 from tests.databases import both_databases
 from tests.inventory.conftest import MovingClock, clerk
@@ -103,6 +104,10 @@ def everything() -> tuple[object, ...]:
     people = db.session.scalars(select(Person).order_by(Person.code)).all()
     return (
         [(p.code, p.unit_id, p.unit_path, [where(p.code, d) for d in days]) for p in people],
+        sorted(
+            (p.person_id, p.unit_id, p.state, p.valid_from, p.valid_to or date.max)
+            for p in db.session.scalars(select(PersonPeriod))
+        ),
         [
             (u.code, u.name, u.path)
             for u in db.session.scalars(select(OrgUnit).order_by(OrgUnit.path))
@@ -180,7 +185,7 @@ def test_a_unit_that_takes_over_stays_what_it_is(inventory: Inventory, add: AddP
     add("P2", unit=B)
     before = inventory.unit_of(B).id
     done = inventory.structure.carry_out(SYSTEM, act(ActKind.CLOSE, A, _00008=""))
-    assert (done.people, done.begun) == (1, ())
+    assert (done.people, done.begun) == (1, [])
     release()
     assert inventory.unit_of(B).id == before
     assert where("P1", DAY).startswith(B)
@@ -207,7 +212,9 @@ def test_a_split_goes_by_codes_divisions_and_offices(
     )
     seen = inventory.structure.preview(SYSTEM, wanted)
     assert seen.people == 5
-    assert {(line.code, line.heir_code): line.people for line in seen.lines if line.people} == {
+    assert {
+        (line.unit.code, line.heir.code): line.people for line in seen.lines if line.people
+    } == {
         (A, A): 1,
         (A, "N2"): 2,
         (f"{A}-LT", f"{A}-LT"): 1,
@@ -551,6 +558,117 @@ def test_open_work_finds_its_home(inventory: Inventory, add: AddPeople) -> None:
     inventory.structure.carry_out(SYSTEM, act(ActKind.CLOSE, C))
     release()
     assert [unit.code for unit in open_homes(inventory.unit_of(C))] == ["HN"]
+
+
+def test_a_broken_tree_is_refused(inventory: Inventory, add: AddPeople, offices: None) -> None:
+    """What would stand below a closed unit, or share a code on one day, or have no address."""
+    inventory.structure.carry_out(SYSTEM, act(ActKind.CLOSE, C, on=date(2026, 6, 1)))
+    new = {"kind": UnitKind.DIVISION}
+    for wanted, error in (
+        (opening(C, "UBND phường Trùng mã"), Conflict),
+        (opening("a/b", "Phòng A", **new), Invalid),
+        (opening("a b", "Phòng A", **new), Invalid),
+    ):
+        with pytest.raises(error):
+            inventory.structure.carry_out(SYSTEM, wanted)
+    district = inventory.unit_of("Q-BaDinh")
+    inventory.add_unit("Q-VP", "Văn phòng", UnitKind.DIVISION, "Q-BaDinh", None)
+    with transaction():
+        office = db.session.get_one(OrgUnit, inventory.unit_of("Q-VP").id)
+        office.valid_to = district.valid_to
+    with pytest.raises(NotFound):
+        inventory.structure.carry_out(
+            SYSTEM, act(ActKind.RENAME, "Q-VP", on=START, x="Văn phòng mới")
+        )
+
+
+def opening(code: str, name: str, *, kind: UnitKind = UnitKind.WARD) -> UnitAct:
+    heir = Heir(code=code, name=name, kind=kind)
+    return UnitAct(kind=ActKind.OPEN, on=DAY, decision="1", heirs=(heir,), parent_code="HN")
+
+
+def test_a_namesake_that_begins_later_is_joined_by_nobody(
+    inventory: Inventory, add: AddPeople, offices: None
+) -> None:
+    """Else people would stand in a unit before its first day."""
+    later = Heir(code="X-KT", name="Phòng Kinh tế", kind=UnitKind.DIVISION)
+    inventory.structure.carry_out(
+        SYSTEM,
+        UnitAct(
+            kind=ActKind.OPEN,
+            on=date(2026, 5, 1),
+            decision="1",
+            heirs=(later,),
+            parent_code=C,
+        ),
+    )
+    add("P1", unit=f"{A}-KT")
+    inventory.structure.carry_out(SYSTEM, act(ActKind.CLOSE, A, _00025=""))
+    assert where("P1", DAY).startswith(f"{A}-KT")
+
+
+@both_databases
+def test_what_ended_comes_back_only_to_its_place(inventory: Inventory, offices: None) -> None:
+    """Not while another unit has its code, nor below a unit that ended meanwhile."""
+    closed = inventory.structure.carry_out(SYSTEM, act(ActKind.CLOSE, C))
+    office = inventory.structure.carry_out(SYSTEM, act(ActKind.CLOSE, f"{A}-LT"))
+    inventory.structure.carry_out(SYSTEM, opening(C, "UBND phường Khác"))
+    inventory.structure.carry_out(
+        SYSTEM, act(ActKind.RENAME, A, on=date(2026, 4, 1), _00004="UBND phường Mới")
+    )
+    for change in (closed, office):
+        with pytest.raises(Conflict):
+            inventory.structure.undo(SYSTEM, change.id)
+
+
+@both_databases
+def test_an_act_waits_for_the_people_of_another(
+    inventory: Inventory,
+    add: AddPeople,
+    jobs: Jobs,
+    clock: MovingClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While a job carries them; also who came to the closed unit meanwhile is carried."""
+    monkeypatch.setattr(structure_module, "AT_ONCE", 1)
+    monkeypatch.setattr(structure_module, "_RANGE", 1)
+    add("P1", "P2")
+    old = inventory.unit_of(A)
+    tomorrow = clock.today() + timedelta(days=1)
+    planned = inventory.structure.carry_out(
+        SYSTEM, act(ActKind.RENAME, A, on=tomorrow, _00004="UBND phường Nữa")
+    )
+    done = inventory.structure.carry_out(SYSTEM, ACTS["rename"])
+    with pytest.raises(Conflict):
+        inventory.structure.carry_out(
+            SYSTEM, act(ActKind.RENAME, A, on=date(2026, 4, 1), _00004="Khác")
+        )
+    clock.move(1)
+    inventory.structure.carry_due()
+    assert inventory.structure.change(SYSTEM, planned.id).state == "planned"
+    facts = PersonFacts(code="P0", full_name="Lê Thị Đến", unit_id=old.id, unit_path=old.path)
+    inventory.add_people(SYSTEM, [facts], DAY, source="test:people")
+    handlers = {STRUCTURE_JOB_KIND: inventory.structure.carry_items}
+    jobs.run(handlers)
+    assert inventory.structure.change(SYSTEM, done.id).state == "done"
+    inventory.structure.carry_due()
+    jobs.run(handlers)
+    assert inventory.structure.change(SYSTEM, planned.id).state == "done"
+    assert {where(p, tomorrow) for p in ("P0", "P1", "P2")} == {f"{A} UBND phường Nữa"}
+
+
+def test_the_record_says_what_was_ordered(
+    inventory: Inventory, audit: Audit, clock: MovingClock
+) -> None:
+    """Also of an act that only waits; with the unit that stays and takes over."""
+    inventory.structure.carry_out(SYSTEM, act(ActKind.CLOSE, A, on=clock.today(), _00008=""))
+    inventory.structure.carry_out(
+        SYSTEM, act(ActKind.CLOSE, C, on=clock.today() + timedelta(days=1), _00008="")
+    )
+    for event, code in zip(audit.events(), (C, A), strict=False):
+        ordered = json.loads(event.details)["ordered"]
+        assert ordered["codes"] == [code]
+        assert [heir["code"] for heir in ordered["heirs"]] == [B]
 
 
 _CODES = st.sampled_from([A, B, C, "SNV", f"{A}-KT", "N1", "N2"])

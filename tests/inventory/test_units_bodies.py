@@ -49,9 +49,8 @@ def name(inventory: Inventory, duty: Duty, code: str, on: date = ON, unit: str =
 
 def officers(inventory: Inventory, unit: str = A) -> dict[str, str]:
     release()
-    unit_id = inventory.unit_of(unit).id
-    found = inventory.bodies.officers([unit_id]).get(unit_id, {})
-    return {duty.value: view.code for duty, view in found.items()}
+    found = inventory.bodies.duties_of(inventory.unit_of(unit).id)
+    return {view.duty.value: view.code for view in found if view.valid_to is None}
 
 
 @both_databases
@@ -97,6 +96,22 @@ def test_who_cannot_be_named(
     with pytest.raises(error):
         name(inventory, Duty.DEPUTY, person, unit=unit)
     assert officers(inventory) == {"focal": "P1"}
+
+
+@pytest.mark.parametrize("on", [date(2026, 1, 4), date(2026, 11, 24)])
+def test_a_duty_begins_neither_before_the_last_one_nor_in_the_future(
+    inventory: Inventory, on: date
+) -> None:
+    """On no day are there two of them, and who has a duty now has it today."""
+    name(inventory, Duty.FOCAL, "P1")
+    inventory.bodies.end_officer(SYSTEM, A, Duty.FOCAL)
+    for code in ("P2", "P3"):
+        with pytest.raises(Invalid) as refused:
+            name(inventory, Duty.FOCAL, code, on)
+        assert refused.value.field == "on"
+    name(inventory, Duty.FOCAL, "P2", date(2026, 10, 1))
+    history = inventory.bodies.duties_of(inventory.unit_of(A).id)
+    assert [(d.code, d.valid_to) for d in history] == [("P2", None), ("P1", date(2026, 9, 30))]
 
 
 def test_only_who_manages_the_unit_names_officers(inventory: Inventory) -> None:

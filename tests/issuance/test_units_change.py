@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import signer.inventory.structure as structure_module
 from signer.accounts import SYSTEM, Role
 from signer.db import db, release, transaction
 from signer.dossiers.models import Dossier
@@ -103,8 +104,13 @@ def test_an_open_request_is_finished_by_the_successors_officers(
         services.inventory.structure.undo(SYSTEM, done.id)
 
 
-def test_an_open_request_comes_back_when_the_act_is_undone(services: Services, city: City) -> None:
+@pytest.mark.parametrize("at_once", [2000, 1], ids=["at once", "as a job"])
+def test_an_open_request_comes_back_when_the_act_is_undone(
+    services: Services, city: City, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
     """As if there had been no act; of a split, each request goes with its people."""
+    monkeypatch.setattr(structure_module, "AT_ONCE", at_once)
+    monkeypatch.setattr(structure_module, "_RANGE", 1)
     people = city.people(2)
     clerk = city.actor("clerk", Role.HR)
     made = [
@@ -119,12 +125,15 @@ def test_an_open_request_comes_back_when_the_act_is_undone(services: Services, c
         heirs=(NEW, Heir(code=OTHER_WARD, takes=(people[1].code,))),
     )
     done = services.inventory.structure.carry_out(SYSTEM, act)
+    services.jobs.run(services.job_handlers)
     units = [services.issuance.request_of(SYSTEM, one or 0).unit_code for one in made]
     assert units == ["MOI", OTHER_WARD]
     # the two units' roles were given to the clerk of the old one
     clerk = services.accounts.actor_of("clerk")
     assert {request.id for request in services.issuance.requests(clerk)} == set(made)
     services.inventory.structure.undo(SYSTEM, done.id)
+    services.jobs.run(services.job_handlers)
+    assert services.inventory.structure.change(SYSTEM, done.id).state == "undone"
     assert {services.issuance.request_of(SYSTEM, one or 0).unit_code for one in made} == {WARD}
 
 
