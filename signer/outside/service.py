@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, case, func, literal, or_, select
 
 from signer.accounts import Actor, Permission
 from signer.accounts.permissions import in_subtree
@@ -104,7 +104,7 @@ class Outside:
         if tab is not None:
             statement = statement.where(_TABS[tab])
         if status is not None:
-            statement = statement.where(self._has(status))
+            statement = statement.where(self._status() == status)
         if wanted := text.strip():
             folded = fold(wanted)
             statement = statement.where(
@@ -118,7 +118,7 @@ class Outside:
             statement = statement.where(row.id < after)
         size = min(max(limit, 1), _MAX_PAGE)
         rows = db.session.execute(statement.limit(size + 1)).all()
-        items = tuple(self._view(*found) for found in rows[:size])
+        items = tuple(map(_view, rows[:size]))
         return Page(items=items, next=str(items[-1].row.id) if len(rows) > size else None)
 
     def every(
@@ -144,7 +144,7 @@ class Outside:
         found = db.session.execute(statement).first()
         if found is None:
             raise NotFound(N_("Không tìm thấy chứng thư này."))
-        return self._view(*found)
+        return _view(found)
 
     def figures(self, actor: Actor) -> Figures:
         """The figures of the actor's lists."""
@@ -152,7 +152,7 @@ class Outside:
         counted = (row.counted_until.is_not(None), row.person_id.is_not(None))
         columns = [func.count().filter(condition) for condition in _TABS.values()]
         columns += [
-            func.count().filter(and_(self._has(CertificateStatus.UNKNOWN), *counted)),
+            func.count().filter(and_(self._status() == CertificateStatus.UNKNOWN, *counted)),
             func.count().filter(row.status == CertificateStatus.REVOKED),
         ]
         statement = select(*columns).select_from(row).outerjoin(Person, _WHOSE)
@@ -233,15 +233,13 @@ class Outside:
             settle(found, before, self.anchors)
         return len(found)
 
-    def _joined(self) -> Any:  # a Select of a row and three texts
-        return (
-            select(OutsideCertificate, Person.code, Person.full_name, OrgUnit.name)
+    def _seen(self, actor: Actor) -> Any:  # a Select of a row, its status and three texts
+        statement = (
+            select(OutsideCertificate, self._status(), Person.code, Person.full_name, OrgUnit.name)
             .outerjoin(Person, _WHOSE)
             .outerjoin(OrgUnit, OrgUnit.id == Person.unit_id)
         )
-
-    def _seen(self, actor: Actor) -> Any:
-        return self._limited(actor, self._joined())
+        return self._limited(actor, statement)
 
     def _limited(self, actor: Actor, statement: Any) -> Any:
         """What the actor may see: certificates of own people, and nobody's that came from there."""
@@ -264,30 +262,26 @@ class Outside:
             )
         )
 
-    def _has(self, status: CertificateStatus) -> ColumnElement[bool]:
-        """The rows that `_view` shows with this status."""
-        row, now = OutsideCertificate, self._clock.now()
-        lapsed = and_(row.status == CertificateStatus.GOOD, row.status_until < now)
-        if status is CertificateStatus.REVOKED:
-            return row.status == status
-        if status is CertificateStatus.EXPIRED:
-            return and_(row.status != CertificateStatus.REVOKED, row.not_after < now)
-        if status is CertificateStatus.UNKNOWN:
-            return and_(row.not_after >= now, or_(row.status == status, lapsed))
-        return and_(row.not_after >= now, row.status == status, ~lapsed)
-
-    def _view(
-        self, row: OutsideCertificate, code: str | None, name: str | None, unit: str | None
-    ) -> CertificateView:
-        now = self._clock.now()
-        status = row.status
-        if status is not CertificateStatus.REVOKED and row.not_after < now:
-            status = CertificateStatus.EXPIRED
-        elif status is CertificateStatus.GOOD and row.status_until and row.status_until < now:
-            status = CertificateStatus.UNKNOWN
-        return CertificateView(
-            row=row, status=status, person_code=code, person_name=name, unit_name=unit
+    def _status(self) -> ColumnElement[CertificateStatus]:
+        """As of now: what has expired is expired, what was good too long ago is unknown."""
+        row, now, status = OutsideCertificate, self._clock.now(), CertificateStatus
+        kind = row.status.type
+        return case(
+            (row.status == status.REVOKED, row.status),
+            (row.not_after < now, literal(status.EXPIRED, kind)),
+            (
+                and_(row.status == status.GOOD, row.status_until < now),
+                literal(status.UNKNOWN, kind),
+            ),
+            else_=row.status,
         )
+
+
+def _view(found: Row[*tuple[Any, ...]]) -> CertificateView:
+    row, status, code, name, unit = found
+    return CertificateView(
+        row=row, status=status, person_code=code, person_name=name, unit_name=unit
+    )
 
 
 _WHOSE = Person.id == func.coalesce(
