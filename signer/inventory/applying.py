@@ -22,7 +22,7 @@ from signer.inventory.facts import KnownPeople
 from signer.inventory.findings import Finding, Severity
 from signer.inventory.judging import PlannedRow, planned, remarks_on
 from signer.inventory.models import ImportState, OrgUnit, RosterImport
-from signer.inventory.planning import rows_in
+from signer.inventory.planned_rows import rows_in
 from signer.inventory.roster_models import RosterChunk
 from signer.inventory.storage import ROSTER_LOCK, Stored, Storing, known_people
 from signer.inventory.undoing import marks_now, packed, refuse_if_held, take_back, unpacked

@@ -13,7 +13,7 @@ from signer.errors import N_, Invalid
 from signer.inventory import cells, identity
 from signer.inventory.fields import Field, Heading, as_text
 from signer.inventory.findings import Finding
-from signer.inventory.planning import RefusedRow
+from signer.inventory.planned_rows import RefusedRow
 from signer.inventory.sheets import Cell
 
 _Translate = Callable[[str], str]

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
+from signer.inventory.fields import Column, Field, as_text
+from signer.inventory.roster import TableRow
+
 
 class Severity(StrEnum):
     """An error refuses its row; a warning imports it."""
@@ -53,3 +56,26 @@ class Finding:
         names = cls.__dataclass_fields__
         kept: dict[str, object] = {k: v for k, v in stored.items() if k in names}
         return cls(**(kept | {"severity": Severity(str(stored["severity"]))}))  # type: ignore[arg-type]  # our own JSON
+
+
+def finding_of(
+    severity: Severity,
+    row: TableRow,
+    columns: Mapping[Field, Column],
+    field: Field,
+    sentence: str,
+    hint: str = "",
+    values: Mapping[str, object] | None = None,
+) -> Finding:
+    """A finding about one field of a row, with its column and the cell as it was read."""
+    column = columns.get(field)
+    return Finding(
+        severity=severity,
+        row=row.number,
+        column=column.letter if column else "",
+        heading=column.heading if column else "",
+        value=as_text(row.cells.get(field))[:200],
+        sentence=sentence,
+        hint_sentence=hint,
+        values={k: v if isinstance(v, int) else str(v) for k, v in (values or {}).items()},
+    )

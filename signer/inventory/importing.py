@@ -3,7 +3,6 @@
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -22,12 +21,14 @@ from signer.inventory.correction import error_workbook
 from signer.inventory.facts import KnownPeople, PersonFacts
 from signer.inventory.fields import Field, Heading
 from signer.inventory.findings import Finding
-from signer.inventory.headings import Chosen, heading_key
+from signer.inventory.headings import Chosen
+from signer.inventory.mappings import remember, remembered
 from signer.inventory.models import ImportState, OrgUnit, Person, RosterImport
-from signer.inventory.planning import SHOWN, Planner, RosterPlan, refused_in
+from signer.inventory.planned_rows import refused_in
+from signer.inventory.planning import SHOWN, Planner, RosterPlan
 from signer.inventory.reading import ReadingRules
 from signer.inventory.roster import find_table
-from signer.inventory.roster_models import RosterChunk, RosterMapping
+from signer.inventory.roster_models import RosterChunk
 from signer.inventory.sheets import opened_sheets
 from signer.inventory.states import LEFT_STATES
 from signer.inventory.storage import known_people, known_units
@@ -136,14 +137,14 @@ class RosterImports:
             email_domains=self._settings.email_domains,
             scopes=actor.scopes(Permission.ROSTER_IMPORT),
         )
-        remembered = _remembered(actor)
+        known_headings = remembered(actor)
         release()  # reading a long list takes minutes; no snapshot is held meanwhile
         limit = self._settings.roster_limit_bytes
         with (
             opened_sheets(path, limit_bytes=limit) as sheets,
             tempfile.TemporaryDirectory(prefix="signer-plan-") as folder,
         ):
-            table = find_table(sheets, remembered, columns)
+            table = find_table(sheets, known_headings, columns)
             planner = Planner(table, _known, rules, Path(folder))
             planned = planner.plan()
             absent_count, absent = _absent(full_path, planner.named())
@@ -185,7 +186,7 @@ class RosterImports:
         release()
         with self._files.path(sha256) as file:
             checked = self.dry_run(actor, file, name, day, columns=columns, full_unit=full_unit)
-        _remember(actor, seen.headings, columns)
+        remember(actor, seen.headings, columns)
         return checked
 
     def start(self, actor: Actor, import_id: int) -> int:
@@ -358,34 +359,6 @@ def _absent(
                 first.append(AbsentPerson(code=code, full_name=full_name, unit=unit))
     release()
     return count, first
-
-
-def _scope_of(actor: Actor) -> str:
-    """The unit whose clerk the actor is, for what is remembered of its files."""
-    scopes = actor.scopes(Permission.ROSTER_IMPORT)
-    return "" if "" in scopes else min(scopes)
-
-
-def _remembered(actor: Actor) -> dict[str, Field | None]:
-    statement = select(RosterMapping.heading, RosterMapping.field).where(
-        RosterMapping.scope_path == _scope_of(actor)
-    )
-    found: dict[str, Field | None] = {}
-    for heading, field in db.session.execute(statement):
-        with suppress(ValueError):  # a field of another version of the program
-            found[heading] = Field(field) if field else None
-    return found
-
-
-def _remember(actor: Actor, headings: Sequence[Heading], columns: Chosen) -> None:
-    """Whatever the clerk put otherwise than the headings had said it."""
-    scope = _scope_of(actor)
-    with transaction():
-        for heading in headings:
-            key = heading_key(heading.heading)[:200]
-            field = columns.get(heading.letter)
-            if key and field != heading.field:
-                db.session.merge(RosterMapping(scope_path=scope, heading=key, field=field))
 
 
 def _report_of(planned: RosterPlan, absent: Sequence[AbsentPerson]) -> bytes:

@@ -7,21 +7,18 @@ share something are looked at again. Needs no database: the caller says who is k
 
 import gzip
 import heapq
-import json
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from signer.errors import N_
-from signer.inventory.facts import KnownPeople, PersonFacts, facts_from_list, facts_to_list
+from signer.inventory.facts import KnownPeople, PersonFacts
 from signer.inventory.fields import Column, Field, Heading
-from signer.inventory.findings import Finding, Severity
+from signer.inventory.findings import Finding, Severity, finding_of
 from signer.inventory.judging import (
     PlannedRow,
     Remark,
@@ -33,9 +30,9 @@ from signer.inventory.judging import (
     warning,
 )
 from signer.inventory.names import fold
-from signer.inventory.reading import ReadingRules, ReadRow, code_in, finding_of, read_row
+from signer.inventory.planned_rows import encode, line_of, number_in, packed_lines
+from signer.inventory.reading import ReadingRules, ReadRow, read_row
 from signer.inventory.roster import Table, TableRow
-from signer.inventory.sheets import Cell
 
 READ_TOGETHER = 900
 """Rows whose stored persons are asked for together: one query a key on every database."""
@@ -142,15 +139,6 @@ def namesake_warning(codes: Iterable[str]) -> Remark:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class RefusedRow:
-    """A row with errors, as it came."""
-
-    number: int
-    cells: Mapping[Field, Cell]
-    errors: tuple[Finding, ...]
-
-
 class Planner:
     """Plans one roster. `folder` takes what is too long to be held, and is the caller's."""
 
@@ -205,9 +193,9 @@ class Planner:
     def chunks(self, rows_each: int) -> Iterator[tuple[int, bytes]]:
         """The new and changed rows in their order: how many, and they for `rows_in` to read."""
         with self._rows.open(encoding="utf-8") as stream:
-            kept = (line for line in stream if self._ranks[_number(line)] != _REFUSED)
+            kept = (line for line in stream if self._ranks[number_in(line)] != _REFUSED)
             while lines := list(islice(kept, rows_each)):
-                yield len(lines), gzip.compress("".join(lines).encode(), 1, mtime=0)
+                yield len(lines), packed_lines(lines)
 
     def write_refused(self, file: Path) -> None:
         """The refused rows are in the file for `refused_in` to read, in their order."""
@@ -216,7 +204,7 @@ class Planner:
             self._refused[0].open(encoding="utf-8") as alone,
             self._refused[1].open(encoding="utf-8") as together,
         ):
-            out.writelines(heapq.merge(alone, together, key=_number))
+            out.writelines(heapq.merge(alone, together, key=number_in))
 
     def named(self) -> Callable[[str], bool]:
         """Tells whether a row of the file has a code, be it a refused one."""
@@ -241,9 +229,7 @@ class Planner:
             entry, findings = judged(row, source, columns, known, self._rules)
             self._rank(row.number, _RANKS[entry.verdict] if entry else _REFUSED)
             if entry is not None and entry.verdict is not Verdict.SAME:
-                facts = facts_to_list(entry.facts)
-                line = [entry.row, entry.verdict, entry.changes, facts]
-                rows.write(_encode(line) + "\n")
+                rows.write(line_of(entry))
             if findings:
                 self._tellings[0].tell(source, findings, refused)
 
@@ -300,7 +286,7 @@ class Planner:
         together = {number for group in groups for number in group}
         groups += [[number] for number in self._twins.keys() - together]
         wanted = together | self._twins.keys()
-        codes = {row.number: code_in(row) for row in self._table.rows_of(wanted)} if wanted else {}
+        codes = {row.number: row.code for row in self._table.rows_of(wanted)} if wanted else {}
         for group in groups:
             everyone = {codes[number] for number in group}
             everyone |= self._twins.get(group[0], set())
@@ -357,56 +343,12 @@ class _Telling:
                 first.append(finding)
         errors = [asdict(f) for f in findings if f.severity is Severity.ERROR]
         if errors:
-            refused.write(_encode([source.number, source.cells, errors]) + "\n")
-
-
-def rows_in(chunk: bytes) -> list[PlannedRow]:
-    """The rows of a chunk."""
-    return [
-        PlannedRow(
-            row=row,
-            verdict=Verdict(verdict),
-            changes=tuple(changes),
-            facts=facts_from_list(facts),
-        )
-        for row, verdict, changes, facts in map(json.loads, gzip.decompress(chunk).splitlines())
-    ]
-
-
-def refused_in(file: Path) -> Iterator[RefusedRow]:
-    """The refused rows, in their order."""
-    decode = json.JSONDecoder(object_hook=_decoded).decode
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
-        for number, parts in groupby(map(decode, lines), key=itemgetter(0)):
-            together = list(parts)
-            yield RefusedRow(
-                number=number,
-                cells={Field(name): cell for name, cell in together[0][1].items()},
-                errors=tuple(Finding.from_json(f) for part in together for f in part[2]),
-            )
+            refused.write(encode([source.number, source.cells, errors]) + "\n")
 
 
 def _merged(tellings: Collection[_Telling], severity: Severity) -> tuple[Finding, ...]:
     told = [finding for telling in tellings for finding in telling.first[severity]]
     return tuple(sorted(told, key=lambda finding: finding.row)[:SHOWN])
-
-
-def _number(line: str) -> int:
-    """The row number that a line of ours begins with."""
-    return int(line[1 : line.index(",")])
-
-
-def _dated(value: object) -> dict[str, str]:
-    if isinstance(value, date):
-        return {"d": value.isoformat()}
-    raise TypeError(f"{type(value).__name__} is no cell")
-
-
-def _decoded(value: dict[str, object]) -> object:
-    return date.fromisoformat(str(value["d"])) if value.keys() == {"d"} else value
-
-
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_dated).encode
 
 
 def _listed(values: Iterable[object]) -> str:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from signer.errors import N_, Invalid
 from signer.inventory import cells, identity
 from signer.inventory.facts import PersonFacts
-from signer.inventory.findings import Finding, Severity
+from signer.inventory.findings import Finding, Severity, finding_of
 from signer.inventory.kinds import IdNumberKind, Sex
 from signer.inventory.names import clean_text, legacy_font_of, proper_case
 from signer.inventory.roster import Column, Field, TableRow, as_text
@@ -59,11 +59,6 @@ class ReadRow:
 def read_row(row: TableRow, columns: Mapping[Field, Column], rules: ReadingRules) -> ReadRow:
     """The facts of one row; no finding stops the reading of the other cells."""
     return _RowReader(row, columns, rules).read()
-
-
-def code_in(row: TableRow) -> str:
-    """The person's code as the row writes it; empty when it has none."""
-    return as_text(row.cells.get(Field.CODE)).upper().replace(" ", "")
 
 
 class _RowReader:
@@ -140,7 +135,7 @@ class _RowReader:
         )
 
     def _code(self) -> str:
-        text = code_in(self._row)
+        text = self._row.code
         if not text:
             self._error(Field.CODE, Invalid(N_("Thiếu mã cán bộ.")))
         elif not _CODE.fullmatch(text):
@@ -181,9 +176,8 @@ class _RowReader:
         return cased
 
     def _sex(self) -> Sex | None:
-        return self._checked(
-            Field.SEX, lambda cell: cells.sex_of(as_text(cell)), N_("Ghi Nam hoặc Nữ.")
-        )
+        hint = N_("Ghi Nam hoặc Nữ.")
+        return self._checked(Field.SEX, lambda cell: cells.sex_of(as_text(cell)), hint)
 
     def _birth_date(self, sex: Sex | None) -> date | None:
         choices = [Field.BIRTH_DATE, Field.BIRTH_DATE_MALE, Field.BIRTH_DATE_FEMALE]
@@ -403,29 +397,6 @@ class _RowReader:
         self._findings.append(
             finding_of(severity, self._row, self._columns, field, sentence, hint, values)
         )
-
-
-def finding_of(
-    severity: Severity,
-    row: TableRow,
-    columns: Mapping[Field, Column],
-    field: Field,
-    sentence: str,
-    hint: str = "",
-    values: Mapping[str, object] | None = None,
-) -> Finding:
-    """A finding about one field of a row, with its column and the cell as it was read."""
-    column = columns.get(field)
-    return Finding(
-        severity=severity,
-        row=row.number,
-        column=column.letter if column else "",
-        heading=column.heading if column else "",
-        value=as_text(row.cells.get(field))[:200],
-        sentence=sentence,
-        hint_sentence=hint,
-        values={k: v if isinstance(v, int) else str(v) for k, v in (values or {}).items()},
-    )
 
 
 def _dmy(day: date) -> str:

@@ -50,6 +50,11 @@ class TableRow:
     doubtful: Mapping[Field, Font] = dataclasses.field(default_factory=dict)
     """Cells that may be of an old font or not, in a column that mixes both."""
 
+    @property
+    def code(self) -> str:
+        """The person's code as the row writes it; empty when it has none."""
+        return as_text(self.cells.get(Field.CODE)).upper().replace(" ", "")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:

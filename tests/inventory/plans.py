@@ -9,7 +9,8 @@ from typing import Any
 
 from signer.inventory.facts import KnownPeople
 from signer.inventory.judging import PlannedRow
-from signer.inventory.planning import Planner, RosterPlan, refused_in, rows_in
+from signer.inventory.planned_rows import refused_in, rows_in
+from signer.inventory.planning import Planner, RosterPlan
 from signer.inventory.reading import ReadingRules
 from signer.inventory.roster import Table, find_table
 from signer.inventory.sheets import Cell, Sheet, opened_sheets
