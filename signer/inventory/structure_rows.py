@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 
 from sqlalchemy import func, insert, or_, select, update
@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 
 from signer.db import db
 from signer.errors import N_, Conflict, Invalid, NotFound
+from signer.inventory.bodies import BodyFacts
 from signer.inventory.models import (
     OrgUnit,
     Person,
@@ -25,6 +26,9 @@ from signer.inventory.names import fold
 from signer.inventory.structure_plan import Opening, UnitAct, UnitPlan, word_key
 from signer.inventory.tree import BODIES, next_path
 from signer.inventory.units import KnownUnit
+
+_FACTS = [field.name for field in fields(BodyFacts)]
+"""What a unit of the same code carries on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +155,9 @@ def change_tree(change: UnitChange, plan: UnitPlan) -> dict[int, int]:
         above = opening.parent_id and places.get(opening.parent_id, opening.parent_id)
         parent = db.session.get_one(OrgUnit, above) if above else None
         like = db.session.get_one(OrgUnit, opening.like_id) if opening.like_id else None
-        is_body = opening.kind in BODIES
+        facts = dict.fromkeys(("has_legal_status", "has_seal"), opening.kind in BODIES)
+        if like is not None:
+            facts = {name: getattr(like, name) for name in _FACTS}
         unit = OrgUnit(
             code=opening.code,
             name=opening.name,
@@ -160,12 +166,8 @@ def change_tree(change: UnitChange, plan: UnitPlan) -> dict[int, int]:
             path=next_path(parent),
             valid_from=change.effective_on,
             search_key=fold(opening.name),
-            has_legal_status=like.has_legal_status if like else is_body,
-            has_seal=like.has_seal if like else is_body,
-            tax_code=like.tax_code if like else None,
-            budget_code=like.budget_code if like else None,
-            electronic_code=like.electronic_code if like else None,
             opened_by_id=change.id,
+            **facts,
         )
         db.session.add(unit)
         db.session.flush()
