@@ -13,7 +13,8 @@ from signer.api.wording import Said
 from signer.inventory.duplicates import PairView
 from signer.inventory.fields import Field
 from signer.inventory.identity import mask
-from signer.inventory.persons import FIELDS
+from signer.inventory.paging import Page
+from signer.inventory.persons import FIELDS, Correction
 from signer.services import services
 
 __all__ = ["duplicates", "people"]
@@ -120,12 +121,12 @@ class PairAnswer(Schema):
     """Two entries, why they look like one person, and what was decided."""
 
     id = fields.Integer(required=True)
-    first = fields.String(required=True)
-    second = fields.String(required=True)
+    first = fields.Pluck(PersonAnswer, "code", required=True)
+    second = fields.Pluck(PersonAnswer, "code", required=True)
     likenesses = fields.List(fields.String(), required=True)
     has_other_number = fields.Boolean(required=True)
     state = fields.String(required=True)
-    survivor = fields.String(required=True, allow_none=True)
+    survivor = fields.Pluck(PersonAnswer, "code", required=True, allow_none=True)
     decided_by = fields.String(required=True, allow_none=True)
     decided_at = fields.DateTime(required=True, allow_none=True)
 
@@ -133,7 +134,7 @@ class PairAnswer(Schema):
 class PairPageAnswer(Schema):
     """One page, the surest first; `next` is null on the last."""
 
-    pairs = fields.List(fields.Nested(PairAnswer), required=True)
+    pairs = fields.List(fields.Nested(PairAnswer), attribute="items", required=True)
     next = fields.String(required=True, allow_none=True)
 
 
@@ -176,9 +177,9 @@ def add_person(
     effective_on: date | None,
     seen: datetime | None,
     dry_run: bool,
-) -> dict[str, object]:
+) -> Correction:
     """Add one person, with the checks and sentences of a roster."""
-    return _corrected(None, facts, effective_on, seen, dry_run)
+    return correct_person(None, facts, effective_on, seen, dry_run)
 
 
 @people.post(
@@ -188,36 +189,36 @@ def add_person(
     answer=PersonCorrectionAnswer(),
 )
 def correct_person(
-    code: str,
+    code: str | None,
     facts: dict[str, str | None],
     effective_on: date | None,
     seen: datetime | None,
     dry_run: bool,
-) -> dict[str, object]:
+) -> Correction:
     """Correct one person, with the checks and sentences of a roster."""
-    return _corrected(code, facts, effective_on, seen, dry_run)
+    persons = services().inventory.persons
+    cells = {Field(name): value or "" for name, value in facts.items()}
+    if dry_run:
+        found = persons.check(actor(), cells, code=code, effective_on=effective_on)
+        return found.accepted()
+    return persons.store(actor(), cells, code=code, effective_on=effective_on, seen=seen)
 
 
 @duplicates.get(
     "/duplicates", access=needs(Permission.PERSON_EDIT), query=PairQuery, answer=PairPageAnswer()
 )
-def list_duplicates(decided: bool, limit: int, after: str | None = None) -> dict[str, object]:
+def list_duplicates(decided: bool, limit: int, after: str | None = None) -> Page[PairView]:
     """Pairs in the caller's units that wait for a decision, or that were decided."""
-    page = services().inventory.duplicates.pairs(
-        actor(),
-        states=("merged", "kept_apart") if decided else ("proposed",),
-        after=after,
-        limit=limit,
-    )
-    return {"pairs": [_pair(pair) for pair in page.items], "next": page.next}
+    room = services().inventory.duplicates
+    return room.pairs(actor(), are_decided=decided, after=after, limit=limit)
 
 
 @duplicates.post(
     "/duplicates", access=needs(Permission.PERSON_EDIT), body=PairBody, answer=PairAnswer()
 )
-def pair_persons(first: str, second: str) -> dict[str, object]:
+def pair_persons(first: str, second: str) -> PairView:
     """The pair of two persons, to be decided on."""
-    return _pair(services().inventory.duplicates.pair_with(actor(), first, second))
+    return services().inventory.duplicates.pair_with(actor(), first, second)
 
 
 @duplicates.post(
@@ -226,50 +227,13 @@ def pair_persons(first: str, second: str) -> dict[str, object]:
     body=PairDecisionBody,
     answer=PairAnswer(),
 )
-def decide_on_pair(pair_id: int, outcome: str, survivor: str) -> dict[str, object]:
+def decide_on_pair(pair_id: int, outcome: str, survivor: str) -> PairView:
     """Merge the two into one entry, keep them apart, or take such a decision back."""
     room = services().inventory.duplicates
     if outcome == "merge":
-        return _pair(room.merge(actor(), pair_id, survivor))
+        return room.merge(actor(), pair_id, survivor)
     act = room.keep_apart if outcome == "keep_apart" else room.take_back
-    return _pair(act(actor(), pair_id))
-
-
-def _corrected(
-    code: str | None,
-    facts: dict[str, str | None],
-    effective_on: date | None,
-    seen: datetime | None,
-    dry_run: bool,
-) -> dict[str, object]:
-    persons = services().inventory.persons
-    cells = {Field(name): value or "" for name, value in facts.items()}
-    if dry_run:
-        found = persons.check(actor(), cells, code=code, effective_on=effective_on)
-        if found.errors:
-            raise found.errors[0]
-    else:
-        found = persons.store(actor(), cells, code=code, effective_on=effective_on, seen=seen)
-    return {
-        "changes": found.changes,
-        "warnings": found.warnings,
-        "asks": found.asks,
-        "alters_certificate": found.alters_certificate,
-    }
-
-
-def _pair(pair: PairView) -> dict[str, object]:
-    return {
-        "id": pair.id,
-        "first": pair.first.code,
-        "second": pair.second.code,
-        "likenesses": pair.likenesses,
-        "has_other_number": pair.has_other_number,
-        "state": pair.state,
-        "survivor": pair.survivor.code if pair.survivor else None,
-        "decided_by": pair.decided_by,
-        "decided_at": pair.decided_at,
-    }
+    return act(actor(), pair_id)
 
 
 def _detail(code: str) -> dict[str, object]:

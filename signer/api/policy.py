@@ -1,6 +1,6 @@
 """What each state of service means: counted, may sign, what it asks of a certificate."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from marshmallow import fields
 
@@ -65,19 +65,7 @@ class PolicyChangeAnswer(Schema):
 def get_policy() -> dict[str, object]:
     """The policy of every state."""
     actor().require(Permission.POLICY_MANAGE, "")
-    return {
-        "states": [
-            {
-                "state": state,
-                "label": rule.label,
-                "counted": rule.counted,
-                "may_sign": rule.may_sign,
-                "consequence": rule.consequence,
-                "has_left": rule.has_left,
-            }
-            for state, rule in rules().items()
-        ]
-    }
+    return {"states": [{"state": state, **asdict(rule)} for state, rule in rules().items()]}
 
 
 @policy.post(
@@ -85,9 +73,9 @@ def get_policy() -> dict[str, object]:
 )
 def change_policy(states: list[dict[str, object]], dry_run: bool) -> dict[str, object]:
     """Change the policy from today on; days before keep what was counted then."""
-    room, wanted = services().inventory.policy, dict(rules())
+    room, wanted = services().inventory.policy, {}
     for told in states:
         state = PersonState(str(told.pop("state")))
-        wanted[state] = replace(wanted[state], **told)  # type: ignore[arg-type]  # the schema's own
+        wanted[state] = replace(rules()[state], **told)  # type: ignore[arg-type]  # the schema's own
     lines = room.preview(actor(), wanted)
     return {"states": lines, "job_id": None if dry_run else room.change(actor(), wanted)}

@@ -1,8 +1,8 @@
 """`signer person set|add`, `signer duplicate`, `signer policy`: people by hand, one at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 
 import click
 
@@ -12,30 +12,42 @@ from signer.cli.people import person
 from signer.errors import N_, Invalid
 from signer.inventory.duplicates import PairView
 from signer.inventory.fields import Field
-from signer.inventory.persons import FIELDS, Correction
-from signer.inventory.policy import rules
+from signer.inventory.persons import FIELDS
+from signer.inventory.policy import DECIDED, rules
 from signer.inventory.states import Consequence, PersonState
 from signer.services import Services
 
-_DAY = click.DateTime(["%Y-%m-%d", "%d/%m/%Y"])
 _as = click.option("--as", "account", required=True, help=_("Tài khoản thực hiện."))
-_from = click.option(
-    "--from", "day", type=_DAY, help=_("Đơn vị, trạng thái, loại, vai trò ký đổi từ ngày này.")
-)
 _dry_run = click.option("--dry-run", is_flag=True, help=_("Chỉ cho xem điều sẽ xảy ra."))
 _json = click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
 _FIELDS_HELP = "\b\n" + _("Các trường:") + " " + ", ".join(field.value for field in FIELDS)
+
+
+def _entering(command: Callable[..., None]) -> Callable[..., None]:  # click's own mixed bag
+    """The command takes facts of one person, from a day on, and may only be tried."""
+    command = click.option(
+        "--from",
+        "day",
+        type=click.DateTime(["%Y-%m-%d", "%d/%m/%Y"]),
+        help=_("Đơn vị, trạng thái, loại, vai trò ký đổi từ ngày này."),
+    )(_as(_dry_run(with_services(command))))
+    return click.argument("facts", nargs=-1, required=True, metavar="FIELD=VALUE…")(command)
+
+
+@person.command("add", help=_("Thêm một người: TRƯỜNG=GIÁ TRỊ."), epilog=_FIELDS_HELP)
+@_entering
+def add(
+    services: Services, facts: tuple[str, ...], account: str, day: datetime | None, dry_run: bool
+) -> None:
+    """The person is added with a roster's checks."""
+    _enter(services, None, facts, account, day, dry_run)
 
 
 @person.command(
     "set", help=_("Sửa hồ sơ một người: TRƯỜNG=GIÁ TRỊ; để trống là xóa."), epilog=_FIELDS_HELP
 )
 @click.argument("code")
-@click.argument("facts", nargs=-1, required=True, metavar="FIELD=VALUE…")
-@_as
-@_from
-@_dry_run
-@with_services
+@_entering
 def correct(
     services: Services,
     code: str,
@@ -45,24 +57,38 @@ def correct(
     dry_run: bool,
 ) -> None:
     """The person is corrected with a roster's checks."""
-    _enter(services, code, facts, account, day.date() if day else None, dry_run)
+    _enter(services, code, facts, account, day, dry_run)
 
 
-@person.command("add", help=_("Thêm một người: TRƯỜNG=GIÁ TRỊ."), epilog=_FIELDS_HELP)
-@click.argument("facts", nargs=-1, required=True, metavar="FIELD=VALUE…")
-@_as
-@_from
-@_dry_run
-@with_services
-def add(
+def _enter(
     services: Services,
+    code: str | None,
     facts: tuple[str, ...],
     account: str,
     day: datetime | None,
     dry_run: bool,
 ) -> None:
-    """The person is added with a roster's checks."""
-    _enter(services, None, facts, account, day.date() if day else None, dry_run)
+    actor, persons = services.accounts.actor_of(account), services.inventory.persons
+    cells, on = dict(_cell(text) for text in facts), day.date() if day else None
+    if dry_run:
+        found = persons.check(actor, cells, code=code, effective_on=on).accepted()
+    else:
+        found = persons.store(actor, cells, code=code, effective_on=on)
+    for warning in found.warnings:
+        click.echo(
+            _("Lưu ý: %(message)s") % {"message": _(warning.sentence) % warning.values}, err=True
+        )
+    told = ", ".join(found.changes) if found.before else _("thêm mới")
+    click.echo(_("Thay đổi: %(changes)s") % {"changes": told or "—"})
+    if found.asks is not Consequence.NONE or found.alters_certificate:
+        click.echo(_("Chứng thư của người này có việc cần xử lý; xem “signer draft list”."))
+
+
+def _cell(text: str) -> tuple[Field, str]:
+    name, is_told, value = text.partition("=")
+    if not is_told or name not in [field.value for field in FIELDS]:
+        raise Invalid(N_("“%(text)s” không có dạng TRƯỜNG=GIÁ TRỊ."), text=text)
+    return Field(name), value
 
 
 @click.group(help=_("Hồ sơ có thể trùng: một người được ghi hai lần."))
@@ -77,20 +103,18 @@ def list_pairs(services: Services, as_json: bool) -> None:
     """Every pair that waits, the surest first; looks for new ones before."""
     room = services.inventory.duplicates
     room.find()
-    pairs: list[PairView] = []
-    after = None
-    while True:
-        page = room.pairs(SYSTEM, after=after, limit=200)
+    page = room.pairs(SYSTEM, limit=200)
+    pairs: list[PairView] = [*page.items]
+    while page.next is not None:
+        page = room.pairs(SYSTEM, after=page.next, limit=200)
         pairs += page.items
-        if (after := page.next) is None:
-            break
     if as_json:
         show_json(
             [
                 {
                     "first": pair.first.code,
                     "second": pair.second.code,
-                    "likenesses": list(pair.likenesses),
+                    "likenesses": pair.likenesses,
                     "has_other_number": pair.has_other_number,
                 }
                 for pair in pairs
@@ -112,8 +136,7 @@ def list_pairs(services: Services, as_json: bool) -> None:
 @with_services
 def merge(services: Services, survivor: str, other: str, account: str) -> None:
     """The other entry counts no more; the survivor counts for both."""
-    actor = services.accounts.actor_of(account)
-    room = services.inventory.duplicates
+    actor, room = services.accounts.actor_of(account), services.inventory.duplicates
     room.merge(actor, room.pair_with(actor, survivor, other).id, survivor)
     click.echo(_("Đã gộp vào hồ sơ %(code)s.") % {"code": survivor.upper()})
 
@@ -125,8 +148,7 @@ def merge(services: Services, survivor: str, other: str, account: str) -> None:
 @with_services
 def keep_apart(services: Services, first: str, second: str, account: str) -> None:
     """The two are two people."""
-    actor = services.accounts.actor_of(account)
-    room = services.inventory.duplicates
+    actor, room = services.accounts.actor_of(account), services.inventory.duplicates
     room.keep_apart(actor, room.pair_with(actor, first, second).id)
     click.echo(_("Đã ghi nhận đây là hai người khác nhau."))
 
@@ -138,8 +160,7 @@ def keep_apart(services: Services, first: str, second: str, account: str) -> Non
 @with_services
 def take_back(services: Services, first: str, second: str, account: str) -> None:
     """What was decided about the two holds no longer."""
-    actor = services.accounts.actor_of(account)
-    room = services.inventory.duplicates
+    actor, room = services.accounts.actor_of(account), services.inventory.duplicates
     room.take_back(actor, room.pair_with(actor, first, second).id)
     click.echo(_("Đã bỏ quyết định trước; hai hồ sơ lại được tính riêng từ hôm nay."))
 
@@ -154,22 +175,14 @@ def policy() -> None:
 @with_services
 def list_policy(services: Services, as_json: bool) -> None:
     """Every state with its rule."""
-    found = rules()
     if as_json:
         show_json(
-            {
-                state.value: {
-                    "counted": rule.counted,
-                    "may_sign": rule.may_sign,
-                    "consequence": rule.consequence.value,
-                }
-                for state, rule in found.items()
-            }
+            {s: {name: getattr(rule, name) for name in DECIDED} for s, rule in rules().items()}
         )
         return
     counted = {True: _("được tính"), False: _("không tính")}
     signing = {True: _("được ký"), False: _("không ký")}
-    for state, rule in found.items():
+    for state, rule in rules().items():
         click.echo(
             f"{state.value:<20} {_(rule.label):<26} {counted[rule.counted]:<14} "
             f"{signing[rule.may_sign]:<14} {rule.consequence.value}"
@@ -214,41 +227,3 @@ def set_policy(
         )
     if not dry_run and room.change(actor, change) is not None:
         services.jobs.run(services.job_handlers)
-
-
-def _enter(
-    services: Services,
-    code: str | None,
-    facts: Sequence[str],
-    account: str,
-    day: date | None,
-    dry_run: bool,
-) -> None:
-    actor = services.accounts.actor_of(account)
-    cells = dict(_cell(text) for text in facts)
-    persons = services.inventory.persons
-    if dry_run:
-        found = persons.check(actor, cells, code=code, effective_on=day)
-        if found.errors:
-            raise found.errors[0]
-    else:
-        found = persons.store(actor, cells, code=code, effective_on=day)
-    _tell(found)
-
-
-def _tell(found: Correction) -> None:
-    for warning in found.warnings:
-        click.echo(
-            _("Lưu ý: %(message)s") % {"message": _(warning.sentence) % warning.values}, err=True
-        )
-    told = ", ".join(found.changes) if found.before else _("thêm mới")
-    click.echo(_("Thay đổi: %(changes)s") % {"changes": told or "—"})
-    if found.asks is not Consequence.NONE or found.alters_certificate:
-        click.echo(_("Chứng thư của người này có việc cần xử lý; xem “signer draft list”."))
-
-
-def _cell(text: str) -> tuple[Field, str]:
-    name, is_told, value = text.partition("=")
-    if not is_told or name not in [field.value for field in FIELDS]:
-        raise Invalid(N_("“%(text)s” không có dạng TRƯỜNG=GIÁ TRỊ."), text=text)
-    return Field(name), value

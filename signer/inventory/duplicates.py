@@ -6,7 +6,7 @@ the survivor. Taking a decision back makes the pair a proposal again.
 
 from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Select, insert, or_, select, tuple_, update
@@ -20,9 +20,10 @@ from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.inventory.likeness import Likeness, alike, differ, difference
 from signer.inventory.models import DuplicatePair, Person, PersonPeriod
 from signer.inventory.names import clean_text
+from signer.inventory.paging import Page
 from signer.inventory.policy import rules
 from signer.inventory.policy_change import flip_counted
-from signer.inventory.states import LEFT_STATES
+from signer.inventory.states import LEFT_STATES, PersonState
 from signer.inventory.storage import ROSTER_LOCK, in_chunks
 
 _IDS_PER_QUERY = 900
@@ -44,17 +45,10 @@ class PairView:
 
     @property
     def survivor(self) -> Person | None:
-        """Who counts for both; None unless they were merged."""
-        merged = next((p for p in (self.first, self.second) if p.merged_into_id), None)
-        return {self.first: self.second, self.second: self.first}.get(merged) if merged else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairPage:
-    """A piece of the list; `next` is what `after` wants for the piece behind it."""
-
-    items: tuple[PairView, ...]
-    next: str | None
+        """Who counts for both, merged into a third since or not; None unless they were merged."""
+        if self.state != "merged":
+            return None
+        return self.second if self.first.merged_into_id == self.second.id else self.first
 
 
 class Duplicates:
@@ -88,11 +82,12 @@ class Duplicates:
         self,
         actor: Actor,
         *,
-        states: Collection[str] = ("proposed",),
+        are_decided: bool = False,
         after: str | None = None,
         limit: int = 50,
-    ) -> PairPage:
-        """Pairs of which the actor may correct both persons, the surest first."""
+    ) -> Page[PairView]:
+        """Proposed or decided pairs of which the actor may correct both, the surest first."""
+        states = ("merged", "kept_apart") if are_decided else ("proposed",)
         statement = self._decidable(actor).where(DuplicatePair.state.in_(states))
         if after is not None:
             place = tuple_(DuplicatePair.rank, DuplicatePair.id)
@@ -100,7 +95,7 @@ class Duplicates:
         statement = statement.order_by(DuplicatePair.rank, DuplicatePair.id).limit(limit + 1)
         rows = db.session.execute(statement).all()
         last = rows[limit - 1][0] if len(rows) > limit else None
-        return PairPage(
+        return Page(
             items=tuple(_view(*row) for row in rows[:limit]),
             next=f"{last.rank}.{last.id}" if last else None,
         )
@@ -135,9 +130,7 @@ class Duplicates:
         ids = []
         for wanted in codes:
             statement = select(Person.id).where(Person.code == wanted)
-            found = db.session.scalar(
-                visible(actor, Permission.PERSON_EDIT, statement, _path(Person))
-            )
+            found = db.session.scalar(_editable(actor, statement, Person))
             if found is None:
                 raise NotFound(N_("Không tìm thấy người có mã %(code)s."), code=wanted)
             ids.append(found)
@@ -176,12 +169,6 @@ class Duplicates:
             _refuse_merging(survivor, other)
             self._decide(actor, pair, ("proposed", "kept_apart", "lapsed"), "merged")
             self._set_survivor(other, survivor.id)
-            is_counted = select(PersonPeriod.person_id).where(
-                PersonPeriod.person_id == other.id,
-                PersonPeriod.valid_to.is_(None),
-                PersonPeriod.counted,
-            )
-            flip_counted(self._clock.today(), db.session.scalars(is_counted).all())
             self._audit.record(
                 actor.name,
                 "person.merged",
@@ -213,36 +200,36 @@ class Duplicates:
         with transaction():
             advisory_lock(ROSTER_LOCK)
             pair = self.pair_of(actor, pair_id)
-            survivor = pair.survivor
+            kept = pair.survivor or pair.first
+            other = pair.second if kept is pair.first else pair.first
+            was_merged = pair.state == "merged"
             back = "proposed" if pair.likenesses else "lapsed"
             self._decide(actor, pair, ("merged", "kept_apart"), back)
-            if survivor is None:
-                self._audit.record(
-                    actor.name,
-                    "person.reconsidered",
-                    f"person:{pair.first.code}",
-                    other=pair.second.code,
-                )
-            else:
-                other = pair.second if survivor is pair.first else pair.first
-                self._separate(actor, other, survivor)
+            if was_merged:
+                _refuse_separating(other)
+                self._set_survivor(other, None)
+            self._audit.record(
+                actor.name,
+                "person.separated" if was_merged else "person.reconsidered",
+                f"person:{other.code}",
+                other=kept.code,
+            )
         return self.pair_of(actor, pair_id)
 
-    def _separate(self, actor: Actor, other: Person, survivor: Person) -> None:
-        _refuse_separating(other)
-        self._set_survivor(other, None)
-        if rules()[other.state].counted:
-            flip_counted(self._clock.today(), [other.id])
-        self._audit.record(
-            actor.name, "person.separated", f"person:{other.code}", was_merged_into=survivor.code
-        )
-
     def _set_survivor(self, person: Person, survivor_id: int | None) -> None:
+        """The person counts for itself, or not at all, from today."""
         concerned = families([person.id])  # before and after: both counted for the other's papers
         person.merged_into_id = survivor_id
         person.updated_at = self._clock.now()
         db.session.flush()
         changed("person", concerned | families([person.id]))
+        is_counted = survivor_id is None and rules()[person.state].counted
+        otherwise = select(PersonPeriod.person_id).where(
+            PersonPeriod.person_id == person.id,
+            PersonPeriod.valid_to.is_(None),
+            PersonPeriod.counted.is_not(is_counted),
+        )
+        flip_counted(self._clock.today(), db.session.scalars(otherwise).all())
 
     def _decide(self, actor: Actor, pair: PairView, expected: tuple[str, ...], state: str) -> None:
         move_state(
@@ -262,7 +249,7 @@ class Duplicates:
             .join(second, second.id == DuplicatePair.second_id)
         )
         for person in (first, second):
-            statement = visible(actor, Permission.PERSON_EDIT, statement, _path(person))
+            statement = _editable(actor, statement, person)
         return statement
 
 
@@ -283,6 +270,17 @@ def families(ids: Iterable[int]) -> dict[int, int]:
         found |= {person_id: found[into] for person_id, into in below.items()}
         heads = set(below)
     return found
+
+
+def service_of(ids: Iterable[int]) -> dict[int, tuple[PersonState, date]]:
+    """In which state, and since when, is whoever counts for each of these persons."""
+    head_of = survivors(ids)
+    found: dict[int, tuple[PersonState, date]] = {}
+    for chunk in in_chunks(sorted(set(head_of.values())), _IDS_PER_QUERY):
+        columns = select(Person.id, Person.state, Person.state_since)
+        for person_id, state, since in db.session.execute(columns.where(Person.id.in_(chunk))):
+            found[person_id] = state, since
+    return {person_id: found[head] for person_id, head in head_of.items()}
 
 
 def _merged(column: InstrumentedAttribute[Any], values: Collection[int]) -> dict[int, int]:
@@ -345,6 +343,6 @@ def _place_of(token: str) -> tuple[int, int]:
     return int(rank), int(pair_id)
 
 
-def _path(person: Any) -> Any:
-    """The path column of a person, aliased or not, for `visible`."""
-    return person.unit_path
+def _editable(actor: Actor, statement: Any, person: Any) -> Any:
+    """The statement, of persons whom the actor may correct; `person` is the table or its alias."""
+    return visible(actor, Permission.PERSON_EDIT, statement, person.unit_path)

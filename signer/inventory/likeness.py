@@ -43,7 +43,7 @@ def alike(person_ids: Set[int] | None) -> dict[tuple[int, int], dict[str, Any]]:
             groups[tuple(row[2:])].append(row[0])
             numbers[row[0]] = row[1]
         for ids in groups.values():
-            for pair in combinations(sorted(ids[:_LARGEST_GROUP]), 2):
+            for pair in combinations(sorted(ids)[:_LARGEST_GROUP], 2):
                 if person_ids is None or not person_ids.isdisjoint(pair):
                     found[pair].append(likeness)
     return {

@@ -1,7 +1,7 @@
 """One person by hand: added or corrected with the checks of a roster, and dated like one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -15,7 +15,7 @@ from signer.config import Settings
 from signer.db import LOST_RACE, advisory_lock, db, transaction
 from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.inventory.duplicates import Duplicates
-from signer.inventory.facts import KnownPeople, PersonFacts
+from signer.inventory.facts import COMPARED, FACTS, KnownPeople, PersonFacts
 from signer.inventory.fields import Column, Field
 from signer.inventory.findings import Finding, Severity
 from signer.inventory.judging import PlannedRow, Verdict
@@ -30,10 +30,9 @@ from signer.inventory.states import Consequence
 from signer.inventory.storage import ROSTER_LOCK, Storing, known_people, known_units
 from signer.inventory.units import UnitIndex
 
-_FACTS = frozenset(field.name for field in fields(PersonFacts))
 FIELDS: tuple[Field, ...] = (
     Field.CODE,
-    *(field for field in Field if field.value in _FACTS - {"code"}),
+    *(field for field in Field if field.value in COMPARED),
     Field.UNIT,
 )
 """What a form for one person holds (domain.md 4.1)."""
@@ -54,17 +53,24 @@ class Correction:
     after: PersonFacts | None
     """None when an error refuses it."""
     changes: tuple[str, ...]
-    """Names of the facts that change, as in `PersonFacts`."""
+    """Names of the facts that change, as in `PersonFacts`; of a new person, all that are told."""
     errors: tuple[Invalid, ...]
     """Each with the field it speaks of."""
     warnings: tuple[Finding, ...]
 
+    def accepted(self) -> "Correction":
+        """This, unless an error refuses it: then the first is raised."""
+        if self.errors:
+            raise self.errors[0]
+        return self
+
     @property
     def asks(self) -> Consequence:
         """What the new state asks of the person's certificate."""
-        if self.after is None or self.after.state is None or "state" not in self.changes:
+        state = self.after.state if self.after else None
+        if self.before is None or state is None or "state" not in self.changes:
             return Consequence.NONE
-        return rules()[self.after.state].consequence
+        return rules()[state].consequence
 
     @property
     def alters_certificate(self) -> bool:
@@ -97,7 +103,6 @@ class Persons:
         kind or signing role holds from `effective_on` (today when None). Raises `NotFound`
         unless the actor may correct the person.
         """
-        actor.require(Permission.PERSON_EDIT)
         correction, _ = self._check(actor, cells, code, effective_on)
         return correction
 
@@ -114,21 +119,13 @@ class Persons:
 
         `Conflict` when the entry changed after `seen`, its `updated_at` as it was shown.
         """
-        actor.require(Permission.PERSON_EDIT)
         with transaction():
             advisory_lock(ROSTER_LOCK)
-            if code is not None and seen is not None:
-                person = _person(actor, code, Permission.PERSON_EDIT)
-                db.session.refresh(person)
-                if person.updated_at != seen:
-                    raise Conflict(LOST_RACE)
-            correction, known = self._check(actor, cells, code, effective_on)
-            if correction.errors:
-                raise correction.errors[0]
-            after = correction.after
+            correction, known = self._check(actor, cells, code, effective_on, seen)
+            after = correction.accepted().after
             assert after is not None, "a person without errors has facts"
             verdict = Verdict.CHANGED if correction.before else Verdict.NEW
-            if correction.changes or verdict is Verdict.NEW:
+            if correction.changes:
                 entry = PlannedRow(row=1, facts=after, verdict=verdict, changes=correction.changes)
                 storing = Storing(
                     self._audit,
@@ -139,7 +136,8 @@ class Persons:
                 )
                 codes = {unit.id: unit.code for unit in known_units()}
                 storing.store([entry], known, codes)
-        self._look_for_doubles(after.code)
+        person_id = db.session.scalars(select(Person.id).where(Person.code == after.code)).one()
+        self._duplicates.find({person_id})
         return correction
 
     def reveal_id(self, actor: Actor, code: str, purpose: str) -> str | None:
@@ -168,9 +166,13 @@ class Persons:
         cells: Mapping[Field, Cell],
         code: str | None,
         effective_on: date | None,
+        seen: datetime | None = None,
     ) -> tuple[Correction, KnownPeople]:
+        actor.require(Permission.PERSON_EDIT)
         reading = self._rules(actor, effective_on)
         person = _person(actor, code, Permission.PERSON_EDIT) if code is not None else None
+        if person is not None and seen is not None and person.updated_at != seen:
+            raise Conflict(LOST_RACE)
         told = dict(cells) if person is None else self._over(person, cells)
         emptied = [field for field, cell in told.items() if _is_blank(cell)]
         row = TableRow(number=1, cells={f: c for f, c in told.items() if f not in emptied})
@@ -186,9 +188,11 @@ class Persons:
         if person is None and before is not None:
             errors = [Invalid(N_("Mã cán bộ này đã có người mang."), field=Field.CODE)]
         entry = None if errors else entry
-        changes = entry.changes if entry else ()
+        changes: tuple[str, ...] = ()
         if entry is not None and before is not None:
-            changes = _emptied(before.facts, changes, emptied)
+            changes = _emptied(before.facts, entry.changes, emptied)
+        elif entry is not None:
+            changes = tuple(n for n in COMPARED if getattr(entry.facts, n) is not None)
         correction = Correction(
             before=before.facts if before else None,
             after=entry.facts if entry else None,
@@ -203,11 +207,8 @@ class Persons:
         stored = self.cells_of(person)
         told = {**stored, **cells, Field.CODE: person.code}
         told |= {f: stored[f] for f in _KEPT if f in stored and _is_blank(told[f])}
-        before, now = (
-            [str(cells.get(f)) for f in (Field.STATE, Field.STATE_SINCE)]
-            for cells in (stored, told)
-        )
-        if before[0] != now[0] and before[1] == now[1]:
+        altered = [f for f in (Field.STATE, Field.STATE_SINCE) if str(told[f]) != str(stored[f])]
+        if altered == [Field.STATE]:
             told.pop(Field.STATE_SINCE)  # it is the day of the state before
         return told
 
@@ -222,11 +223,6 @@ class Persons:
             email_domains=self._settings.email_domains,
             scopes=actor.scopes(Permission.PERSON_EDIT),
         )
-
-    def _look_for_doubles(self, code: str) -> None:
-        person_id = db.session.scalar(select(Person.id).where(Person.code == code))
-        if person_id is not None:
-            self._duplicates.find({person_id})
 
 
 _COLUMNS: Mapping[Field, Column] = {
@@ -256,7 +252,7 @@ def _unread(facts: PersonFacts | None, row: TableRow, warnings: Sequence[Finding
     return [
         _as_error(warning)
         for warning in warnings
-        if warning.column in _FACTS
+        if warning.column in FACTS
         and Field(warning.column) in row.cells
         and getattr(facts, warning.column) is None
     ]
@@ -266,7 +262,7 @@ def _emptied(
     before: PersonFacts, changes: tuple[str, ...], blank: Sequence[Field]
 ) -> tuple[str, ...]:
     """The changes, and the facts that blank cells take away; a row of blanks read as None."""
-    names: list[str] = [field.value for field in blank if field.value in _FACTS]
+    names: list[str] = [field.value for field in blank if field.value in FACTS]
     if "id_number" in names:
         names.append("id_number_kind")
     return (*changes, *(name for name in names if getattr(before, name) is not None))

@@ -10,6 +10,8 @@ from signer.db import db
 from signer.inventory.models import StatePolicy
 from signer.inventory.states import STATE_RULES, PersonState, StateRule
 
+DECIDED = ("counted", "may_sign", "consequence")
+"""What the city decides of a state's rule."""
 _RULES = "signer.state_policy"
 
 
@@ -18,25 +20,10 @@ def rules() -> Mapping[PersonState, StateRule]:
     session = db.session()
     kept = session.info.get(_RULES)
     if kept is None or kept[0] is not session.get_transaction():
-        decided = {
-            row.state: row
-            for row in session.execute(
-                select(
-                    StatePolicy.state,
-                    StatePolicy.counted,
-                    StatePolicy.may_sign,
-                    StatePolicy.consequence,
-                )
-            )
-        }
-        found = {
-            state: replace(
-                rule, counted=row.counted, may_sign=row.may_sign, consequence=row.consequence
-            )
-            if (row := decided.get(state))
-            else rule
-            for state, rule in STATE_RULES.items()
-        }
+        found = dict(STATE_RULES)
+        columns = [getattr(StatePolicy, name) for name in DECIDED]
+        for state, *decided in session.execute(select(StatePolicy.state, *columns)):
+            found[state] = replace(found[state], **dict(zip(DECIDED, decided, strict=True)))
         kept = session.get_transaction(), MappingProxyType(found)
         session.info[_RULES] = kept
     return kept[1]

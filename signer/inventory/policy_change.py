@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from sqlalchemy import Select, func, insert, literal, not_, select, update
 
@@ -13,7 +12,7 @@ from signer.clock import Clock
 from signer.db import advisory_lock, changed, db, transaction
 from signer.errors import N_, Invalid
 from signer.inventory.models import Person, PersonPeriod, StatePolicy
-from signer.inventory.policy import counted_states, forget_rules, rules
+from signer.inventory.policy import DECIDED, counted_states, forget_rules, rules
 from signer.inventory.states import Consequence, PersonState, StateRule
 from signer.inventory.storage import ROSTER_LOCK, in_chunks
 from signer.jobs import Jobs
@@ -109,21 +108,17 @@ class PolicyChange:
         return {}
 
     def _store(self, actor: Actor, line: PolicyLine) -> None:
-        decided = _decided(line.after)
-        db.session.merge(
-            StatePolicy(
-                state=line.state,
-                decided_by=actor.name,
-                decided_at=self._clock.now(),
-                **decided,
-            )
+        before, after = (
+            {name: getattr(rule, name) for name in DECIDED} for rule in (line.before, line.after)
         )
+        by = {"decided_by": actor.name, "decided_at": self._clock.now()}
+        db.session.merge(StatePolicy(state=line.state, **by, **after))
         self._audit.record(
             actor.name,
             "policy.changed",
             f"state:{line.state}",
-            before=_decided(line.before),
-            after=decided,
+            before=before,
+            after=after,
             people=line.people,
         )
 
@@ -138,7 +133,11 @@ def flip_counted(day: date, person_ids: Iterable[int]) -> None:
         is_open = (PersonPeriod.person_id.in_(ids), PersonPeriod.valid_to.is_(None))
         older = select(PersonPeriod.id).where(*is_open, PersonPeriod.valid_from < day)
         ended = db.session.scalars(older).all()
-        _flip(*is_open, PersonPeriod.valid_from >= day)
+        db.session.execute(
+            update(PersonPeriod)
+            .where(*is_open, PersonPeriod.valid_from >= day)
+            .values(counted=not_(PersonPeriod.counted))
+        )
         same = [c for c in PersonPeriod.__table__.c if c.name not in _NEW_IN_A_COPY]
         opened = select(*same, literal(day), not_(PersonPeriod.counted)).where(
             PersonPeriod.id.in_(ended)
@@ -151,12 +150,6 @@ def flip_counted(day: date, person_ids: Iterable[int]) -> None:
             .values(valid_to=day - timedelta(days=1))
         )
         changed("person", ids)
-
-
-def _flip(*where: Any) -> None:
-    db.session.execute(
-        update(PersonPeriod).where(*where).values(counted=not_(PersonPeriod.counted))
-    )
 
 
 def _miscounted(first: int = 0, last: int = 2**31 - 1) -> Select[int]:
@@ -187,11 +180,3 @@ def _check(state: PersonState, rule: StateRule) -> None:
     else:
         return
     raise Invalid(sentence, field=state.value, state=rule.label)
-
-
-def _decided(rule: StateRule) -> dict[str, Any]:
-    return {
-        "counted": rule.counted,
-        "may_sign": rule.may_sign,
-        "consequence": rule.consequence,
-    }

@@ -1,7 +1,7 @@
 """Where an official stands with the service, and what each state means for signing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -40,57 +40,36 @@ class StateRule:
     """The policy of one state (R11)."""
 
     label: str
-    counted: bool
+    counted: bool = True
     """Belongs to the denominator of the coverage rate."""
-    may_sign: bool
-    consequence: Consequence
+    may_sign: bool = True
+    consequence: Consequence = Consequence.NONE
     has_left: bool = False
     """No longer of the city's staff: the official e-mail address may go to somebody else."""
 
 
-def _rule(
-    label: str,
-    *,
-    counted: bool,
-    may_sign: bool,
-    consequence: Consequence = Consequence.NONE,
-    has_left: bool = False,
-) -> StateRule:
-    return StateRule(
-        label=label,
-        counted=counted,
-        may_sign=may_sign,
-        consequence=consequence,
-        has_left=has_left,
-    )
+def _away(label: str, consequence: Consequence = Consequence.NONE) -> StateRule:
+    return StateRule(label=label, counted=False, may_sign=False, consequence=consequence)
 
 
 def _left(label: str, consequence: Consequence = Consequence.REVOKE) -> StateRule:
-    return _rule(label, counted=False, may_sign=False, consequence=consequence, has_left=True)
+    return replace(_away(label, consequence), has_left=True)
 
 
 STATE_RULES: Mapping[PersonState, StateRule] = MappingProxyType(
     {
-        PersonState.WORKING: _rule(N_("Đang công tác"), counted=True, may_sign=True),
-        PersonState.SECONDED: _rule(N_("Biệt phái"), counted=True, may_sign=True),
-        PersonState.ROTATED: _rule(
-            N_("Điều động, luân chuyển"),
-            counted=True,
-            may_sign=True,
-            consequence=Consequence.CHANGE_OR_REVOKE,
+        PersonState.WORKING: StateRule(label=N_("Đang công tác")),
+        PersonState.SECONDED: StateRule(label=N_("Biệt phái")),
+        PersonState.ROTATED: StateRule(
+            label=N_("Điều động, luân chuyển"), consequence=Consequence.CHANGE_OR_REVOKE
         ),
-        PersonState.AWAITING_PLACEMENT: _rule(N_("Chờ sắp xếp"), counted=True, may_sign=True),
+        PersonState.AWAITING_PLACEMENT: StateRule(label=N_("Chờ sắp xếp")),
         # Long leave keeps the certificate but leaves the rate, so that a unit with many young
         # mothers is not ranked below its neighbour for it.
-        PersonState.MATERNITY_LEAVE: _rule(N_("Nghỉ thai sản"), counted=False, may_sign=True),
-        PersonState.UNPAID_LEAVE: _rule(N_("Nghỉ không lương"), counted=False, may_sign=False),
-        PersonState.LONG_STUDY: _rule(N_("Đi học dài hạn"), counted=False, may_sign=False),
-        PersonState.SUSPENDED: _rule(
-            N_("Tạm đình chỉ công tác"),
-            counted=False,
-            may_sign=False,
-            consequence=Consequence.SUSPEND_USE,
-        ),
+        PersonState.MATERNITY_LEAVE: StateRule(label=N_("Nghỉ thai sản"), counted=False),
+        PersonState.UNPAID_LEAVE: _away(N_("Nghỉ không lương")),
+        PersonState.LONG_STUDY: _away(N_("Đi học dài hạn")),
+        PersonState.SUSPENDED: _away(N_("Tạm đình chỉ công tác"), Consequence.SUSPEND_USE),
         PersonState.TRANSFERRED: _left(N_("Chuyển công tác"), Consequence.CHANGE_OR_REVOKE),
         PersonState.RETIRED: _left(N_("Nghỉ hưu")),
         PersonState.RESIGNED: _left(N_("Thôi việc")),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, and_, exists, func, insert, or_, select, update
@@ -13,6 +14,7 @@ from signer.clock import Clock
 from signer.config import Settings
 from signer.db import advisory_lock, db, release, transaction
 from signer.errors import N_
+from signer.inventory.duplicates import service_of
 from signer.inventory.models import Person
 from signer.inventory.policy import rules
 from signer.inventory.states import Consequence, PersonState
@@ -79,6 +81,7 @@ class Drafting:
                 Person.email,
                 Person.state.label("person_state"),
                 Person.state_since,
+                Person.merged_into_id,
                 Person.updated_at,
                 Revocation.id.label("draft_id"),
                 Revocation.kind.label("draft_kind"),
@@ -101,6 +104,7 @@ class Drafting:
                 or_(
                     Revocation.id.is_not(None),
                     Person.state.in_(asking),
+                    Person.merged_into_id.is_not(None),
                     Certificate.state == CertificateState.SUSPENDED,
                     func.lower(Person.email) != func.lower(Certificate.subject_email),
                     Person.updated_at > Certificate.reserved_at,
@@ -114,11 +118,12 @@ class Drafting:
         """Drafts of these certificates agree with the roster; how many had to be moved."""
         moved_units = self._moved_units(rows)
         held = _held_for_duty([row.certificate_id for row in rows])
+        merged = service_of(row.person_id for row in rows if row.merged_into_id)
         changes: list[tuple[Row[*tuple[Any, ...]], Finding | None]] = []
         for row in rows:
-            finding = finding_of(
-                row, row.certificate_id in held, moved_units.get(row.certificate_id)
-            )
+            state, since = merged.get(row.person_id) or (row.person_state, row.state_since)
+            is_held, moved_to = row.certificate_id in held, moved_units.get(row.certificate_id)
+            finding = finding_of(row, state, since, is_held, moved_to)
             drafted = (row.draft_kind, row.draft_cause, row.draft_found)
             wanted = (finding.act, finding.cause, finding.found) if finding else (None, None, None)
             if drafted != wanted:
@@ -263,13 +268,19 @@ class Drafting:
 
 
 def finding_of(
-    row: Row[*tuple[Any, ...]], is_held_for_duty: bool, moved_to: str | None
+    row: Row[*tuple[Any, ...]],
+    state: PersonState,
+    state_since: date,
+    is_held_for_duty: bool,
+    moved_to: str | None,
 ) -> Finding | None:
-    """What the roster asks of this certificate; what ends it comes before what changes it."""
-    state: PersonState = row.person_state
+    """What the roster asks of this certificate; what ends it comes before what changes it.
+
+    `state` is that of who counts for the holder: a merged entry's goes when the survivor goes.
+    """
     rule = rules()[state]
     is_suspended = row.certificate_state == CertificateState.SUSPENDED
-    since = row.state_since.isoformat()
+    since = state_since.isoformat()
     by_state = GROUND_OF_STATE.get(state)
     if rule.consequence is Consequence.REVOKE:
         return Finding(
@@ -287,7 +298,7 @@ def finding_of(
         return None
     # A certificate issued since the move was issued for the new place.
     if rule.consequence is Consequence.CHANGE_OR_REVOKE and (
-        rule.has_left or row.reserved_at.date() < row.state_since
+        rule.has_left or row.reserved_at.date() < state_since
     ):
         return Finding(act=Act.CHANGE, cause=state.value, ground=by_state, found=since)
     if moved_to is not None:

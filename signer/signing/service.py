@@ -17,6 +17,7 @@ from signer.config import Settings
 from signer.db import LOST_RACE, changed, db, release, transaction
 from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from signer.files import Files
+from signer.inventory.duplicates import service_of
 from signer.inventory.models import OrgUnit, Person
 from signer.inventory.policy import rules
 from signer.inventory.service import Inventory
@@ -310,7 +311,8 @@ class Signing:
             return None
 
     def _usable_key(self, person: Person) -> CurrentKey:
-        if not rules()[person.state].may_sign:
+        state, _ = service_of([person.id])[person.id]
+        if not rules()[state].may_sign:
             raise Forbidden(N_("Người này không còn ở trạng thái công tác được ký số."))
         key = keys.find_current_key(person.id)
         if key is None:

@@ -49,7 +49,7 @@ def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     is_decided = request.args.get("decided") == "1"
     page = services().inventory.duplicates.pairs(
         actor(),
-        states=("merged", "kept_apart") if is_decided else ("proposed",),
+        are_decided=is_decided,
         after=request.args.get("after") or None,
         limit=PAGE_SIZE,
     )

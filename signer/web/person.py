@@ -1,7 +1,6 @@
 """One person's page: the facts, the certificate, what happened to both; correcting the facts."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import datetime
 
 from flask import flash, redirect, render_template, request, url_for
@@ -10,7 +9,6 @@ from flask_babel import gettext as _
 
 from signer.accounts import NewAccount, Permission
 from signer.errors import N_, Invalid
-from signer.inventory.facts import PersonFacts
 from signer.inventory.fields import Field
 from signer.inventory.kinds import PERSON_KIND_NAMES, SEX_NAMES, SIGNING_ROLE_NAMES, SigningRole
 from signer.inventory.persons import FIELDS, Correction
@@ -32,7 +30,6 @@ ACT_STATES = {
 """How far an act upon a certificate is."""
 _EVENTS_SHOWN = 20
 _ACTS_SHOWN = 20
-_FACTS = tuple(field.name for field in fields(PersonFacts))
 
 
 @blueprint.get("/people/<code>")
@@ -191,12 +188,11 @@ def _entered(code: str | None) -> ResponseReturnValue:
 def _question(code: str | None, found: Correction) -> str:
     person = services().inventory.person_of(actor(), code) if code is not None else None
     ids = {facts.unit_id for facts in (found.before, found.after) if facts}
-    names = found.changes if found.before else _told(found)
     return render_template(
         "people/confirm.html",
         person=person,
         found=found,
-        names=[name for name in names if name != "id_number_kind"],
+        names=[name for name in found.changes if name != "id_number_kind"],
         units=services().inventory.units_by_ids(ids),
         standing=services().issuance.states_of([person.id])[person.id] if person else None,
         typed=[
@@ -205,11 +201,6 @@ def _question(code: str | None, found: Correction) -> str:
             if name not in ("csrf_token", "again", "confirmed")
         ],
     )
-
-
-def _told(found: Correction) -> list[str]:
-    hidden = ("unit_path", "id_number_kind")
-    return [n for n in _FACTS if n not in hidden and getattr(found.after, n) is not None]
 
 
 def _cells() -> Mapping[Field, Cell]:

@@ -1,7 +1,15 @@
 """Persons, duplicates and the policy through the JSON door."""
 
+import pytest
+
 from signer.accounts import Role
+from signer.db import release
+from signer.errors import Forbidden
+from signer.signing.geometry import Box
+from signer.signing.service import Place
 from tests.factories import OTHER_WARD, WARD
+
+PLACE = Place(page=1, box=Box(x0=300, y0=120, x1=500, y1=180))
 
 
 def test_a_correction_is_tried_and_then_stored(as_role, city, clock):
@@ -86,3 +94,19 @@ def test_a_merged_persons_certificate_counts_for_the_survivor(as_role, city):
     hr.post(address, json={"outcome": "take_back"})
     figures = hr.get("coverage").json
     assert (figures["persons"], figures["covered"]) == (2, 1)
+
+
+def test_what_ends_a_survivors_certificate_ends_the_merged_entrys(as_role, city):
+    """It counts for the survivor, so it goes when the survivor goes, and signs no more."""
+    [covered], [lacking] = city.certified(1), city.people(1)
+    hr = as_role(Role.HR)
+    codes = {"first": covered.code, "second": lacking.code}
+    address = f"duplicates/{hr.post('duplicates', json=codes).json['id']}/decision"
+    hr.post(address, json={"outcome": "merge", "survivor": lacking.code})
+    assert city.services.issuance.revoking.sweep() == 0
+    release()
+    hr.post(f"persons/{lacking.code}/correction", json={"facts": {"state": "retired"}})
+    assert city.services.issuance.revoking.sweep() == 1
+    signing = {"intent": "x", "input_sha256": "0" * 64, "pin": "2468-lotus", "place": PLACE}
+    with pytest.raises(Forbidden, match="công tác"):
+        city.services.signing.sign(city.signer_of(covered), **signing)

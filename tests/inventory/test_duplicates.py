@@ -183,7 +183,7 @@ def test_kept_apart_is_not_proposed_again_until_reconsidered(
     inventory.duplicates.keep_apart(HR, pair.id)
     assert inventory.duplicates.find() == 0
     assert inventory.duplicates.pairs(HR).items == ()
-    (decided,) = inventory.duplicates.pairs(HR, states=("kept_apart", "merged")).items
+    (decided,) = inventory.duplicates.pairs(HR, are_decided=True).items
     assert (decided.state, decided.decided_by) == ("kept_apart", HR.name)
     inventory.duplicates.take_back(HR, pair.id)
     assert only_pair(inventory).state == "proposed"
@@ -246,3 +246,26 @@ def test_only_who_may_correct_both_decides(inventory: Inventory, stored: Check) 
     release()
     both = clerk(pair.first.unit_path, pair.second.unit_path)
     assert len(inventory.duplicates.pairs(both).items) == 1
+
+
+def test_a_decision_is_taken_back_for_its_own_two_alone(
+    inventory: Inventory, pair: PairView
+) -> None:
+    """What was decided about one of them and a third person stands, whatever it was."""
+    first, second, third = (id_of(f"HN00000{n}") for n in (1, 2, 3))
+    inventory.duplicates.merge(HR, pair.id, "HN000001")
+    apart = inventory.duplicates.pair_with(HR, "HN000001", "HN000003")
+    inventory.duplicates.keep_apart(HR, apart.id)
+    fourth = inventory.duplicates.pair_with(HR, "HN000002", "HN000003")
+    kept = inventory.duplicates.keep_apart(HR, fourth.id)
+    assert kept.survivor is None, "the second is merged, but not into the third"
+    inventory.duplicates.take_back(HR, fourth.id)
+    assert survivors([second]) == {second: first}
+    inventory.duplicates.take_back(HR, apart.id)
+    later = inventory.duplicates.pair_with(HR, "HN000001", "HN000003")
+    inventory.duplicates.merge(HR, later.id, "HN000003")
+    shown = inventory.duplicates.pair_of(HR, pair.id)
+    assert shown.survivor is not None
+    assert shown.survivor.id == first, "whoever survived may have been merged since"
+    inventory.duplicates.take_back(HR, pair.id)
+    assert survivors([first, second]) == {first: third, second: second}
