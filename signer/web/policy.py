@@ -28,11 +28,13 @@ CONSEQUENCES = {
 @blueprint.get("/policy")
 @permission(Permission.POLICY_MANAGE)
 def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
-    """The policy of every state, to be changed."""
+    """The policy of every state, to be changed; with what was typed before, if anything was."""
     actor().require(Permission.POLICY_MANAGE, "")
-    shown = _wanted() if request.method == "POST" else rules()
     return render_template(
-        "policy/index.html", rules=shown, consequences=CONSEQUENCES, errors=errors
+        "policy/index.html",
+        rules={**rules(), **_wanted()},
+        consequences=CONSEQUENCES,
+        errors=errors,
     )
 
 
@@ -54,22 +56,19 @@ def change() -> ResponseReturnValue:
     if not lines:
         flash(_("Không có gì thay đổi."), "info")
         return redirect(url_for("policy.index"))
-    return render_template(
-        "policy/confirm.html", lines=lines, wanted=wanted, consequences=CONSEQUENCES
-    )
+    return render_template("policy/confirm.html", lines=lines, consequences=CONSEQUENCES)
 
 
 def _wanted() -> Mapping[PersonState, StateRule]:
-    """The rules as the form says them; a box that is not ticked sends nothing."""
+    """The rules of the states that the form names; a box that is not ticked sends nothing."""
     form = request.form
     return {
         state: replace(
             rule,
             counted=f"counted_{state}" in form,
             may_sign=f"may_sign_{state}" in form,
-            consequence=next(
-                (c for c in Consequence if c == form.get(f"consequence_{state}")), rule.consequence
-            ),
+            consequence=Consequence(form[f"consequence_{state}"]),
         )
         for state, rule in rules().items()
+        if form.get(f"consequence_{state}") in list(Consequence)
     }
