@@ -14,7 +14,7 @@ from signer.errors import N_, NotFound
 from signer.inventory.paging import Page
 from signer.outside.kinds import Carrier
 from signer.reports.coverage import Coverage, Facet, Forecast, Listed, View, figures_json
-from signer.reports.export import coverage_xlsx
+from signer.reports.tables import coverage_xlsx
 from signer.services import services
 
 coverage = Operations("coverage", "Persons with a valid certificate, by unit and day")

@@ -1,6 +1,7 @@
-"""FrozenReport reports of a week, a month, a quarter or a year: figures, words, files, differences."""
+"""Frozen reports of a week, a month, a quarter or a year: figures, words, files, differences."""
 
 from datetime import date
+from decimal import Decimal
 
 import marshmallow as ma
 from flask import Response
@@ -11,13 +12,13 @@ from signer.api.access import actor, needs
 from signer.api.operations import LARGEST_ID, Operations, Schema
 from signer.api.wording import say
 from signer.reports.columns import Cell
-from signer.reports.comparing import differences
+from signer.reports.comparing import Difference
 from signer.reports.formats import MEDIA_TYPES, Format, file_name, rendered
 from signer.reports.periods import PeriodKind
-from signer.reports.snapshots import Snapshot, SnapshotEntry
+from signer.reports.snapshot_models import Snapshot
 from signer.services import services
 
-reports = Operations("reports", "FrozenReport reports of a period; a correction is a new version")
+reports = Operations("reports", "Frozen reports of a period; a correction is a new version")
 
 
 class ReportsQuery(Schema):
@@ -49,9 +50,9 @@ class ReportEntry(Schema):
     """One version of a report."""
 
     id = fields.Integer(required=True)
-    kind = fields.String(attribute="period.kind", required=True)
-    starts_on = fields.Date(attribute="period.starts_on", required=True)
-    ends_on = fields.Date(attribute="period.ends_on", required=True)
+    kind = fields.Enum(PeriodKind, by_value=True, required=True)
+    starts_on = fields.Date(required=True)
+    ends_on = fields.Date(required=True)
     unit = fields.String(attribute="unit_code", required=True)
     unit_name = fields.String(required=True)
     version = fields.Integer(required=True)
@@ -61,17 +62,11 @@ class ReportEntry(Schema):
     sha256 = fields.String(required=True)
 
 
-class ReportEntries(Schema):
-    """Some reports."""
-
-    reports = fields.List(fields.Nested(ReportEntry), required=True)
-
-
 class FrozenReport(ReportEntry):
     """A report with what it says; one that the audit chain does not know so is a conflict."""
 
-    appendix = fields.Dict(required=True)
-    text = fields.Dict(required=True)
+    appendix = fields.Dict(attribute="said.appendix", required=True)
+    text = fields.Dict(attribute="said.text", required=True)
 
 
 class FormatQuery(Schema):
@@ -90,35 +85,39 @@ class WithQuery(Schema):
     )
 
 
+class Figure(fields.Raw):
+    """A count, or a rate: it survives as a float exactly as it is printed."""
+
+    def _serialize(self, value: Cell, *_: object, **__: object) -> object:
+        return float(value) if isinstance(value, Decimal) else value
+
+
 class ReportDifference(Schema):
-    """One figure of one line; empty where a table has no such line."""
+    """One figure of one line; empty where a table has no such line, null for a rate of nobody."""
 
-    unit = fields.String(required=True)
-    figure = fields.String(required=True)
-    before = fields.Raw(required=True, allow_none=True)
-    after = fields.Raw(required=True, allow_none=True)
-
-
-class ReportDifferences(Schema):
-    """Every figure that is not the same."""
-
-    differences = fields.List(fields.Nested(ReportDifference), required=True)
+    unit = fields.String(attribute="label", required=True)
+    figure = fields.String(attribute="column.key", required=True)
+    before = Figure(required=True, allow_none=True)
+    after = Figure(required=True, allow_none=True)
 
 
 @reports.get(
-    "/reports", access=needs(Permission.REPORT_VIEW), query=ReportsQuery, answer=ReportEntries()
+    "/reports",
+    access=needs(Permission.REPORT_VIEW),
+    query=ReportsQuery,
+    answer=ReportEntry(many=True),
 )
 def list_reports(
     limit: int,
     kind: PeriodKind | None = None,
     unit: str | None = None,
     before: int | None = None,
-) -> dict[str, tuple[SnapshotEntry, ...]]:
+) -> list[Snapshot]:
     """The frozen reports of the caller's units."""
     found = services().snapshots.list(
         actor(), kind=kind, unit_code=unit, before=before, limit=limit
     )
-    return {"reports": found}
+    return list(found)
 
 
 @reports.post(
@@ -130,20 +129,20 @@ def list_reports(
 )
 def freeze_report(
     kind: PeriodKind, on: date, corrects: int, reason: str, unit: str | None = None
-) -> dict[str, object]:
+) -> Snapshot:
     """The figures of a period that is over, frozen as the next version."""
     made = services().snapshots.freeze(
         actor(), kind, on, unit_code=unit, corrects=corrects, reason=reason
     )
-    return _told(services().snapshots.get(actor(), made))
+    return services().snapshots.get(actor(), made)
 
 
 @reports.get(
     "/reports/<id:snapshot_id>", access=needs(Permission.REPORT_VIEW), answer=FrozenReport()
 )
-def get_report(snapshot_id: int) -> dict[str, object]:
+def get_report(snapshot_id: int) -> Snapshot:
     """One frozen report."""
-    return _told(services().snapshots.get(actor(), snapshot_id))
+    return services().snapshots.get(actor(), snapshot_id)
 
 
 @reports.get(
@@ -165,33 +164,8 @@ def download_report(snapshot_id: int, format: Format) -> Response:
     "/reports/<id:snapshot_id>/differences",
     access=needs(Permission.REPORT_VIEW),
     query=WithQuery,
-    answer=ReportDifferences(),
+    answer=ReportDifference(many=True),
 )
-def compare_reports(snapshot_id: int, other: int | None = None) -> dict[str, object]:
+def compare_reports(snapshot_id: int, other: int | None = None) -> list[Difference]:
     """What changed from another version, or what has been corrected since the freeze."""
-    snapshots = services().snapshots
-    found = snapshots.get(actor(), snapshot_id)
-    if other is None:
-        tables = (found.appendix, snapshots.recomputed(actor(), found))
-    else:
-        tables = (snapshots.sibling(actor(), found, other).appendix, found.appendix)
-    return {
-        "differences": [
-            {
-                "unit": one.label,
-                "figure": one.column.key,
-                "before": _plain(one.before),
-                "after": _plain(one.after),
-            }
-            for one in differences(*tables, say)
-        ]
-    }
-
-
-def _told(found: Snapshot) -> dict[str, object]:
-    return {**vars(found), "appendix": found.appendix.to_json(), "text": found.text.to_json()}
-
-
-def _plain(cell: Cell) -> object:
-    """A rate survives as a float exactly as it is printed."""
-    return cell if isinstance(cell, int | str) or cell is None else float(cell)
+    return list(services().snapshots.compare(actor(), snapshot_id, other, say)[-1])

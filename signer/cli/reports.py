@@ -7,10 +7,9 @@ import click
 
 from signer.accounts import SYSTEM
 from signer.cli.console import _, show_json, with_services
-from signer.reports.comparing import differences
+from signer.reports.columns import text_of
 from signer.reports.formats import Format, file_name, rendered
 from signer.reports.periods import PeriodKind
-from signer.reports.snapshots import SnapshotEntry
 from signer.services import Services
 
 
@@ -27,7 +26,15 @@ def list_reports(services: Services, unit: str | None, as_json: bool) -> None:
     """The newest fifty."""
     found = services.snapshots.list(SYSTEM, unit_code=unit)
     if as_json:
-        show_json([_told(entry) for entry in found])
+        said = ("id", "frozen_by", "sha256")
+        show_json(
+            [
+                entry.facts()
+                | {name: getattr(entry, name) for name in said}
+                | {"frozen_at": entry.frozen_at.isoformat()}
+                for entry in found
+            ]
+        )
         return
     for entry in found:
         click.echo(
@@ -81,22 +88,8 @@ def export(services: Services, number: int, form: str, folder: Path) -> None:
 @with_services
 def verify(services: Services, number: int) -> None:
     """Exit code 1, with the error's sentence, when the bytes are not those that were frozen."""
-    found = services.snapshots.get(SYSTEM, number)
+    found, _now, changed = services.snapshots.compare(SYSTEM, number)
     click.echo(_("Báo cáo còn nguyên như lúc chốt: %(hash)s") % {"hash": found.sha256})
-    for one in differences(found.appendix, services.snapshots.recomputed(SYSTEM, found)):
-        click.echo(f"{one.label}: {_(one.column.heading)}: {one.before} -> {one.after}")
-
-
-def _told(entry: SnapshotEntry) -> dict[str, object]:
-    return {
-        "id": entry.id,
-        "kind": entry.period.kind.value,
-        "starts_on": entry.period.starts_on.isoformat(),
-        "ends_on": entry.period.ends_on.isoformat(),
-        "unit": entry.unit_code,
-        "version": entry.version,
-        "reason": entry.reason,
-        "frozen_by": entry.frozen_by,
-        "frozen_at": entry.frozen_at.isoformat(),
-        "sha256": entry.sha256,
-    }
+    for one in changed:
+        before, after = (text_of(cell, one.column) for cell in (one.before, one.after))
+        click.echo(f"{one.label}: {one.column.title()}: {before} -> {after}")

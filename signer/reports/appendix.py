@@ -5,7 +5,7 @@ Values, no database and no paper: `Reports.appendix` fills them, a snapshot free
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -96,17 +96,6 @@ class AppendixRow(AppendixFigures):
     """Persons who sit in the unit reported on itself and so in none of its units: code, name and
     kind are that unit's. With this row the rows of level 0 add up to the total."""
 
-    def to_json(self) -> dict[str, object]:
-        """All of it, for the snapshot."""
-        return {
-            "code": self.code,
-            "name": self.name,
-            "kind": self.kind.value,
-            "level": self.level,
-            "is_direct": self.is_direct,
-            **self.figures(),
-        }
-
 
 @dataclass(frozen=True, kw_only=True)
 class Appendix:
@@ -128,14 +117,8 @@ class Appendix:
 
     def to_json(self) -> dict[str, object]:
         """What a snapshot freezes."""
-        return {
-            "as_of": self.as_of.isoformat(),
-            "since": self.since.isoformat(),
-            "code": self.code,
-            "name": self.name,
-            "rows": [row.to_json() for row in self.rows],
-            "total": self.total.figures(),
-        }
+        days = {"as_of": self.as_of.isoformat(), "since": self.since.isoformat()}
+        return asdict(self) | days
 
     @classmethod
     def from_json(cls, frozen: Mapping[str, Any]) -> "Appendix":  # JSON as `to_json` wrote it
@@ -146,7 +129,7 @@ class Appendix:
             code=frozen["code"],
             name=frozen["name"],
             rows=tuple(
-                AppendixRow(**{**row, "kind": UnitKind(row["kind"])}) for row in frozen["rows"]
+                AppendixRow(**row | {"kind": UnitKind(row["kind"])}) for row in frozen["rows"]
             ),
             total=AppendixFigures(**frozen["total"]),
         )

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from reportlab.lib.colors import black
-from reportlab.lib.enums import TA_CENTER
+from reportlab.lib.enums import TA_CENTER, TA_LEFT
 from reportlab.platypus import Flowable, LongTable, Paragraph, Spacer
 
 from signer.reports.columns import COLUMNS, SPANS, Sort
 from signer.reports.decree30 import TableAppendix
-from signer.reports.typesetting import centred, paragraph, width_of
+from signer.reports.typesetting import paragraph, printed, width_of
 
 _SIZES = (9.0, 8.0, 7.0, 6.0)
 _TEXT_ROOM = 190.0
@@ -21,13 +21,11 @@ HEAD_ROWS = 2
 def appendix_story(appendix: TableAppendix, room: float) -> list[Flowable]:
     """Title, what it belongs to, the table over `room` points of width, the notes."""
     return [
-        centred("PHỤ LỤC", "Serif-Bold", 14),
-        centred(appendix.title.upper(), "Serif-Bold", 13),
-        centred(appendix.caption, "Serif-Italic", 13),
+        *(part for line in appendix.above() for part in printed(line)),
         Spacer(1, 8),
         _table(appendix, room),
         Spacer(1, 6),
-        *(paragraph(note, "Serif-Italic", 10) for note in appendix.notes),
+        *(part for note in appendix.below() for part in printed(note, alignment=TA_LEFT)),
     ]
 
 
@@ -53,7 +51,7 @@ def _table(appendix: TableAppendix, room: float) -> LongTable:
             looks.append(("SPAN", (1, number), (-1, number)))
         if line.level:
             looks.append(("FONTSIZE", (0, number), (-1, number), points))
-    return LongTable(rows, colWidths=widths, repeatRows=HEAD_ROWS, style=looks)
+    return LongTable(rows, colWidths=widths, repeatRows=HEAD_ROWS, style=looks, splitInRow=1)
 
 
 _WRAPPED = {"label": "LEFT", "remark": "LEFT"}

@@ -1,7 +1,7 @@
 """The columns of the appendix (domain.md 3.1), once for all formats, and its lines in order."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from itertools import groupby
@@ -33,38 +33,37 @@ class Column:
     """The heading that stands above this one and its neighbours of the same group."""
     sort: Sort = Sort.COUNT
 
-
-def _columns() -> Iterator[Column]:
-    staff, issued, signed = (
-        N_("Tổng số CBCCVC, người lao động"),
-        N_("Đã được cấp"),
-        N_("Đã ký trong kỳ"),
-    )
-    yield Column(key="number", heading=N_("STT"), sort=Sort.TEXT)
-    yield Column(key="label", heading=N_("Cơ quan, đơn vị"), sort=Sort.TEXT)
-    yield Column(key="total", heading=N_("Tổng số"), group=staff)
-    yield Column(key="cadres", heading=N_("Cán bộ"), group=staff)
-    yield Column(key="civil_servants", heading=N_("Công chức"), group=staff)
-    yield Column(key="public_employees", heading=N_("Viên chức"), group=staff)
-    yield Column(key="workers", heading=N_("Người lao động"), group=staff)
-    yield Column(key="persons", heading=N_("Thuộc diện cấp"))
-    yield Column(key="covered", heading=N_("Tổng số"), group=issued)
-    yield Column(key="token", heading=N_("Token"), group=issued)
-    yield Column(key="sim_pki", heading=N_("SIM PKI"), group=issued)
-    yield Column(key="central", heading=N_("Tập trung"), group=issued)
-    yield Column(key="other_carrier", heading=N_("Chưa rõ"), group=issued)
-    yield Column(key="pending", heading=N_("Đang chờ cấp"))
-    yield Column(key="lacking", heading=N_("Chưa cấp"))
-    yield Column(key="rate", heading=N_("Tỷ lệ (%)"), sort=Sort.RATE)
-    yield Column(key="expiring", heading=N_("Sắp hết hạn (60 ngày)"))
-    yield Column(key="must_revoke", heading=N_("Phải thu hồi chưa thu hồi"))
-    yield Column(key="signed_persons", heading=N_("Người"), group=signed)
-    yield Column(key="signed_times", heading=N_("Lượt"), group=signed)
-    yield Column(key="use_rate", heading=N_("Tỷ lệ sử dụng (%)"), sort=Sort.RATE)
-    yield Column(key="remark", heading=N_("Nguyên nhân, kiến nghị"), sort=Sort.TEXT)
+    def title(self, say: Say = in_vietnamese) -> str:
+        """The whole heading, for where columns stand alone."""
+        return f"{say(self.group)}: {say(self.heading)}" if self.group else say(self.heading)
 
 
-COLUMNS = tuple(_columns())
+_STAFF, _ISSUED = N_("Tổng số CBCCVC, người lao động"), N_("Đã được cấp")
+_SIGNED = N_("Đã ký trong kỳ")
+COLUMNS = (
+    Column(key="number", heading=N_("STT"), sort=Sort.TEXT),
+    Column(key="label", heading=N_("Cơ quan, đơn vị"), sort=Sort.TEXT),
+    Column(key="total", heading=N_("Tổng số"), group=_STAFF),
+    Column(key="cadres", heading=N_("Cán bộ"), group=_STAFF),
+    Column(key="civil_servants", heading=N_("Công chức"), group=_STAFF),
+    Column(key="public_employees", heading=N_("Viên chức"), group=_STAFF),
+    Column(key="workers", heading=N_("Người lao động"), group=_STAFF),
+    Column(key="persons", heading=N_("Thuộc diện cấp")),
+    Column(key="covered", heading=N_("Tổng số"), group=_ISSUED),
+    Column(key="token", heading=N_("Token"), group=_ISSUED),
+    Column(key="sim_pki", heading=N_("SIM PKI"), group=_ISSUED),
+    Column(key="central", heading=N_("Tập trung"), group=_ISSUED),
+    Column(key="other_carrier", heading=N_("Chưa rõ"), group=_ISSUED),
+    Column(key="pending", heading=N_("Đang chờ cấp")),
+    Column(key="lacking", heading=N_("Chưa cấp")),
+    Column(key="rate", heading=N_("Tỷ lệ (%)"), sort=Sort.RATE),
+    Column(key="expiring", heading=N_("Sắp hết hạn (60 ngày)")),
+    Column(key="must_revoke", heading=N_("Phải thu hồi chưa thu hồi")),
+    Column(key="signed_persons", heading=N_("Người"), group=_SIGNED),
+    Column(key="signed_times", heading=N_("Lượt"), group=_SIGNED),
+    Column(key="use_rate", heading=N_("Tỷ lệ sử dụng (%)"), sort=Sort.RATE),
+    Column(key="remark", heading=N_("Nguyên nhân, kiến nghị"), sort=Sort.TEXT),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,17 +82,17 @@ class Span:
         return range(self.first, self.last + 1) if self.is_group else range(0)
 
 
-def _spans() -> Iterator[Span]:
+def spans_of(all_columns: Sequence[Column]) -> Iterator[Span]:
+    """The headings of the upper row, from left to right."""
     first = 0
-    for group, columns in groupby(COLUMNS, lambda column: column.group or column.key):
+    for name, columns in groupby(all_columns, lambda column: column.group or column.heading):
         last = first + len(list(columns)) - 1
-        is_group = group == COLUMNS[first].group
-        heading = group if is_group else COLUMNS[first].heading
-        yield Span(first=first, last=last, heading=heading, is_group=is_group)
+        is_group = bool(all_columns[first].group)
+        yield Span(first=first, last=last, heading=name, is_group=is_group)
         first = last + 1
 
 
-SPANS = tuple(_spans())
+SPANS = tuple(spans_of(COLUMNS))
 
 # In the order of the report (domain.md 3.1); districts until 30/06/2025 only.
 _BLOCKS: dict[UnitKind, str] = {
@@ -155,26 +154,18 @@ def lines_of(
     lines: list[Line] = []
     unit = below = 0
     for row in appendix.rows:
+        number, label = "", row.name
         if row.is_direct:
-            number, label = "", say(N_("Trực tiếp tại %(unit)s"), unit=row.name)
-        elif row.level == 0:
+            label = say(N_("Trực tiếp tại %(unit)s"), unit=row.name)
+        elif row.level:
+            below += 1
+            number = f"{unit}.{below}"
+        else:
             if roman := headings.pop(row.kind, None):
                 lines.append(Line(number=roman, label=say(_BLOCKS[row.kind]), figures=None))
             unit, below = unit + 1, 0
-            number, label = str(unit), row.name
-        else:
-            below += 1
-            number, label = f"{unit}.{below}", row.name
-        remark = "" if row.level else remarks.get(row.code, "")
-        lines.append(
-            Line(
-                number=number,
-                label=label,
-                figures=row,
-                level=row.level,
-                code=row.code,
-                remark=remark,
-            )
-        )
+            number = str(unit)
+        line = Line(number=number, label=label, figures=row, level=row.level, code=row.code)
+        lines.append(line if row.level else replace(line, remark=remarks.get(row.code, "")))
     total = Line(number="", label=say(N_("Tổng cộng")), figures=appendix.total, is_total=True)
     return (*lines, total)

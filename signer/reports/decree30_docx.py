@@ -21,8 +21,8 @@ from docx.text.paragraph import Paragraph
 from signer.reports import decree30 as layout
 from signer.reports.appendix_pdf import fitted
 from signer.reports.columns import COLUMNS, SPANS, Line, Sort
-from signer.reports.decree30 import Heading, Paper, TableAppendix
-from signer.reports.typesetting import width_of
+from signer.reports.decree30 import Heading, Paper, Print, TableAppendix
+from signer.reports.typesetting import rule_of
 
 FONT = "Times New Roman"
 _POINTS_A_MM = 72 / 25.4
@@ -32,13 +32,12 @@ def paper_docx(paper: Paper) -> bytes:
     """The paper as .docx; the appendix's table repeats its header on each page."""
     document = Document()
     _prepare(document, paper)
-    _head(document, paper)
-    if paper.kind:
-        _line(document.add_paragraph(), paper.kind.upper(), layout.KIND_PT, bold=True, before=12)
-        _line(document.add_paragraph(), paper.subject, layout.KIND_PT, bold=True)
-        _rule(document.add_paragraph(), 60, _text_mm())
+    _cells(document, layout.HEAD_MM, paper.head())
+    document.add_paragraph()
+    for line in paper.title():
+        _print(document, line, room_mm=sum(layout.HEAD_MM))
     for part in paper.body:
-        _body(document.add_paragraph(), part)
+        _body(document, part)
     _closing(document, paper)
     if paper.appendix is not None:
         section = document.add_section(WD_SECTION.NEW_PAGE)
@@ -88,31 +87,12 @@ def _set_page(section: Section, *, across: bool) -> None:
     section.header_distance = Mm(10)
 
 
-def _head(document: DocumentFile, paper: Paper) -> None:
-    """Cells 1 to 4 in a table without lines."""
-    left, right = _columns(document, layout.HEAD_MM)
-    issuer = layout.over_two_lines(paper.issuer)
-    names = [(text, False) for text in layout.over_two_lines(paper.parent) if text]
-    for text, bold in names + [(text, True) for text in issuer]:
-        _line(_next(left), text, layout.BODY_NAME_PT, bold=bold)
-    _rule(_next(left), 24, layout.HEAD_MM[0])
-    _line(_next(left), layout.number_line(paper.number, paper.symbol), layout.NUMBER_PT)
-    if not paper.kind:
-        _line(_next(left), paper.subject, 12)
-    _line(_next(right), layout.STATE, layout.STATE_PT, bold=True)
-    _line(_next(right), layout.MOTTO, layout.MOTTO_PT, bold=True)
-    motto_mm = width_of(layout.MOTTO, "Serif-Bold", layout.MOTTO_PT) / _POINTS_A_MM
-    _rule(_next(right), motto_mm, layout.HEAD_MM[1])
-    placed = f"{paper.place}, {layout.day_words(paper.day)}"
-    _line(_next(right), placed, layout.DATE_PT, italic=True)
-
-
-def _body(paragraph: Paragraph, part: str | Heading) -> None:
+def _body(document: DocumentFile, part: str | Heading) -> None:
     """Cell 6: justified, the first line indented."""
     is_heading = isinstance(part, Heading)
     text = part.text if isinstance(part, Heading) else part
-    _line(paragraph, text, layout.TEXT_PT, bold=is_heading, alignment=ALIGN.JUSTIFY)
-    shape = paragraph.paragraph_format
+    line = Print(text=text, size=layout.TEXT_PT, bold=is_heading)
+    shape = _print(document, line, ALIGN.JUSTIFY).paragraph_format
     shape.first_line_indent = Mm(layout.INDENT_MM)
     shape.space_after = Pt(layout.PARAGRAPH_PT)
     shape.line_spacing = 1.1
@@ -122,40 +102,28 @@ def _body(paragraph: Paragraph, part: str | Heading) -> None:
 def _closing(document: DocumentFile, paper: Paper) -> None:
     """Cell 9b on the left, cells 7a to 7c on the right."""
     document.add_paragraph()
-    left, right = _columns(document, layout.CLOSING_MM)
-    _line(
-        _next(left),
-        "Nơi nhận:",
-        layout.RECIPIENTS_PT,
-        bold=True,
-        italic=True,
-        alignment=ALIGN.LEFT,
-    )
-    for recipient in paper.recipients:
-        _line(_next(left), f"- {recipient}", layout.RECIPIENT_PT, alignment=ALIGN.LEFT)
+    _, right = _cells(document, layout.CLOSING_MM, (paper.sent_to(), []), ALIGN.LEFT)
     for block in paper.blocks:
-        for title in filter(None, (block.authority, block.title)):
-            _line(_next(right), title.upper(), layout.TITLE_PT, bold=True)
-        name = _next(right)
-        _line(name, block.name, layout.NAME_PT, bold=True)
-        name.paragraph_format.space_before = Mm(layout.SIGNATURE_MM)
+        for line in block.above():
+            _print(right, line)
+        _print(right, block.below()).paragraph_format.space_before = Mm(layout.SIGNATURE_MM)
 
 
 def _appendix(document: DocumentFile, appendix: TableAppendix) -> None:
-    _line(document.add_paragraph(), "PHỤ LỤC", 14, bold=True)
-    _line(document.add_paragraph(), appendix.title.upper(), 13, bold=True)
-    _line(document.add_paragraph(), appendix.caption, 13, italic=True)
+    for line in appendix.above():
+        _print(document, line)
     table = document.add_table(rows=2, cols=len(COLUMNS))
     table.style = "Table Grid"
     table.alignment = WD_TABLE_ALIGNMENT.CENTER
     texts = [line.texts() for line in appendix.lines]
-    size, widths = fitted(texts, _text_mm(across=True) * _POINTS_A_MM)
+    room_mm = layout.PAGE_MM[1] - layout.LEFT_MM - layout.RIGHT_MM
+    size, widths = fitted(texts, room_mm * _POINTS_A_MM)
     _set_widths(table, widths)
     _header(table, size - 1)
-    for line, cells in zip(appendix.lines, texts, strict=True):
-        table._tbl.append(_row(line, cells, size))
-    for note in appendix.notes:
-        _line(document.add_paragraph(), note, 10, italic=True, alignment=ALIGN.LEFT)
+    for row, cells in zip(appendix.lines, texts, strict=True):
+        table._tbl.append(_row(row, cells, size))
+    for note in appendix.below():
+        _print(document, note, ALIGN.LEFT)
 
 
 def _row(line: Line, cells: Sequence[str], size: float) -> BaseOxmlElement:
@@ -179,9 +147,9 @@ def _header(table: Table, size: float) -> None:
     upper, lower = (row.cells for row in table.rows)
     for span in SPANS:
         merged = upper[span.first].merge((upper if span.is_group else lower)[span.last])
-        _line(merged.paragraphs[0], span.heading, size, bold=True)
+        _print(merged, Print(text=span.heading, size=size, bold=True))
         for index in span.below:
-            _line(lower[index].paragraphs[0], COLUMNS[index].heading, size, bold=True)
+            _print(lower[index], Print(text=COLUMNS[index].heading, size=size, bold=True))
     for row in table.rows:
         row._tr.get_or_add_trPr().append(_element("w:tblHeader"))
 
@@ -195,51 +163,49 @@ def _set_widths(table: Table, widths: Sequence[float]) -> None:
     table._tbl.tblPr.find(qn("w:tblLook")).addprevious(margins)
 
 
-def _columns(document: DocumentFile, widths_mm: Sequence[float]) -> list[_Cell]:
+def _cells(
+    document: DocumentFile,
+    widths_mm: Sequence[float],
+    contents: Sequence[Sequence[Print]],
+    alignment: ALIGN = ALIGN.CENTER,
+) -> list[_Cell]:
+    """Cells side by side in a table without lines, each with its lines."""
     table = document.add_table(rows=1, cols=len(widths_mm))
     table.autofit = False
-    for column, width in zip(table.columns, widths_mm, strict=True):
-        column.width = Mm(width)
-    for cell, width in zip(table.rows[0].cells, widths_mm, strict=True):
-        cell.width = Mm(width)
-    return list(table.rows[0].cells)
+    cells = list(table.rows[0].cells)
+    for column, cell, width, lines in zip(table.columns, cells, widths_mm, contents, strict=True):
+        column.width = cell.width = Mm(width)
+        for line in lines:
+            _print(cell, line, alignment, room_mm=width)
+    return cells
 
 
-def _next(cell: _Cell) -> Paragraph:
-    """The cell's first paragraph while it is empty, then another one."""
-    first: Paragraph = cell.paragraphs[0]
-    is_fresh = len(cell.paragraphs) == 1 and not first.text and first._p.pPr is None
-    return first if is_fresh else cell.add_paragraph()
-
-
-def _line(
-    paragraph: Paragraph,
-    text: str,
-    size: float,
-    *,
-    bold: bool = False,
-    italic: bool = False,
+def _print(
+    place: DocumentFile | _Cell,
+    line: Print,
     alignment: ALIGN = ALIGN.CENTER,
-    before: float = 0,
-) -> None:
-    run = paragraph.add_run(unicodedata.normalize("NFC", text))
-    run.font.size, run.font.bold, run.font.italic = Pt(size), bold, italic
+    *,
+    room_mm: float = 0,
+) -> Paragraph:
+    """The line's paragraph, in a cell the first one while that is empty; then its rule.
+
+    A rule is the upper border of a low paragraph that is indented on both sides.
+    """
+    first = place.paragraphs[0] if isinstance(place, _Cell) else None
+    is_fresh = first is not None and not first.text and first._p.pPr is None
+    paragraph: Paragraph = first if first is not None and is_fresh else place.add_paragraph()
+    run = paragraph.add_run(unicodedata.normalize("NFC", line.text))
+    run.font.size, run.font.bold, run.font.italic = Pt(line.size), line.bold, line.italic
     paragraph.alignment = alignment
-    paragraph.paragraph_format.space_before = Pt(before)
-
-
-def _rule(paragraph: Paragraph, length_mm: float, room_mm: float) -> None:
-    """A line in the middle: the upper border of a low paragraph that is indented on both sides."""
-    line = _element("w:top", val="single", sz="6", space="1", color="000000")
-    border = _element("w:pBdr", line)
-    paragraph._p.get_or_add_pPr().append(border)  # before the indents: the schema has an order
-    shape = paragraph.paragraph_format
-    shape.left_indent = shape.right_indent = Mm(max(room_mm - length_mm, 0) / 2)
-    shape.line_spacing = Pt(6)
-
-
-def _text_mm(*, across: bool = False) -> float:
-    return layout.PAGE_MM[across] - layout.LEFT_MM - layout.RIGHT_MM
+    paragraph.paragraph_format.space_before = Pt(0)
+    if line.ruled:
+        low = place.add_paragraph()
+        top = _element("w:top", val="single", sz="6", space="1", color="000000")
+        low._p.get_or_add_pPr().append(_element("w:pBdr", top))  # before the indents: an order
+        shape = low.paragraph_format
+        side = Pt(max(room_mm * _POINTS_A_MM - rule_of(line), 0) / 2)
+        shape.left_indent, shape.right_indent, shape.line_spacing = side, side, Pt(6)
+    return paragraph
 
 
 def _element(

@@ -1,10 +1,9 @@
 """A paper of Decree 30 as PDF: the same bytes for the same paper."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from reportlab.lib.colors import black
-from reportlab.lib.enums import TA_JUSTIFY
+from reportlab.lib.enums import TA_CENTER, TA_JUSTIFY, TA_LEFT
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
@@ -12,7 +11,6 @@ from reportlab.platypus import (
     BaseDocTemplate,
     Flowable,
     Frame,
-    HRFlowable,
     KeepTogether,
     NextPageTemplate,
     PageBreak,
@@ -24,8 +22,8 @@ from reportlab.platypus import (
 
 from signer.reports import decree30 as layout
 from signer.reports.appendix_pdf import appendix_story
-from signer.reports.decree30 import Heading, NameBlock, Paper
-from signer.reports.typesetting import centred, paragraph, register_fonts, width_of
+from signer.reports.decree30 import Heading, NameBlock, Paper, Print
+from signer.reports.typesetting import paragraph, printed, register_fonts
 
 _NAMED = ("FONTNAME", (0, 0), (-1, -1), "Serif")
 """Tables and pages that name no font name Helvetica, which nobody embeds (R65)."""
@@ -45,14 +43,10 @@ def paper_pdf(paper: Paper, *, foot: str = "") -> bytes:
         initialFontName="Serif",
         pageTemplates=[_page("upright", A4, foot), _page("across", across, foot)],
     )
-    story: list[Flowable] = [_head(paper), Spacer(1, 5 * mm)]
-    if paper.kind:  # an official letter has none: its subject stands below the number
-        story += [
-            centred(paper.kind.upper(), "Serif-Bold", layout.KIND_PT),
-            centred(paper.subject, "Serif-Bold", layout.KIND_PT),
-            _rule(_part_of(paper.subject.splitlines()[-1], "Serif-Bold", layout.KIND_PT)),
-            Spacer(1, 3 * mm),
-        ]
+    left, right = (_cell(lines) for lines in paper.head())
+    story: list[Flowable] = [_columns(left, right, layout.HEAD_MM), Spacer(1, 5 * mm)]
+    if paper.kind:
+        story += [*_cell(paper.title()), Spacer(1, 3 * mm)]
     story += [_body(part) for part in paper.body]
     story += [Spacer(1, 5 * mm), KeepTogether(_closing(paper))]
     if paper.appendix is not None:
@@ -94,25 +88,8 @@ def _marks(width: float, height: float, foot: str) -> Callable[[Canvas, BaseDocT
     return draw
 
 
-def _head(paper: Paper) -> Table:
-    """Cells 1 to 4: issuer and number on the left, the state, place and day on the right."""
-    issuer = layout.over_two_lines(paper.issuer)
-    parent = layout.over_two_lines(paper.parent) if paper.parent else []
-    left = [
-        *(centred(text, "Serif", layout.BODY_NAME_PT) for text in parent),
-        *(centred(text, "Serif-Bold", layout.BODY_NAME_PT) for text in issuer),
-        _rule(_part_of(issuer[-1], "Serif-Bold", layout.BODY_NAME_PT)),
-        centred(layout.number_line(paper.number, paper.symbol), "Serif", layout.NUMBER_PT),
-    ]
-    if not paper.kind:
-        left.append(centred(paper.subject, "Serif", 12))
-    right = [
-        centred(layout.STATE, "Serif-Bold", layout.STATE_PT),
-        centred(layout.MOTTO, "Serif-Bold", layout.MOTTO_PT),
-        _rule(width_of(layout.MOTTO, "Serif-Bold", layout.MOTTO_PT)),
-        centred(f"{paper.place}, {layout.day_words(paper.day)}", "Serif-Italic", layout.DATE_PT),
-    ]
-    return _columns(left, right, layout.HEAD_MM)
+def _cell(lines: Iterable[Print], alignment: int = TA_CENTER) -> list[Flowable]:
+    return [flowable for line in lines for flowable in printed(line, alignment=alignment)]
 
 
 def _body(part: str | Heading) -> Paragraph:
@@ -131,10 +108,7 @@ def _body(part: str | Heading) -> Paragraph:
 
 def _closing(paper: Paper) -> list[Flowable]:
     """Cell 9b on the left, cells 7a to 7c on the right."""
-    recipients: list[Flowable] = [
-        paragraph("Nơi nhận:", "Serif-BoldItalic", layout.RECIPIENTS_PT),
-        *(paragraph(f"- {line}", "Serif", layout.RECIPIENT_PT) for line in paper.recipients),
-    ]
+    recipients = _cell(paper.sent_to(), TA_LEFT)
     if len(paper.blocks) == 1:
         signing: list[Flowable] = [_signing_places(paper.blocks, layout.CLOSING_MM[1:])]
         return [_columns(recipients, signing, layout.CLOSING_MM)]
@@ -144,15 +118,8 @@ def _closing(paper: Paper) -> list[Flowable]:
 
 def _signing_places(blocks: tuple[NameBlock, ...], widths_mm: tuple[float, ...]) -> Table:
     """Titles in one row, names in another, so that names stand level and room is left between."""
-    titles = [
-        [
-            centred(text.upper(), "Serif-Bold", layout.TITLE_PT)
-            for text in (b.authority, b.title)
-            if text
-        ]
-        for b in blocks
-    ]
-    names = [centred(block.name, "Serif-Bold", layout.NAME_PT) for block in blocks]
+    titles = [_cell(block.above()) for block in blocks]
+    names = [_cell([block.below()]) for block in blocks]
     table = Table([titles, names], colWidths=[width * mm for width in widths_mm])
     table.setStyle(
         [
@@ -165,7 +132,8 @@ def _signing_places(blocks: tuple[NameBlock, ...], widths_mm: tuple[float, ...])
 
 
 def _columns(left: list[Flowable], right: list[Flowable], widths_mm: tuple[float, float]) -> Table:
-    table = Table([[left, right]], colWidths=[width * mm for width in widths_mm])
+    # Many recipients go on on the next page; without this the paper could not be drawn at all.
+    table = Table([[left, right]], colWidths=[width * mm for width in widths_mm], splitInRow=1)
     table.setStyle(
         [
             _NAMED,
@@ -176,12 +144,3 @@ def _columns(left: list[Flowable], right: list[Flowable], widths_mm: tuple[float
         ]
     )
     return table
-
-
-def _part_of(text: str, font: str, size: float) -> float:
-    """A line as long as a third to a half of the text above it (II.2, II.5), 22 to 60 mm here."""
-    return float(min(max(width_of(text, font, size) * 0.4, 22 * mm), 60 * mm))
-
-
-def _rule(length: float) -> HRFlowable:
-    return HRFlowable(width=length, thickness=0.7, color=black, spaceBefore=2, spaceAfter=3)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from signer.reports.decree30 import TableAppendix
 from signer.reports.decree30_docx import paper_docx
 from signer.reports.decree30_pdf import paper_pdf
-from signer.reports.snapshots import Snapshot
+from signer.reports.snapshot_models import Snapshot
 from signer.reports.tables import appendix_csv, appendix_xlsx
 
 

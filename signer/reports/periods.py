@@ -79,16 +79,13 @@ def period_of(kind: PeriodKind, day: date, closing_day: int) -> Period:
     )
 
 
-def last_ended(kind: PeriodKind, today: date, closing_day: int) -> Period:
-    """The newest period that is over: the one a report is due for."""
-    return period_of(kind, period_of(kind, today, closing_day).before, closing_day)
-
-
 def periods_before(kind: PeriodKind, today: date, closing_day: int, count: int) -> list[Period]:
-    """The newest periods that are over, the newest first."""
-    found = [last_ended(kind, today, closing_day)]
+    """The newest periods that are over, the newest first: the ones that reports are due for."""
+    found: list[Period] = []
+    last = period_of(kind, today, closing_day)
     while len(found) < count:
-        found.append(period_of(kind, found[-1].before, closing_day))
+        last = period_of(kind, last.before, closing_day)
+        found.append(last)
     return found
 
 

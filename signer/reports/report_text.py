@@ -1,15 +1,24 @@
 """The words of the periodic report (domain.md 3.1): drafted from its figures, then edited."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from signer.errors import N_, Invalid
-from signer.reports.appendix import Appendix, AppendixRow
+from signer.inventory.names import clean_text, fold
+from signer.reports.appendix import Appendix
 from signer.reports.columns import lines_of
 from signer.reports.coverage import Facet, Figures
-from signer.reports.decree30 import Heading, NameBlock, Paper, TableAppendix, day_words, number_line
+from signer.reports.decree30 import (
+    Heading,
+    NameBlock,
+    Paper,
+    TableAppendix,
+    day_words,
+    is_committee,
+    number_line,
+)
 from signer.reports.number_words import counted
 from signer.reports.periods import Period
 from signer.reports.wording import date_text, rate_text
@@ -21,10 +30,12 @@ SECTIONS = (
     N_("IV. Nhiệm vụ thời gian tới"),
     N_("V. Đề xuất, kiến nghị"),
 )
-_LONGEST = {"number": 20, "symbol": 40, "place": 60, "authority": 120, "title": 120, "name": 120}
-_LONGEST_TEXT = 20_000
+LINES = {"parent": 200, "issuer": 200, "number": 20, "symbol": 40, "place": 60} | dict.fromkeys(
+    ("authority", "title", "name"), 120
+)
+"""What is one line each on paper, and how long it may be."""
+_LONGEST_SECTION, _LONGEST_RECIPIENTS, _LONGEST_REMARK = 20_000, 5_000, 1_000
 _NAMED_UNITS = 5
-_COMMITTEE = "ỦY BAN NHÂN DÂN"
 _SUBJECT = "Kết quả cấp, quản lý, sử dụng chữ ký số chuyên dùng công vụ"
 _OWN_CA_NOTE = (
     "Ghi chú: Số liệu gồm cả chứng thư do tổ chức chứng thực nội bộ của thành phố cấp, không phải "
@@ -52,24 +63,32 @@ class ReportText:
     """The column "Nguyên nhân, kiến nghị" by the code of a unit."""
 
     def checked(self) -> "ReportText":
-        """The text without what is empty; `Invalid` names the first part that cannot stand."""
+        """The text as every format can bear it: nothing invisible in it, nothing empty, no flood.
+
+        `Invalid` names the first part that cannot stand: what is frozen can never be mended.
+        """
         if len(self.sections) != len(SECTIONS):
-            raise Invalid(N_("Báo cáo phải có đủ năm phần."), field="section")
-        for name, longest in _LONGEST.items():
-            if len(getattr(self, name)) > longest:
-                raise Invalid(N_("Ô này dài nhất %(longest)d ký tự."), field=name, longest=longest)
-        if not self.issuer.strip():
-            raise Invalid(N_("Hãy ghi tên cơ quan ban hành báo cáo."), field="issuer")
-        texts = (self.issuer, self.parent, *self.sections, *self.remarks.values())
-        if max(map(len, texts)) > _LONGEST_TEXT:
-            raise Invalid(
-                N_("Mỗi phần dài nhất %(longest)d ký tự."), field="section", longest=_LONGEST_TEXT
-            )
-        return replace(
-            self,
-            recipients=tuple(filter(None, map(str.strip, self.recipients))),
-            remarks={code: text.strip() for code, text in self.remarks.items() if text.strip()},
+            raise Invalid(N_("Báo cáo phải có đủ năm phần."), field="section-0")
+        recipients = tuple(filter(None, map(clean_text, self.recipients)))
+        remarks = {code: kept for code, text in self.remarks.items() if (kept := clean_text(text))}
+        sections = tuple(
+            "\n".join(filter(None, map(clean_text, section.splitlines())))
+            for section in self.sections
         )
+        plain: dict[str, Any] = {name: clean_text(getattr(self, name)) for name in LINES}
+        if not plain["issuer"]:
+            raise Invalid(N_("Hãy ghi tên cơ quan ban hành báo cáo."), field="issuer")
+        for field_name, text, longest in (
+            *((name, plain[name], longest) for name, longest in LINES.items()),
+            *((f"section-{n}", text, _LONGEST_SECTION) for n, text in enumerate(sections)),
+            ("recipients", "\n".join(recipients), _LONGEST_RECIPIENTS),
+            *(("remarks", text, _LONGEST_REMARK) for text in remarks.values()),
+        ):
+            if len(text) > longest:
+                raise Invalid(
+                    N_("Ô này dài nhất %(longest)d ký tự."), field=field_name, longest=longest
+                )
+        return replace(self, **plain, sections=sections, recipients=recipients, remarks=remarks)
 
     def to_json(self) -> dict[str, object]:
         """What a draft and a snapshot keep."""
@@ -78,15 +97,9 @@ class ReportText:
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "ReportText":  # JSON as `to_json` wrote it
         """The value that `to_json` wrote."""
-        signed_on = kept["signed_on"]
-        return cls(
-            **{
-                **kept,
-                "sections": tuple(kept["sections"]),
-                "recipients": tuple(kept["recipients"]),
-                "signed_on": date.fromisoformat(signed_on) if signed_on else None,
-            }
-        )
+        day = kept["signed_on"] and date.fromisoformat(kept["signed_on"])
+        lists = {name: tuple(kept[name]) for name in ("sections", "recipients")}
+        return cls(**{**kept, **lists, "signed_on": day})
 
 
 def paper_of(text: ReportText, period: Period, appendix: Appendix, *, own_ca_counts: bool) -> Paper:
@@ -129,12 +142,12 @@ def drafted(
 ) -> ReportText:
     """A first text with the figures in words; whoever signs the report changes it freely."""
     unit = appendix.name or organisation
-    is_city = unit.upper() == organisation.upper()
-    is_committee = unit.upper().startswith(_COMMITTEE)  # it has no body above it on paper (II.2)
+    is_city = fold(unit) == fold(organisation)
+    by_committee = is_committee(unit)
     return ReportText(
-        parent="" if is_committee else organisation,
+        parent="" if by_committee else organisation,
         issuer=unit,
-        symbol="BC-UBND" if is_committee else "BC",
+        symbol="BC-UBND" if by_committee else "BC",
         place=place,
         sections=(
             _progress(period, appendix, unit),
@@ -149,8 +162,8 @@ def drafted(
             else "UBND Thành phố (để báo cáo);",
             "Lưu: VT.",
         ),
-        authority="TM. Ủy ban nhân dân" if is_committee else "",
-        title="Chủ tịch" if is_committee else "Thủ trưởng cơ quan",
+        authority="TM. Ủy ban nhân dân" if by_committee else "",
+        title="Chủ tịch" if by_committee else "Thủ trưởng cơ quan",
     )
 
 
@@ -194,8 +207,11 @@ def _shortcomings(appendix: Appendix) -> str:
     if all_.persons == all_.covered and not all_.must_revoke:
         return "Không có."
     lines = [f"Còn {counted(all_.persons - all_.covered)} người chưa có chữ ký số."]
-    behind = sorted(_units(appendix), key=lambda row: row.covered - row.persons)[:_NAMED_UNITS]
-    named = [f"{r.name} ({r.persons - r.covered} người)" for r in behind if r.covered < r.persons]
+    behind = sorted(
+        (row for row in appendix.rows if row.level == 0 and row.covered < row.persons),
+        key=lambda row: row.covered - row.persons,
+    )
+    named = [f"{r.name} ({r.persons - r.covered} người)" for r in behind[:_NAMED_UNITS]]
     if named:
         lines.append(f"Các đơn vị còn thiếu nhiều nhất: {', '.join(named)}.")
     if all_.must_revoke:
@@ -219,7 +235,3 @@ def _next_tasks(appendix: Appendix) -> str:
     )
     due = [sentence.format(counted(number)) for number, sentence in tasks if number]
     return "\n".join(due) or "Duy trì kết quả đã đạt được."
-
-
-def _units(appendix: Appendix) -> Iterable[AppendixRow]:
-    return (row for row in appendix.rows if row.level == 0)

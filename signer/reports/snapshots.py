@@ -1,13 +1,13 @@
 """Reports of a week, a month, a quarter or a year, frozen so that they can be shown again (R57)."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
 from hashlib import sha256
-from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import undefer
 
@@ -17,15 +17,16 @@ from signer.clock import Clock
 from signer.config import Settings
 from signer.db import LOST_RACE, canonical_json, db, transaction
 from signer.errors import N_, Conflict, Invalid, NotFound
-from signer.outside.kinds import Carrier
+from signer.inventory.names import clean_text
 from signer.reports.appendix import Appendix
-from signer.reports.coverage import Facet, Figures
-from signer.reports.decree30 import Paper
+from signer.reports.comparing import Difference, differences
+from signer.reports.coverage import Facet, Figures, UnitOnDay
 from signer.reports.periods import Period, PeriodKind, ended_period
-from signer.reports.report_text import ReportText, drafted, paper_of
+from signer.reports.report_text import ReportText, drafted
 from signer.reports.scope import scope_of
 from signer.reports.service import Reports
-from signer.reports.snapshot_models import ReportDraft, SnapshotModel
+from signer.reports.snapshot_models import ReportDraft, Snapshot
+from signer.reports.wording import Say, in_vietnamese
 
 _LONGEST_REASON = 500
 _TAMPERED = N_(
@@ -35,49 +36,19 @@ _TAMPERED = N_(
 
 
 @dataclass(frozen=True, kw_only=True)
-class SnapshotEntry:
-    """A frozen report in a list."""
-
-    id: int
-    period: Period
-    unit_code: str
-    unit_name: str
-    version: int
-    reason: str
-    frozen_by: str
-    frozen_at: datetime
-    sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Snapshot(SnapshotEntry):
-    """A frozen report with all it says, read from the frozen bytes and nothing else."""
-
-    appendix: Appendix
-    facets: Mapping[Facet, Figures]
-    text: ReportText
-    own_ca_counts: bool
-
-    @property
-    def paper(self) -> Paper:
-        """The report as it stands on paper."""
-        return paper_of(self.text, self.period, self.appendix, own_ca_counts=self.own_ca_counts)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Preparation:
     """What a report that is not frozen yet would say."""
 
     period: Period
-    unit_code: str
-    unit_name: str
-    unit_path: str
+    unit: UnitOnDay
     appendix: Appendix
     facets: Mapping[Facet, Figures]
     text: ReportText
     is_drafted: bool
     """Nobody has written on the text yet."""
-    newest: SnapshotEntry | None
+    draft: str
+    """The mark of the words that are saved; empty when none are."""
+    newest: Snapshot | None
     """The version that this one would correct."""
 
 
@@ -104,18 +75,24 @@ class Snapshots:
         The text is the draft, else that of the version to be corrected, else (or when `anew`) one
         drafted from the figures. Raises `Invalid` for a period that is not over.
         """
-        period, unit_code, name, path = self._asked(actor, kind, on, unit_code)
-        appendix = self._reports.appendix(
-            actor, as_of=period.ends_on, since=period.before, unit_code=unit_code
+        period, unit = self._asked(actor, kind, on, unit_code)
+        appendix = self._appendix(actor, period, unit.code)
+        facets = self._reports.facets(actor, as_of=period.ends_on, unit_code=unit.code)
+        newest = db.session.scalar(
+            select(Snapshot)
+            .where(
+                Snapshot.unit_code == unit.code,
+                Snapshot.kind == kind,
+                Snapshot.starts_on == period.starts_on,
+            )
+            .order_by(Snapshot.version.desc())
+            .limit(1)
         )
-        facets = self._reports.facets(actor, as_of=period.ends_on, unit_code=unit_code)
-        newest = _newest(kind, period, unit_code)
-        text = None if anew else _kept_text(kind, period, unit_code, newest)
+        draft = db.session.get(ReportDraft, (unit.code, kind, period.starts_on))
+        text = None if anew else _kept_text(draft, newest)
         return Preparation(
             period=period,
-            unit_code=unit_code,
-            unit_name=name,
-            unit_path=path,
+            unit=unit,
             appendix=appendix,
             facets=facets,
             text=text
@@ -127,23 +104,34 @@ class Snapshots:
                 place=self._settings.locality,
             ),
             is_drafted=text is None,
-            newest=_entry(newest) if newest else None,
+            draft=draft.mark if draft else "",
+            newest=newest,
         )
 
     def save_draft(
-        self, actor: Actor, kind: PeriodKind, on: date, text: ReportText, *, unit_code: str | None
+        self,
+        actor: Actor,
+        kind: PeriodKind,
+        on: date,
+        text: ReportText,
+        *,
+        unit_code: str | None,
+        seen: str | None = None,
     ) -> None:
-        """The words are kept for the next time the report is prepared; nothing is frozen."""
-        period, code, *_ = self._asked(actor, kind, on, unit_code)
+        """The words are kept for the next time the report is prepared; nothing is frozen.
+
+        `seen` is the mark of the draft that the caller saw; `Conflict` when it is another now.
+        """
+        period, unit = self._asked(actor, kind, on, unit_code)
         words = canonical_json(text.checked().to_json())
-        with transaction():
-            draft = db.session.get(ReportDraft, (code, kind, period.starts_on))
+        with _alone(), transaction():
+            draft = _draft_as_seen(unit.code, period, seen)
             if draft is None:
-                draft = ReportDraft(unit_code=code, kind=kind, starts_on=period.starts_on)
+                draft = ReportDraft(unit_code=unit.code, kind=kind, starts_on=period.starts_on)
                 db.session.add(draft)
             draft.text, draft.updated_by = words, actor.name
             draft.updated_at = self._clock.now()
-            subject = f"report:{code}/{kind}/{period.starts_on}"
+            subject = f"report:{unit.code}/{kind}/{period.starts_on}"
             self._audit.record(actor.name, "report.drafted", subject)
 
     def freeze(
@@ -156,30 +144,62 @@ class Snapshots:
         unit_code: str | None = None,
         corrects: int = 0,
         reason: str = "",
+        seen: str | None = None,
     ) -> int:
         """The id of the frozen report: the figures as they are known now, with this text.
 
         Without a text, the one that `prepare` gives.
         `corrects` is the newest version that the caller saw, 0 for none; a further version needs a
-        reason and a difference. `Conflict` when somebody else froze one meanwhile.
+        reason and a difference. `Conflict` when somebody else froze one meanwhile, or saved other
+        words than those whose mark is `seen`.
         """
         prepared = self.prepare(actor, kind, on, unit_code=unit_code)
-        newest = prepared.newest
+        newest, period, unit = prepared.newest, prepared.period, prepared.unit
         if corrects != (newest.version if newest else 0):
             raise Conflict(LOST_RACE)
-        reason = " ".join(reason.split())[:_LONGEST_REASON] if newest else ""
-        if newest and not reason:
-            raise Invalid(
-                N_("Hãy ghi lý do lập phiên bản mới; phiên bản cũ vẫn được giữ."), field="reason"
-            )
-        said = self._said(prepared, (text or prepared.text).checked())
-        if newest and _says_the_same(newest.id, said):
+        row = Snapshot(
+            kind=kind,
+            starts_on=period.starts_on,
+            ends_on=period.ends_on,
+            unit_code=unit.code,
+            unit_name=unit.name,
+            unit_path=unit.path,
+            version=corrects + 1,
+            reason=_checked_reason(reason) if newest else "",
+            frozen_by=actor.name,
+            frozen_at=self._clock.now(),
+        )
+        row.content = canonical_json(
+            {
+                "layout": 1,
+                **row.facts(),
+                "own_ca_counts": self._settings.own_ca_counts,
+                "appendix": prepared.appendix.to_json(),
+                "facets": {f.value: asdict(figures) for f, figures in prepared.facets.items()},
+                "text": (text or prepared.text).checked().to_json(),
+            }
+        )
+        row.sha256 = sha256(row.content.encode()).hexdigest()
+        if newest and newest.said == {**row.said, "version": corrects, "reason": newest.reason}:
             raise Invalid(
                 N_("Không có gì khác phiên bản %(version)d nên không lập phiên bản mới."),
                 version=newest.version,
             )
-        content = canonical_json({**said, "version": corrects + 1, "reason": reason})
-        return self._store(actor, prepared, content, version=corrects + 1, reason=reason)
+        with _alone(), transaction():
+            _draft_as_seen(unit.code, period, seen)
+            db.session.add(row)
+            db.session.flush()
+            self._audit.record(
+                actor.name,
+                "report.frozen",
+                f"report:{row.id}",
+                unit=row.unit_code,
+                period=f"{row.kind}/{row.starts_on}",
+                version=row.version,
+                reason=row.reason,
+                sha256=row.sha256,
+            )
+        return row.id
 
     def list(
         self,
@@ -189,183 +209,118 @@ class Snapshots:
         unit_code: str | None = None,
         before: int | None = None,
         limit: int = 50,
-    ) -> tuple[SnapshotEntry, ...]:
+    ) -> tuple[Snapshot, ...]:
         """Frozen reports of the actor's units, the newest first; `before` is the last id seen."""
-        asked = visible(
-            actor, Permission.REPORT_VIEW, select(SnapshotModel), SnapshotModel.unit_path
-        )
+        asked = _visible_to(actor)
         if kind is not None:
-            asked = asked.where(SnapshotModel.kind == kind)
+            asked = asked.where(Snapshot.kind == kind)
         if unit_code is not None:
-            asked = asked.where(SnapshotModel.unit_code == unit_code)
+            asked = asked.where(Snapshot.unit_code == unit_code)
         if before is not None:
-            asked = asked.where(SnapshotModel.id < before)
-        rows = db.session.scalars(asked.order_by(SnapshotModel.id.desc()).limit(limit))
-        return tuple(map(_entry, rows))
+            asked = asked.where(Snapshot.id < before)
+        return tuple(db.session.scalars(asked.order_by(Snapshot.id.desc()).limit(limit)))
 
     def get(self, actor: Actor, snapshot_id: int) -> Snapshot:
         """The report as it was frozen; `NotFound` outside the actor's units.
 
-        `Conflict` when the bytes are not those whose hash the row and the audit chain have.
+        `Conflict` unless row, content and audit chain say the same.
         """
-        row = db.session.scalar(
-            visible(
-                actor,
-                Permission.REPORT_VIEW,
-                select(SnapshotModel).where(SnapshotModel.id == snapshot_id),
-                SnapshotModel.unit_path,
-            ).options(undefer(SnapshotModel.content))
-        )
+        asked = _visible_to(actor).where(Snapshot.id == snapshot_id)
+        row = db.session.scalar(asked.options(undefer(Snapshot.content)))
         if row is None:
             raise NotFound(N_("Không tìm thấy báo cáo này."))
         recorded = self._audit.events(subject=f"report:{row.id}", limit=1)
-        hashes = {json.loads(event.details)["sha256"] for event in recorded} | {row.sha256}
-        if hashes != {sha256(row.content.encode()).hexdigest()}:
+        frozen = {json.loads(event.details)["sha256"] for event in recorded}
+        if not frozen == {row.sha256} == {sha256(row.content.encode()).hexdigest()}:
             raise Conflict(_TAMPERED)
-        said = json.loads(row.content)
-        return Snapshot(
-            **vars(_entry(row)),
-            appendix=Appendix.from_json(said["appendix"]),
-            facets={Facet(f): _figures_of(kept) for f, kept in said["facets"].items()},
-            text=ReportText.from_json(said["text"]),
-            own_ca_counts=said["own_ca_counts"],
-        )
+        if not row.facts().items() <= row.said.items():
+            raise Conflict(_TAMPERED)
+        return row
 
-    def versions(self, actor: Actor, of: SnapshotEntry) -> tuple[SnapshotEntry, ...]:
+    def versions(self, actor: Actor, of: Snapshot) -> tuple[Snapshot, ...]:
         """All versions of the same report, the newest first."""
-        found = self.list(actor, kind=of.period.kind, unit_code=of.unit_code, limit=1000)
-        return tuple(entry for entry in found if entry.period == of.period)
+        asked = _visible_to(actor).where(
+            Snapshot.unit_code == of.unit_code,
+            Snapshot.kind == of.kind,
+            Snapshot.starts_on == of.starts_on,
+        )
+        return tuple(db.session.scalars(asked.order_by(Snapshot.version.desc())))
 
-    def sibling(self, actor: Actor, of: SnapshotEntry, snapshot_id: int) -> Snapshot:
-        """Another version of the same report; `NotFound` for any other report."""
+    def compare(
+        self,
+        actor: Actor,
+        snapshot_id: int,
+        with_id: int | None = None,
+        say: Say = in_vietnamese,
+    ) -> tuple[Snapshot, Snapshot | None, tuple[Difference, ...]]:
+        """The report, the other version if one is named, and which figures differ.
+
+        Without another version: from the report to the figures of the same day and units as they
+        are known now; corrections show in it. `NotFound` when the other is another report.
+        """
         found = self.get(actor, snapshot_id)
-        if (found.unit_code, found.period) != (of.unit_code, of.period):
+        if with_id is None:
+            now = self._appendix(actor, found.period, found.unit_code)
+            return found, None, differences(found.appendix, now, say)
+        other = self.get(actor, with_id)
+        if (other.unit_code, other.period) != (found.unit_code, found.period):
             raise NotFound(N_("Báo cáo kia không phải là phiên bản của cùng báo cáo này."))
-        return found
+        return found, other, differences(other.appendix, found.appendix, say)
 
-    def recomputed(self, actor: Actor, of: SnapshotEntry) -> Appendix:
-        """The figures of the same day and units as they are known now: corrections show in it."""
+    def _appendix(self, actor: Actor, period: Period, unit_code: str) -> Appendix:
         return self._reports.appendix(
-            actor, as_of=of.period.ends_on, since=of.period.before, unit_code=of.unit_code
+            actor, as_of=period.ends_on, since=period.before, unit_code=unit_code
         )
 
     def _asked(
         self, actor: Actor, kind: PeriodKind, on: date, unit_code: str | None
-    ) -> tuple[Period, str, str, str]:
-        """Period, code, name and path of the one unit reported on, which the actor may report."""
+    ) -> tuple[Period, UnitOnDay]:
+        """The period, and the one unit reported on, which the actor may report."""
         settings, today = self._settings, self._clock.today()
         period = ended_period(kind, on, today, settings.period_closing_day)
         unit = scope_of(actor, period.ends_on, unit_code, Permission.REPORT_FREEZE).single
         if unit is None:
             raise Invalid(N_("Hãy chọn đơn vị lập báo cáo."), field="unit")
-        return period, unit.code, unit.name, unit.path
-
-    def _said(self, prepared: Preparation, text: ReportText) -> dict[str, object]:
-        return {
-            "layout": 1,
-            "kind": prepared.period.kind.value,
-            "starts_on": prepared.period.starts_on.isoformat(),
-            "ends_on": prepared.period.ends_on.isoformat(),
-            "unit_code": prepared.unit_code,
-            "unit_name": prepared.unit_name,
-            "own_ca_counts": self._settings.own_ca_counts,
-            "appendix": prepared.appendix.to_json(),
-            "facets": {f.value: _kept(figures) for f, figures in prepared.facets.items()},
-            "text": text.to_json(),
-        }
-
-    def _store(
-        self, actor: Actor, prepared: Preparation, content: str, *, version: int, reason: str
-    ) -> int:
-        row = SnapshotModel(
-            kind=prepared.period.kind,
-            starts_on=prepared.period.starts_on,
-            ends_on=prepared.period.ends_on,
-            unit_code=prepared.unit_code,
-            unit_name=prepared.unit_name,
-            unit_path=prepared.unit_path,
-            version=version,
-            reason=reason,
-            content=content,
-            sha256=sha256(content.encode()).hexdigest(),
-            frozen_by=actor.name,
-            frozen_at=self._clock.now(),
-        )
-        try:
-            with transaction():
-                db.session.add(row)
-                db.session.flush()
-                self._audit.record(
-                    actor.name,
-                    "report.frozen",
-                    f"report:{row.id}",
-                    unit=row.unit_code,
-                    period=f"{row.kind}/{row.starts_on}",
-                    version=version,
-                    reason=reason,
-                    sha256=row.sha256,
-                )
-        except IntegrityError as error:  # the same version, frozen in another window just now
-            raise Conflict(LOST_RACE) from error
-        return row.id
+        return period, unit
 
 
-def _newest(kind: PeriodKind, period: Period, unit_code: str) -> SnapshotModel | None:
-    return db.session.scalar(
-        select(SnapshotModel)
-        .where(
-            SnapshotModel.unit_code == unit_code,
-            SnapshotModel.kind == kind,
-            SnapshotModel.starts_on == period.starts_on,
-        )
-        .order_by(SnapshotModel.version.desc())
-        .limit(1)
-    )
+def _visible_to(actor: Actor) -> Select[Snapshot]:
+    return visible(actor, Permission.REPORT_VIEW, select(Snapshot), Snapshot.unit_path)
 
 
-def _kept_text(
-    kind: PeriodKind, period: Period, unit_code: str, newest: SnapshotModel | None
-) -> ReportText | None:
+def _kept_text(draft: ReportDraft | None, newest: Snapshot | None) -> ReportText | None:
     """The draft, unless it went into the newest version; then that version's words."""
-    draft = db.session.get(ReportDraft, (unit_code, kind, period.starts_on))
     if draft and (newest is None or draft.updated_at > newest.frozen_at):
         return ReportText.from_json(json.loads(draft.text))
-    return ReportText.from_json(json.loads(newest.content)["text"]) if newest else None
+    return newest.text if newest else None
 
 
-def _says_the_same(snapshot_id: int, said: Mapping[str, object]) -> bool:
-    content = db.session.scalar(
-        select(SnapshotModel.content).where(SnapshotModel.id == snapshot_id)
-    )
-    frozen = json.loads(content or "{}")
-    del frozen["version"], frozen["reason"]
-    return bool(frozen == json.loads(canonical_json(said)))
+def _draft_as_seen(unit_code: str, period: Period, seen: str | None) -> ReportDraft | None:
+    """The draft, locked until the transaction ends; `Conflict` when its mark is not `seen`."""
+    key = (unit_code, period.kind, period.starts_on)
+    draft = db.session.get(ReportDraft, key, with_for_update=True)
+    if seen is not None and seen != (draft.mark if draft else ""):
+        raise Conflict(LOST_RACE)
+    return draft
 
 
-def _entry(row: SnapshotModel) -> SnapshotEntry:
-    return SnapshotEntry(
-        id=row.id,
-        period=Period(kind=row.kind, starts_on=row.starts_on, ends_on=row.ends_on),
-        unit_code=row.unit_code,
-        unit_name=row.unit_name,
-        version=row.version,
-        reason=row.reason,
-        frozen_by=row.frozen_by,
-        frozen_at=row.frozen_at,
-        sha256=row.sha256,
-    )
+@contextmanager
+def _alone() -> Iterator[None]:
+    """`Conflict` when the same row was stored in another window just now."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise Conflict(LOST_RACE) from error
 
 
-def _kept(figures: Figures) -> dict[str, object]:
-    return {
-        "persons": figures.persons,
-        "covered": figures.covered,
-        "pending": figures.pending,
-        "carriers": {carrier.value: count for carrier, count in figures.carriers.items()},
-    }
-
-
-def _figures_of(kept: Mapping[str, Any]) -> Figures:  # JSON as `_kept` wrote it
-    return Figures(
-        **{**kept, "carriers": {Carrier(c): count for c, count in kept["carriers"].items()}}
-    )
+def _checked_reason(reason: str) -> str:
+    reason = clean_text(reason)
+    if not reason:
+        raise Invalid(
+            N_("Hãy ghi lý do lập phiên bản mới; phiên bản cũ vẫn được giữ."), field="reason"
+        )
+    if len(reason) > _LONGEST_REASON:
+        raise Invalid(
+            N_("Ô này dài nhất %(longest)d ký tự."), field="reason", longest=_LONGEST_REASON
+        )
+    return reason

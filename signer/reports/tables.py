@@ -1,43 +1,78 @@
-"""The appendix of a report as a workbook and as a text file, with the figures of the paper."""
+"""Figures as workbooks that print on A4, and as a text file: the same ones as on paper."""
 
 import csv
 import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from io import BytesIO, StringIO
 
-from xlsxwriter.worksheet import Worksheet
+import xlsxwriter
 
+from signer.errors import N_
 from signer.inventory.spreadsheet_text import spreadsheet_text
-from signer.reports.columns import COLUMNS, SPANS, Line, Sort, text_of
+from signer.reports.columns import COLUMNS, Cell, Column, Sort, spans_of, text_of
+from signer.reports.coverage import Coverage, Figures
 from signer.reports.decree30 import TableAppendix
-from signer.reports.export import Look, empty_book, lay_out
+from signer.reports.wording import Say, date_text, in_vietnamese
 
-_WIDTHS = {"number": 6, "label": 44, "remark": 40}
+_WIDTHS = {"number": 6, "label": 44, "remark": 40, "code": 14}
 _HEAD_ROW = 4
+_FONT = {"font_name": "Times New Roman", "font_size": 12}  # Decree 30/2020, appendix I
+_LOOKS: dict[str, dict[str, object]] = {
+    "strong": {"bold": True},
+    "plain": {},
+    "small": {"font_size": 10},
+}
+_SHAPES: dict[Sort, dict[str, object]] = {
+    Sort.TEXT: {"text_wrap": True},
+    Sort.COUNT: {"num_format": "#,##0"},
+    Sort.RATE: {"num_format": "0.0"},
+}
+_COVERAGE = (
+    Column(key="number", heading=N_("STT"), sort=Sort.TEXT),
+    Column(key="code", heading=N_("Mã đơn vị"), sort=Sort.TEXT),
+    Column(key="label", heading=N_("Cơ quan, đơn vị"), sort=Sort.TEXT),
+    Column(key="persons", heading=N_("Tổng số người")),
+    Column(key="covered", heading=N_("Đã được cấp")),
+    Column(key="pending", heading=N_("Đang chờ cấp")),
+    Column(key="lacking", heading=N_("Chưa được cấp")),
+    Column(key="rate", heading=N_("Tỷ lệ (%)"), sort=Sort.RATE),
+)
+
+
+Row = tuple[str, Sequence[Cell]]
+"""How a row looks, one of `_LOOKS`, and its cells."""
 
 
 def appendix_xlsx(appendix: TableAppendix) -> bytes:
-    """The table as a workbook: numbers as numbers, every text a text, whatever it begins with."""
-    target = BytesIO()
-    book = empty_book(target)
-    font = {"font_name": "Times New Roman", "font_size": 12}
-    boxed = font | {"border": 1, "valign": "vcenter"}
-    head = book.add_format(boxed | {"bold": True, "align": "center", "text_wrap": True})
-    strong, plain, small = (
-        Look(book, boxed | change) for change in ({"bold": True}, {}, {"font_size": 10})
-    )
-    sheet = book.add_worksheet("Phụ lục")
-    sheet.write_string(0, 0, appendix.title, book.add_format(font | {"bold": True}))
-    sheet.write_string(1, 0, appendix.caption, book.add_format(font | {"italic": True}))
-    _header(sheet, head)
-    for row, line in enumerate(appendix.lines, _HEAD_ROW + 1):
-        look = strong if line.is_total or line.figures is None else small if line.level else plain
-        _write(sheet, row, line, look)
-    end = _HEAD_ROW + len(appendix.lines)
-    for place, note in enumerate(appendix.notes, end + 2):
-        sheet.write_string(place, 0, note, book.add_format(font | {"italic": True}))
-    lay_out(sheet, head_rows=(_HEAD_ROW - 1, _HEAD_ROW), last=(end, len(COLUMNS) - 1), frozen=2)
-    book.close()
-    return target.getvalue()
+    """The table as a workbook, one row a line of the paper."""
+    rows: list[Row] = []
+    for line in appendix.lines:
+        is_strong = line.is_total or line.figures is None
+        look = "strong" if is_strong else "small" if line.level else "plain"
+        rows.append((look, [line.cell(column) for column in COLUMNS]))
+    above = (appendix.title, appendix.caption)
+    return _workbook("Phụ lục", above, COLUMNS, rows, notes=appendix.notes)
+
+
+def coverage_xlsx(coverage: Coverage, *, say: Say = in_vietnamese) -> bytes:
+    """The workbook: title, day, one row per unit in the order given, the total last."""
+    above = [
+        say(N_("Kết quả cấp chứng thư chữ ký số cho cá nhân")),
+        say(N_("Số liệu đến ngày %(day)s"), day=date_text(coverage.as_of)),
+    ]
+    if coverage.name is not None:
+        above.append(say(N_("Phạm vi: %(name)s"), name=coverage.name))
+
+    def row(look: str, number: str, code: str, name: str, of: Figures) -> Row:
+        return look, (number, code, name, of.persons, of.covered, of.pending, of.lacking, of.rate)
+
+    rows = [row("plain", str(n), u.code, u.name, u) for n, u in enumerate(coverage.units, start=1)]
+    if coverage.direct.persons:
+        name = say(N_("Trực tiếp tại %(name)s"), name=coverage.name or "")
+        rows.append(row("plain", "", coverage.code or "", name, coverage.direct))
+    rows.append(row("strong", "", "", say(N_("Tổng cộng")), coverage))
+    return _workbook(say(N_("Tỷ lệ bao phủ")), above, _COVERAGE, rows, say=say)
 
 
 def appendix_csv(appendix: TableAppendix) -> bytes:
@@ -49,39 +84,76 @@ def appendix_csv(appendix: TableAppendix) -> bytes:
     target = StringIO()
     out = csv.writer(target, lineterminator="\r\n")
     columns = [column for column in COLUMNS if column.key != "number"]
-    headings = [f"{c.group} - {c.heading}" if c.group else c.heading for c in columns]
-    out.writerow(["Mã đơn vị", "Cấp", *headings])
+    out.writerow(["Mã đơn vị", "Cấp", *(column.title() for column in columns)])
     for line in appendix.lines:
         if line.figures is None:
             continue
-        cells = [
-            cell if isinstance(cell, int) else text_of(cell, column)
-            for column, cell in ((column, line.cell(column)) for column in columns)
-        ]
         level = "" if line.is_total else line.level + 1
-        texts = [line.code, level, *cells]
-        out.writerow([spreadsheet_text(t) if isinstance(t, str) else t for t in texts])
+        found = [(line.cell(column), column) for column in columns]
+        cells = [c if isinstance(c, int) else text_of(c, column) for c, column in found]
+        out.writerow(
+            [
+                spreadsheet_text(cell) if isinstance(cell, str) else cell
+                for cell in (line.code, level, *cells)
+            ]
+        )
     return unicodedata.normalize("NFC", target.getvalue()).encode("utf-8-sig")
 
 
-def _header(sheet: Worksheet, head: object) -> None:
-    for span in SPANS:
+def _workbook(
+    name: str,
+    above: Sequence[str],
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    *,
+    notes: Sequence[str] = (),
+    say: Say = in_vietnamese,
+) -> bytes:
+    """One sheet: what stands above, the header in two rows, the rows, the notes.
+
+    Numbers are numbers and every text a text, whatever it begins with. The same content gives the
+    same bytes: no moment of its making is in it.
+    """
+    target = BytesIO()
+    book = xlsxwriter.Workbook(target, {"in_memory": True})
+    book.set_properties({"created": datetime(2000, 1, 1, tzinfo=UTC)})
+    boxed = _FONT | {"border": 1, "valign": "vcenter"}
+    italic = book.add_format(_FONT | {"italic": True})
+    head = book.add_format(boxed | {"bold": True, "align": "center", "text_wrap": True})
+    sheet = book.add_worksheet(name)
+    sheet.write_string(0, 0, above[0], book.add_format(_FONT | {"bold": True, "font_size": 14}))
+    for row, text in enumerate(above[1:], start=1):
+        sheet.write_string(row, 0, text, italic)
+    for span in spans_of(columns):
         under = _HEAD_ROW - 1 if span.is_group else _HEAD_ROW
-        sheet.merge_range(_HEAD_ROW - 1, span.first, under, span.last, span.heading, head)
+        sheet.merge_range(_HEAD_ROW - 1, span.first, under, span.last, say(span.heading), head)
         for index in span.below:
-            sheet.write_string(_HEAD_ROW, index, COLUMNS[index].heading, head)
-    for index, column in enumerate(COLUMNS):
-        sheet.set_column(index, index, _WIDTHS.get(column.key, 10))
-
-
-def _write(sheet: Worksheet, row: int, line: Line, look: Look) -> None:
-    for index, column in enumerate(COLUMNS):
-        cell = line.cell(column)
-        if isinstance(cell, str):
-            sheet.write_string(row, index, unicodedata.normalize("NFC", cell), look.text)
-        elif cell is None:
-            sheet.write_string(row, index, text_of(cell, column), look.rate)
-        elif column.sort is Sort.RATE:  # rounded here: a spreadsheet would make 100 of 99.96
-            sheet.write_number(row, index, float(cell), look.rate)
-        else:
-            sheet.write_number(row, index, int(cell), look.count)
+            sheet.write_string(_HEAD_ROW, index, say(columns[index].heading), head)
+    for index, column in enumerate(columns):
+        sheet.set_column(index, index, _WIDTHS.get(column.key, 11))
+    formats = {
+        (look, sort): book.add_format(boxed | _LOOKS[look] | _SHAPES[sort])
+        for look in _LOOKS
+        for sort in Sort
+    }
+    for place, (look, cells) in enumerate(rows, _HEAD_ROW + 1):
+        for index, (cell, column) in enumerate(zip(cells, columns, strict=True)):
+            shape = formats[look, column.sort]
+            if isinstance(cell, str) or cell is None:
+                text = unicodedata.normalize("NFC", text_of(cell, column))
+                sheet.write_string(place, index, text, shape)
+            else:  # a rate is rounded already: a spreadsheet would make 100 of 99.96
+                sheet.write_number(place, index, float(cell), shape)
+    end = _HEAD_ROW + len(rows)
+    for place, note in enumerate(notes, end + 2):
+        sheet.write_string(place, 0, note, italic)
+    sheet.freeze_panes(_HEAD_ROW + 1, [column.key for column in columns].index("label") + 1)
+    sheet.repeat_rows(_HEAD_ROW - 1, _HEAD_ROW)
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.set_margins(left=1.18, right=0.59, top=0.79, bottom=0.79)  # inches: 30, 15, 20, 20 mm
+    sheet.fit_to_pages(1, 0)
+    sheet.print_area(0, 0, end, len(columns) - 1)
+    sheet.set_footer("&C&P/&N")
+    book.close()
+    return target.getvalue()

@@ -5,13 +5,16 @@ from functools import cache
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from reportlab.lib.colors import black
 from reportlab.lib.enums import TA_CENTER
 from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.platypus import Paragraph
+from reportlab.platypus import Flowable, HRFlowable, Paragraph
 
 from signer.errors import N_, ConfigError
+from signer.reports.decree30 import Print
 
 FONTS = Path("/usr/share/fonts/truetype/liberation2")
 """Debian's fonts-liberation2: the widths of Times New Roman and every Vietnamese letter.
@@ -49,33 +52,41 @@ def paragraph(
     keep_with_next: bool = False,
 ) -> Paragraph:
     """The text as it is, never as markup; NFC, because marks that stand alone would be boxes."""
+    look = ParagraphStyle(
+        "paper",
+        fontName=font,
+        fontSize=size,
+        leading=size * leading,
+        alignment=alignment,
+        firstLineIndent=indent,
+        spaceAfter=after,
+        keepWithNext=keep_with_next,
+    )
     lines = escape(unicodedata.normalize("NFC", text)).splitlines()
-    look = _style(font, size, alignment, indent, after, size * leading, keep_with_next)
     return Paragraph("<br/>".join(lines), look)
 
 
-def centred(text: str, font: str, size: float) -> Paragraph:
-    """A line in the middle, or as many as it needs."""
-    return paragraph(text, font, size, alignment=TA_CENTER)
+def printed(line: Print, *, alignment: int = TA_CENTER) -> list[Flowable]:
+    """A line of a cell, with its rule."""
+    shown = paragraph(line.text, font_of(line), line.size, alignment=alignment)
+    if not line.ruled:
+        return [shown]
+    rule = HRFlowable(rule_of(line), thickness=0.7, color=black, spaceBefore=2, spaceAfter=3)
+    return [shown, rule]
+
+
+def font_of(line: Print) -> str:
+    """One of `FONT_FILES`."""
+    return "Serif" + ("-" + "Bold" * line.bold + "Italic" * line.italic).rstrip("-")
+
+
+def rule_of(line: Print) -> float:
+    """How long the rule below the line is, in points; a part of one has 22 to 60 mm here."""
+    width = width_of(line.text, font_of(line), line.size) * line.ruled
+    return width if line.ruled == 1 else min(max(width, 22 * mm), 60 * mm)
 
 
 def width_of(text: str, font: str, size: float) -> float:
     """How wide the text is on one line, in points."""
     register_fonts()
     return float(pdfmetrics.stringWidth(unicodedata.normalize("NFC", text), font, size))
-
-
-@cache
-def _style(
-    font: str, size: float, alignment: int, indent: float, after: float, leading: float, keep: bool
-) -> ParagraphStyle:
-    return ParagraphStyle(
-        "paper",
-        fontName=font,
-        fontSize=size,
-        leading=leading,
-        alignment=alignment,
-        firstLineIndent=indent,
-        spaceAfter=after,
-        keepWithNext=keep,
-    )

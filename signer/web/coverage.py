@@ -16,7 +16,7 @@ from signer.inventory.kinds import PERSON_KIND_NAMES, PersonKind
 from signer.outside.kinds import CARRIER_NAMES, Carrier
 from signer.reports.charts import coverage_chart, trend_chart
 from signer.reports.coverage import Coverage, DayFigures, Facet, View
-from signer.reports.export import coverage_xlsx
+from signer.reports.tables import coverage_xlsx
 from signer.services import services
 from signer.web.access import actor, permission
 from signer.web.formats import language, say
@@ -168,7 +168,7 @@ def remind(view: str) -> ResponseReturnValue:
     flash(
         _(
             "Đã nhắc %(unit)s về %(persons)s người.",
-            unit=sent.unit_name,
+            unit=sent.unit.name,
             persons=sent.persons,
         ),
         "ok",

@@ -1,6 +1,6 @@
 """Reports of a period: what is due, the draft, the frozen versions, their files, differences."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -10,13 +10,11 @@ from flask_babel import gettext as _
 from signer.accounts import Permission
 from signer.campaigns.kinds import CAUSE_NAMES
 from signer.errors import N_, Invalid
-from signer.reports.columns import COLUMNS, SPANS, Line, lines_of, text_of
-from signer.reports.comparing import differences
-from signer.reports.decree30 import day_words, number_line, over_two_lines
+from signer.reports.columns import COLUMNS, SPANS, lines_of, text_of
 from signer.reports.formats import MEDIA_TYPES, Format, file_name, rendered
 from signer.reports.periods import PERIOD_KIND_NAMES, Period, PeriodKind, periods_before
-from signer.reports.report_text import SECTIONS, ReportText
-from signer.reports.snapshots import Preparation, Snapshot
+from signer.reports.report_text import LINES, SECTIONS, ReportText
+from signer.reports.snapshots import Preparation
 from signer.services import services
 from signer.web.access import actor, permission
 from signer.web.formats import language, say
@@ -30,15 +28,6 @@ _OFFERED = {PeriodKind.WEEK: 4, PeriodKind.MONTH: 3, PeriodKind.QUARTER: 2, Peri
 """How many of the newest periods the page offers; older ones are asked for by a day."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Which report a page or a form is about."""
-
-    kind: PeriodKind
-    on: date
-    unit: str | None
-
-
 @blueprint.get("/reports")
 @permission(Permission.REPORT_VIEW)
 def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
@@ -48,6 +37,7 @@ def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
         actor(), kind=kind, before=number_in_query("before"), limit=PAGE_SIZE + 1
     )
     may_freeze = actor().can(Permission.REPORT_FREEZE)
+    units = services().inventory.visible_units(actor(), Permission.REPORT_FREEZE)
     return render_template(
         "reports/index.html",
         entries=found[:PAGE_SIZE],
@@ -55,7 +45,7 @@ def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
         kind=kind,
         kind_names=PERIOD_KIND_NAMES,
         periods=_offered() if may_freeze else (),
-        unit_options=_units() if may_freeze else (),
+        unit_options=unit_options(units, _("Toàn bộ phạm vi của tôi")),
         errors=errors,
     )
 
@@ -65,19 +55,17 @@ def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
 @shown_again_by(index)
 def prepare() -> ResponseReturnValue:
     """The figures as they are known now, and the words to write on; nothing is stored."""
-    return _prepared(_wanted(), anew="anew" in request.args)
+    return _prepared(anew="anew" in request.args)
 
 
 def _prepared(
-    wanted: Wanted,
     *,
     anew: bool = False,
     typed: ReportText | None = None,
     errors: tuple[FormError, ...] = (),
 ) -> ResponseReturnValue:
-    found = services().snapshots.prepare(
-        actor(), wanted.kind, wanted.on, unit_code=wanted.unit, anew=anew
-    )
+    kind, on, unit = _wanted()
+    found = services().snapshots.prepare(actor(), kind, on, unit_code=unit, anew=anew)
     text = typed or (_with_causes(found) if found.is_drafted else found.text)
     return render_template(
         "reports/prepare.html",
@@ -95,7 +83,7 @@ def _prepared(
 
 
 def _form_again(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
-    return _prepared(_wanted(), typed=_typed(lenient=True), errors=errors)
+    return _prepared(typed=_typed(lenient=True), errors=errors)
 
 
 @blueprint.post("/reports/draft")
@@ -103,13 +91,12 @@ def _form_again(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
 @shown_again_by(_form_again)
 def save_draft() -> ResponseReturnValue:
     """The words are kept; the figures stay open."""
-    wanted = _wanted()
+    kind, on, unit = _wanted()
     services().snapshots.save_draft(
-        actor(), wanted.kind, wanted.on, _typed(), unit_code=wanted.unit
+        actor(), kind, on, _typed(), unit_code=unit, seen=request.form.get("draft")
     )
     flash(_("Đã lưu bản nháp. Số liệu chưa chốt."), "ok")
-    on = wanted.on.isoformat()
-    return redirect(url_for("reports.prepare", kind=wanted.kind.value, on=on, unit=wanted.unit))
+    return redirect(url_for("reports.prepare", kind=kind.value, on=on.isoformat(), unit=unit))
 
 
 @blueprint.post("/reports")
@@ -117,13 +104,14 @@ def save_draft() -> ResponseReturnValue:
 @shown_again_by(_form_again)
 def freeze() -> ResponseReturnValue:
     """Figures and words are frozen as the next version."""
-    wanted = _wanted()
+    kind, on, unit = _wanted()
     made = services().snapshots.freeze(
         actor(),
-        wanted.kind,
-        wanted.on,
+        kind,
+        on,
         _typed(),
-        unit_code=wanted.unit,
+        unit_code=unit,
+        seen=request.form.get("draft"),
         corrects=request.form.get("corrects", 0, type=int),
         reason=request.form.get("reason", ""),
     )
@@ -136,15 +124,17 @@ def freeze() -> ResponseReturnValue:
 def show(snapshot_id: int) -> ResponseReturnValue:
     """A frozen report: its figures, its words, its files and its other versions."""
     found = services().snapshots.get(actor(), snapshot_id)
+    appendix, text = found.appendix, found.text
+    lines = lines_of(appendix, text.remarks, say)
     return render_template(
         "reports/show.html",
         found=found,
-        total=found.appendix.total,
+        appendix=appendix,
         versions=services().snapshots.versions(actor(), found),
-        sections=list(zip(SECTIONS, found.text.sections, strict=True)),
-        formats=tuple(Format),
-        kind_names=PERIOD_KIND_NAMES,
-        **_table(found),
+        sections=list(zip(SECTIONS, text.sections, strict=True)),
+        columns=COLUMNS,
+        spans=SPANS,
+        lines=[(line, line.texts(language())) for line in lines],
     )
 
 
@@ -153,17 +143,8 @@ def show(snapshot_id: int) -> ResponseReturnValue:
 def printable(snapshot_id: int) -> ResponseReturnValue:
     """The report as on paper, for the browser's own printer; Vietnamese, as papers are."""
     found = services().snapshots.get(actor(), snapshot_id)
-    paper = found.paper
     return render_template(
-        "reports/print.html",
-        found=found,
-        paper=paper,
-        parent=over_two_lines(paper.parent) if paper.parent else (),
-        issuer=over_two_lines(paper.issuer),
-        number=number_line(paper.number, paper.symbol),
-        day=day_words(paper.day),
-        columns=COLUMNS,
-        spans=SPANS,
+        "reports/print.html", found=found, paper=found.paper, columns=COLUMNS, spans=SPANS
     )
 
 
@@ -182,24 +163,17 @@ def download(snapshot_id: int, form: str) -> ResponseReturnValue:
 @permission(Permission.REPORT_VIEW)
 def compare(snapshot_id: int) -> ResponseReturnValue:
     """This version beside an earlier one, or beside the figures as they are known now."""
-    rooms = services()
-    found = rooms.snapshots.get(actor(), snapshot_id)
-    other: Snapshot | None = None
-    if (with_id := number_in_query("with")) is not None:
-        other = rooms.snapshots.sibling(actor(), found, with_id)
-    tables = (
-        (other.appendix, found.appendix)
-        if other
-        else (found.appendix, rooms.snapshots.recomputed(actor(), found))
+    found, other, changed = services().snapshots.compare(
+        actor(), snapshot_id, number_in_query("with"), say
     )
     lines = [
         {
             "label": one.label,
-            "heading": _heading(one.column.group, one.column.heading),
+            "heading": one.column.title(say),
             "before": text_of(one.before, one.column, language()),
             "after": text_of(one.after, one.column, language()),
         }
-        for one in differences(*tables, say)
+        for one in changed
     ]
     words = _changed_words(other.text, found.text) if other else []
     return render_template(
@@ -207,38 +181,19 @@ def compare(snapshot_id: int) -> ResponseReturnValue:
     )
 
 
-def _table(found: Snapshot) -> dict[str, object]:
-    lines: tuple[Line, ...] = lines_of(found.appendix, found.text.remarks, say)
-    return {
-        "columns": COLUMNS,
-        "spans": SPANS,
-        "lines": [(line, line.texts(language())) for line in lines],
-    }
-
-
 def _changed_words(before: ReportText, after: ReportText) -> list[dict[str, str]]:
     pairs = zip(SECTIONS, before.sections, after.sections, strict=True)
     return [{"label": say(t), "before": b, "after": a} for t, b, a in pairs if b != a]
 
 
-def _heading(group: str, heading: str) -> str:
-    return f"{say(group)}: {say(heading)}" if group else say(heading)
-
-
-def _offered() -> list[tuple[Period, str]]:
-    """The newest periods that are over, with their names for a list box."""
+def _offered() -> list[tuple[str, str]]:
+    """The newest periods that are over, for a list box: kind and last day, and the name."""
     today, closing = services().clock.today(), services().settings.period_closing_day
     return [
-        (period, period_name(period))
+        (f"{kind}.{period.ends_on}", period_name(period))
         for kind, count in _OFFERED.items()
         for period in periods_before(kind, today, closing, count)
     ]
-
-
-def _units() -> list[tuple[str, str]]:
-    """Today's units that the visitor may report for; the first is the whole of them."""
-    units = services().inventory.visible_units(actor(), Permission.REPORT_FREEZE)
-    return unit_options(units, _("Toàn bộ phạm vi của tôi"))
 
 
 def period_name(period: Period) -> str:
@@ -250,15 +205,17 @@ def period_name(period: Period) -> str:
 blueprint.add_app_template_filter(period_name)
 
 
-def _wanted() -> Wanted:
-    """From the address or the form: `period` (kind and day in one) or `kind` and `on`."""
+def _wanted() -> tuple[PeriodKind, date, str | None]:
+    """Which report a page or a form is about: kind, a day of the period, unit.
+
+    From the address or the form: `period` (kind and day in one) or `kind` and `on`."""
     values = request.values
     kind, _dot, day = values.get("period", "").partition(".")
     found = next((k for k in PeriodKind if k == (kind or values.get("kind"))), None)
     on = day_from({"on": day or values.get("on", "")}, "on")
     if found is None or on is None:
         raise Invalid(N_("Hãy chọn kỳ báo cáo."), field="period")
-    return Wanted(kind=found, on=on, unit=values.get("unit", "").strip() or None)
+    return found, on, values.get("unit", "").strip() or None
 
 
 def _typed(*, lenient: bool = False) -> ReportText:
@@ -272,17 +229,10 @@ def _typed(*, lenient: bool = False) -> ReportText:
         signed_on = None
     prefix = "remark-"
     return ReportText(
-        parent=form.get("parent", "").strip(),
-        issuer=form.get("issuer", "").strip(),
-        number=form.get("number", "").strip(),
-        symbol=form.get("symbol", "").strip(),
-        place=form.get("place", "").strip(),
+        **{name: form.get(name, "") for name in LINES},
         signed_on=signed_on,
-        sections=tuple(form.get(f"section-{n}", "").strip() for n in range(len(SECTIONS))),
+        sections=tuple(form.get(f"section-{n}", "") for n in range(len(SECTIONS))),
         recipients=tuple(form.get("recipients", "").splitlines()),
-        authority=form.get("authority", "").strip(),
-        title=form.get("title", "").strip(),
-        name=form.get("name", "").strip(),
         remarks={k.removeprefix(prefix): v for k, v in form.items() if k.startswith(prefix)},
     )
 
@@ -292,7 +242,7 @@ def _with_causes(found: Preparation) -> ReportText:
     rooms = services()
     remarks: dict[str, str] = {}
     rows = {row.code for row in found.appendix.rows if row.level == 0 and not row.is_direct}
-    for unit in rooms.inventory.units(within=found.unit_path):
+    for unit in rooms.inventory.units(within=found.unit.path):
         if unit.code in rows:
             causes = rooms.campaigns.lacks.counts(unit.path)[0]
             told = (f"{CAUSE_NAMES[cause]}: {count} người" for cause, count in causes.items())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from signer.errors import Invalid
 from signer.reports.number_words import counted, in_words
-from signer.reports.periods import PeriodKind, ended_period, last_ended, period_of
+from signer.reports.periods import PeriodKind, ended_period, period_of, periods_before
 
 DAYS = st.dates(date(2001, 1, 1), date(2099, 12, 31))
 
@@ -47,7 +47,8 @@ def test_every_day_is_in_exactly_one_period(kind, day, closing):
 
 @given(kind=st.sampled_from(list(PeriodKind)), today=DAYS)
 def test_a_report_is_due_for_the_newest_period_that_is_over(kind, today):
-    due = last_ended(kind, today, 14)
+    due, before = periods_before(kind, today, 14, 2)
+    assert before.ends_on == due.before
     assert due.ends_on < today
     assert period_of(kind, due.ends_on + timedelta(days=1), 14).ends_on >= today
 

@@ -12,7 +12,7 @@ from signer.accounts import SYSTEM, Role
 from signer.db import db, release, transaction
 from signer.errors import Conflict, Forbidden, Invalid, NotFound, SignerError
 from signer.reports.columns import lines_of
-from signer.reports.coverage import Facet
+from signer.reports.coverage import Facet, Figures
 from signer.reports.formats import Format, file_name, rendered
 from signer.reports.periods import PeriodKind
 from signer.services import Services
@@ -60,7 +60,7 @@ def test_what_is_frozen_is_the_coverage_of_the_last_day(services, over):
     total = found.appendix.total
     assert (total.persons, total.covered, total.pending) == (3, 1, 0)
     assert (page.persons, page.covered, page.pending) == (3, 1, 0)
-    everybody = found.facets[Facet.ALL]
+    everybody = Figures(**found.said["facets"][Facet.ALL])
     assert (everybody.persons, everybody.covered) == (3, 1)
     assert everybody.carriers == page.carriers
     assert (total.central, total.civil_servants) == (1, 3)
