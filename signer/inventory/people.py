@@ -7,7 +7,7 @@ is their merge. The rarest of what is asked for is walked, and the rest asked of
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -36,7 +36,7 @@ from signer.inventory.words import PersonWord
 PAGE_MOST = 500
 _FEW = 3_000
 """So many entries are read and sorted faster than anything cleverer finds out."""
-_COUNTED = 50_000
+_COUNTED = 20_000
 """Further than this nothing is counted: what is commoner is met often enough."""
 _ONE_BY_ONE = 4
 _MANY = 2**31
@@ -62,9 +62,8 @@ class PeopleFilter:
 EVERYBODY = PeopleFilter()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Listed:
-    """A person of a long list, without what lists never show."""
+class Listed(Protocol):
+    """A person of a long list, without what lists never show: a `Person`, or a row of these."""
 
     id: int
     code: str
@@ -118,13 +117,13 @@ def each_of(
 ) -> Iterator[list[Listed]]:
     """The whole list in its order, so many at a time."""
     listing = _Listing(actor, asked, permission)
-    columns = [getattr(Person, name) for name in Listed.__slots__]
+    columns = [getattr(Person, name) for name in Listed.__annotations__]
     after: Place | None = None
     while found := listing.places(after, at_once):
         ids = [person_id for _, person_id in found]
         rows = db.session.execute(select(*columns).where(Person.id.in_(ids)))
-        people = {row.id: Listed(**row._mapping) for row in rows}
-        yield [people[person_id] for person_id in ids]
+        people = {row[0]: row for row in rows}
+        yield [cast(Listed, people[person_id]) for person_id in ids]
         if len(found) < at_once:
             return
         after = found[-1]
@@ -231,7 +230,10 @@ class _Listing:
         if states is not None and PersonState.WORKING not in states:
             rarest = _unusual(states, rarest.people) or rarest
         if "" not in self._roots:
-            rarest = _units(self._roots, rarest.people) or rarest
+            asked = self._asked
+            is_picky = any((asked.kind, asked.role, asked.states))
+            most = _COUNTED * 10 if is_picky else _COUNTED
+            rarest = _units(self._roots, rarest.people, most) or rarest
         return rarest
 
     def _all_but(self, walk: _Walk) -> list[ColumnElement[bool]]:
@@ -247,10 +249,10 @@ class _Listing:
             conditions.append(walk.person_id.in_(self._asked.among))
         of_person: list[ColumnElement[bool]] = []
         if "" not in self._roots and walk.key is not Person.unit_path:
-            within = _within(self._roots)
-            if walk.begin is not None:  # thousands of codes may begin so: no look at each one's row
-                within = Person.id.in_(select(Person.id).where(within))
-            of_person.append(within)
+            those = select(Person.id).where(_within(self._roots))
+            # Thousands of codes may begin so: while the units are small, no look at each one's row.
+            is_small = walk.begin is not None and _counted(those, _COUNTED) < _COUNTED
+            of_person.append(Person.id.in_(those) if is_small else _within(self._roots, ""))
         of_person += _facts(self._asked)
         if not is_of_words:
             return [*conditions, *of_person]
@@ -262,8 +264,13 @@ class _Listing:
         return conditions
 
 
-def _within(roots: Sequence[str]) -> ColumnElement[bool]:
-    return or_(*(in_subtree(Person.unit_path, root) for root in roots))
+def _within(roots: Sequence[str], before: str | None = None) -> ColumnElement[bool]:
+    """SQL: the person is in one of the subtrees; with "" before the path, out of its index' reach.
+
+    SQLite else reads the subtree and sorts it, instead of the list until the page is full.
+    """
+    path: Any = Person.unit_path if before is None else literal(before) + Person.unit_path
+    return or_(*(in_subtree(path, root) for root in roots))
 
 
 def _facts(asked: PeopleFilter) -> list[ColumnElement[bool]]:
@@ -308,12 +315,12 @@ def _unusual(states: tuple[PersonState, ...], most: int) -> _Walk | None:
     return _Walk(is_of=those, people=people)
 
 
-def _units(roots: Sequence[str], most: int) -> _Walk | None:
-    """Through everybody of the subtrees, unit by unit; None when they are more than `most`.
+def _units(roots: Sequence[str], rarest: int, most: int) -> _Walk | None:
+    """Through everybody of the subtrees, unit by unit; None when they are more than `rarest`.
 
-    Also None for much of the city: then the list itself has somebody of them on every page.
+    Also None for more than `most`, much of the city: its list then has some of them on every page.
     """
-    limit = min(most, _COUNTED)
+    limit = min(rarest, most)
     people = select(Person.unit_path).where(_within(roots)).limit(limit).subquery()
     number = func.count().label("number")
     found = db.session.execute(

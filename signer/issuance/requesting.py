@@ -93,7 +93,7 @@ class Requesting:
         unit_code: str | None,
         person_codes: Sequence[str],
         asked: PeopleFilter,
-    ) -> Sequence[Person | Listed]:
+    ) -> Sequence[Listed]:
         if unit_code is not None:
             unit = self._inventory.unit_of(unit_code)
             actor.require(Permission.REQUEST_CREATE, unit.path)
@@ -115,11 +115,9 @@ class Requesting:
         pieces = self._inventory.each_of_people(actor, asked, permission=permission)
         return sorted(chain.from_iterable(pieces), key=lambda p: (p.unit_path, p.sort_key, p.id))
 
-    def _sift(
-        self, people: Sequence[Person | Listed]
-    ) -> tuple[list[Person | Listed], list[Refused]]:
+    def _sift(self, people: Sequence[Listed]) -> tuple[list[Listed], list[Refused]]:
         states = states_of([person.id for person in people], self._clock.now())
-        ready: list[Person | Listed] = []
+        ready: list[Listed] = []
         refused: list[Refused] = []
         for person in people:
             sentence = _why_not(person, states[person.id].state)
@@ -208,7 +206,7 @@ class Requesting:
 _ASKED_FOR_ALREADY = N_("Có người vừa được đưa vào một đề nghị khác; hãy tải lại danh sách.")
 
 
-def _why_not(person: Person | Listed, state: SigningState) -> str | None:
+def _why_not(person: Listed, state: SigningState) -> str | None:
     """Why nobody can ask for a first certificate of this person; None when somebody can."""
     if not rules()[person.state].may_sign:
         return NO_LONGER_AT_WORK
