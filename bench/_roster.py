@@ -92,6 +92,8 @@ class Imported:
 def empty_city(home: Path, *, postgresql: bool = False) -> Iterator[None]:
     """The application on a city of 600 units with nobody in them, in its context."""
     home.mkdir(parents=True)
+    for folder in (home.parent, home):
+        folder.chmod(0o755)  # the database's own user goes through
     with _served(home, postgresql):
         services().inventory.load_units()
         _places(services(), 600)

@@ -85,7 +85,7 @@ class _RowReader:
         state, state_since = self._state()
         kind = self._checked(
             Field.KIND,
-            lambda cell: cells.kind_of(as_text(cell)),
+            lambda cell: cells.kind_of(str(cell)),
             N_("Chọn: Cán bộ, Công chức, Viên chức, Người lao động."),
         )
         issued_on = self._past_date(Field.ID_ISSUED_ON)
@@ -97,7 +97,7 @@ class _RowReader:
         )
         roles = self._checked(
             Field.SIGNING_ROLES,
-            lambda cell: cells.roles_of(as_text(cell)),
+            lambda cell: cells.roles_of(str(cell)),
             N_("Ghi một hoặc nhiều: Chuyên viên, Lãnh đạo, Văn thư, Một cửa; hoặc Không."),
         )
         wants_sim_pki, network = self._sim_pki(mobile)
@@ -177,7 +177,7 @@ class _RowReader:
 
     def _sex(self) -> Sex | None:
         hint = N_("Ghi Nam hoặc Nữ.")
-        return self._checked(Field.SEX, lambda cell: cells.sex_of(as_text(cell)), hint)
+        return self._checked(Field.SEX, lambda cell: cells.sex_of(str(cell)), hint)
 
     def _birth_date(self, sex: Sex | None) -> date | None:
         choices = [Field.BIRTH_DATE, Field.BIRTH_DATE_MALE, Field.BIRTH_DATE_FEMALE]
@@ -328,7 +328,7 @@ class _RowReader:
         if Field.STATE not in self._cells:
             return None, None
         try:
-            return cells.state_of(as_text(self._cells[Field.STATE])), since
+            return cells.state_of(str(self._cells[Field.STATE])), since
         except Invalid as error:
             self._error(Field.STATE, error, N_("Ví dụ: Đang công tác, Biệt phái, Nghỉ hưu."))
             return None, None
@@ -337,7 +337,7 @@ class _RowReader:
         wanted = self._checked(Field.SIM_PKI, cells.yes_or_no, N_("Ghi Có hoặc Không."))
         network = self._checked(
             Field.MOBILE_NETWORK,
-            lambda cell: cells.network_of(as_text(cell)),
+            lambda cell: cells.network_of(str(cell)),
             N_("Ví dụ: Viettel, VinaPhone, MobiFone."),
         )
         if wanted and mobile is None:  # domain.md 4.1: only if a mobile number is present

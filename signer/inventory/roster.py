@@ -96,7 +96,7 @@ class Table:
         cells: dict[Field, Cell] = {}
         for field, column in self.columns.items():
             cell = row[column.index] if column.index < len(row) else None
-            if cell is not None and not _is_blank(cell):
+            if cell is not None and not (isinstance(cell, str) and _is_blank(cell)):
                 cells[field] = cell
         return _in_unicode(TableRow(number=number, cells=cells), self.fonts)
 
@@ -210,10 +210,8 @@ def _in_unicode(row: TableRow, fonts: Mapping[Field, Evidence]) -> TableRow:
 # Whose row it is
 
 
-def _is_blank(cell: Cell) -> bool:
-    if not isinstance(cell, str) or (cell.isprintable() and not cell.isspace()):
-        return cell == ""
-    return not clean_text(cell)
+def _is_blank(cell: str) -> bool:
+    return not cell or (not (cell[0].isalnum() and cell.isprintable()) and not clean_text(cell))
 
 
 def _is_total(row: Iterable[Cell]) -> bool:

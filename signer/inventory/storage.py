@@ -1,24 +1,13 @@
 """Loads the persons a roster touches and stores what was planned, in bulk, dates included."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    Date,
-    Row,
-    Select,
-    String,
-    and_,
-    column,
-    insert,
-    select,
-    text,
-    update,
-    values,
-)
+from sqlalchemy import Row, Select, and_, insert, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from signer.audit import Audit, Happening
@@ -45,6 +34,19 @@ _SHOWN_IN_AUDIT = frozenset(
 """Facts whose old and new value an auditor reads; of private ones only the name is recorded."""
 
 _PERSON, _PERIOD = (Base.metadata.tables[name] for name in ("person", "person_period"))
+# The pairs go first and as one value: SQLite would look through all persons for pairs that are
+# IN a list, and hundreds of values would be put together anew for each statement.
+_ALIKE = {
+    "sqlite": """SELECT person.code, person.search_key, pair.value ->> 1
+        FROM json_each(:pairs) AS pair CROSS JOIN person
+        WHERE person.search_key = pair.value ->> 0 AND person.birth_date = pair.value ->> 1
+        AND person.merged_into_id IS NULL""",
+    "postgresql": """SELECT person.code, person.search_key, pair.value ->> 1
+        FROM jsonb_array_elements(CAST(:pairs AS jsonb)) AS pair CROSS JOIN person
+        WHERE person.search_key = pair.value ->> 0
+        AND person.birth_date = CAST(pair.value ->> 1 AS date)
+        AND person.merged_into_id IS NULL""",
+}
 _FIRST_FACT = 6
 """Where the facts begin in a row of `_known`."""
 
@@ -123,15 +125,11 @@ def _holders(key: InstrumentedAttribute[Any], wanted: set[Any]) -> set[int]:
 
 
 def _namesakes(told: Sequence[PersonFacts]) -> Iterator[tuple[str, str, date]]:
-    births = {(fold(f.full_name), f.birth_date) for f in told if f.birth_date}
-    for pairs in in_chunks(births, _KEYS_PER_QUERY // 2):
-        # Joined, for SQLite would look through all persons for pairs that are IN a list.
-        told_of = values(column("name", String), column("birth", Date)).data(pairs)
-        wanted = told_of.cte("wanted")  # SQLite names columns of values only so
-        alike = and_(Person.search_key == wanted.c.name, Person.birth_date == wanted.c.birth)
-        statement = select(Person.code, wanted.c.name, wanted.c.birth).select_from(wanted)
-        statement = statement.join(Person, alike).where(Person.merged_into_id.is_(None))
-        yield from db.session.execute(statement)
+    births = {(fold(f.full_name), f.birth_date.isoformat()) for f in told if f.birth_date}
+    statement = text(_ALIKE[db.engine.dialect.name])
+    pairs = json.dumps(list(births), ensure_ascii=False)
+    for code, folded_name, birth in db.session.execute(statement, {"pairs": pairs}):
+        yield code, folded_name, date.fromisoformat(birth)
 
 
 def in_chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:

@@ -397,3 +397,12 @@ def test_an_address_that_moves_on_goes_in_once_it_is_free(stored: Check, check: 
     stored(roster[0])
     again = stored(*roster)
     assert (again.plan.changed, again.plan.same) == (1, 1)
+
+
+@both_databases
+def test_a_namesake_in_the_inventory_is_found(stored: Check, check: Check) -> None:
+    """R10, in the database's own words: the same folded name and birth date, another code."""
+    stored(person(1), person(3, **{"Họ và tên": "Lê Thị Ba"}))
+    found = check(person(2, **{"Họ và tên": "Nguyễn Thị Anh"}), person(4, **{"Ngày sinh": ""}))
+    warned = [f.message for f in found.plan.warnings if "Trùng họ tên" in f.message]
+    assert warned == ["Trùng họ tên và ngày sinh với người có mã HN000001."]
