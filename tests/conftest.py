@@ -23,7 +23,12 @@ from tests.ca.hierarchies import build_hierarchy
 from tests.factories import City
 from tests.tampering import TAMPERED
 
-pytest_plugins = ["tests.softhsm", "tests.databases", "tests.chromium"]
+pytest_plugins = [
+    "tests.softhsm",
+    "tests.databases",
+    "tests.chromium",
+    "tests.campaigns.sprints",
+]
 
 MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
 

@@ -13,7 +13,7 @@ from signer.accounts.models import Account, RoleGrant
 from signer.accounts.permissions import Role
 from signer.campaigns.kinds import LackCause, TaskState
 from signer.campaigns.models import Campaign
-from signer.campaigns.pace import Goal, ends_on, gap_allowed, pace
+from signer.campaigns.pace import Goal, ends_on, gap_allowed, last_day, pace
 from signer.campaigns.tasks import Task
 from signer.clock import Clock
 from signer.db import db
@@ -33,7 +33,6 @@ class UnitLine:
 
     code: str
     name: str
-    path: str
     figures: Figures
     goal: Goal
     closed: int
@@ -41,7 +40,7 @@ class UnitLine:
     behind: int
     """By how many persons the gap is larger than the ideal line allows today."""
     ends_on: date | None
-    heads: tuple[str, ...]
+    heads: Sequence[str]
     """Who answers for it: those who approve for it, else its focal officer."""
     late_tasks: int
 
@@ -61,30 +60,41 @@ class Board:
     """A campaign as one unit with its subtree sees it on a day."""
 
     campaign: Campaign
-    unit_code: str
-    unit_name: str
+    unit: OrgUnit
     day: date
     """Today, or the last day when the campaign is over."""
-    day_number: int
-    """1 on the first day; 0 or less before it."""
-    days: int
     days_left: int
     """With today; 0 when it is over."""
-    figures: Figures
+    figures: Coverage
     goal: Goal
     points: tuple[tuple[date, int], ...]
     """The gap at the end of each day so far, beginning with the day before the first."""
     pace_days: int
     per_day: Decimal
-    needed_per_day: Decimal | None
-    """None when nothing is missing, or no day is left."""
     ends_on: date | None
     lines: tuple[UnitLine, ...]
     """The smallest gap first, and those who are done last."""
-    direct: Figures
     tasks: tuple[Task, ...]
     causes: Mapping[LackCause, int]
     overdue_causes: int
+
+    @property
+    def day_number(self) -> int:
+        """1 on the first day; 0 or less before it."""
+        return (self.day - self.campaign.starts_on).days + 1
+
+    @property
+    def days(self) -> int:
+        """How many the campaign has."""
+        return (self.campaign.ends_on - self.campaign.starts_on).days + 1
+
+    @property
+    def needed_per_day(self) -> Decimal | None:
+        """None when nothing is missing, or no day is left."""
+        if self.is_done or not self.days_left:
+            return None
+        missing = Decimal(self.figures.gap - self.goal.last_gap)
+        return (missing / self.days_left).quantize(Decimal("0.1"), rounding=ROUND_CEILING)
 
     @property
     def behind(self) -> int:
@@ -127,38 +137,31 @@ def draw_board(
     causes: tuple[Mapping[LackCause, int], int],
 ) -> Board:
     """The board of the unit's subtree; the caller has checked that the actor may see it."""
-    today = clock.today()
-    day = min(today, campaign.ends_on)
+    day = last_day(campaign.ends_on, campaign.closed_at, clock.today())
     first = min(campaign.starts_on - timedelta(days=1), day)
     if unit.valid_from is not None:  # a unit opened since then begins with its first day
         first = min(max(first, unit.valid_from), day)
-    earlier_day = max(first, day - timedelta(days=PACE_DAYS))
-    now = reports.coverage(SYSTEM, as_of=day, unit_code=unit.code)
-    start = reports.coverage(SYSTEM, as_of=first, unit_code=unit.code)
-    earlier = reports.coverage(SYSTEM, as_of=earlier_day, unit_code=unit.code)
+    days = min((day - first).days, PACE_DAYS)
+
+    def figures_on(day: date) -> Coverage:
+        return reports.coverage(SYSTEM, as_of=day, unit_code=unit.code)
+
+    start, earlier, now = (figures_on(one) for one in (first, day - timedelta(days=days), day))
     trend = reports.trend(SYSTEM, until=day, days=(day - first).days + 1, unit_code=unit.code)
-    days = (day - earlier_day).days
     goal = _goal(campaign, first, trend[0].figures, now)
-    days_left = max(0, (campaign.ends_on - max(day, campaign.starts_on)).days + 1)
-    days_left = 0 if campaign.ends_on < today else days_left
-    missing = now.gap - goal.last_gap
+    is_over = campaign.closed_at is not None or clock.today() > campaign.ends_on
     return Board(
         campaign=campaign,
-        unit_code=unit.code,
-        unit_name=unit.name,
+        unit=unit,
         day=day,
-        day_number=(day - campaign.starts_on).days + 1,
-        days=(campaign.ends_on - campaign.starts_on).days + 1,
-        days_left=days_left,
+        days_left=0 if is_over else (campaign.ends_on - max(day, campaign.starts_on)).days + 1,
         figures=now,
         goal=goal,
         points=tuple((one.day, one.figures.gap) for one in trend),
         pace_days=days,
         per_day=pace(earlier.gap, now.gap, days),
-        needed_per_day=_needed(missing, days_left),
         ends_on=ends_on(earlier.gap, now.gap, days, last_gap=goal.last_gap, day=day),
-        lines=_lines(campaign, first, day, (start, earlier, now), days, tasks),
-        direct=now.direct,
+        lines=_lines(campaign, (start, earlier, now), days, tasks),
         tasks=tuple(tasks),
         causes=causes[0],
         overdue_causes=causes[1],
@@ -167,8 +170,6 @@ def draw_board(
 
 def _lines(
     campaign: Campaign,
-    first: date,
-    day: date,
     figures: tuple[Coverage, Coverage, Coverage],
     days: int,
     tasks: Sequence[Task],
@@ -178,28 +179,24 @@ def _lines(
     at_earlier = {unit.code: unit for unit in earlier.units}
     paths = _paths([unit.code for unit in now.units])
     heads = _heads(list(paths.values()))
+    late = [task.row.unit_path for task in tasks if task.state is TaskState.LATE]
     lines = []
     for unit in now.units:
         if not unit.persons:
             continue
-        goal = _goal(campaign, first, at_start.get(unit.code, unit), unit)
-        before = at_earlier.get(unit.code, unit).gap
-        path = paths[unit.code]
+        goal = _goal(campaign, start.as_of, at_start.get(unit.code, unit), unit)
+        before, path = at_earlier.get(unit.code, unit).gap, paths[unit.code]
         lines.append(
             UnitLine(
                 code=unit.code,
                 name=unit.name,
-                path=path,
                 figures=unit,
                 goal=goal,
                 closed=before - unit.gap,
-                behind=goal.behind(unit.gap, day),
-                ends_on=ends_on(before, unit.gap, days, last_gap=goal.last_gap, day=day),
+                behind=goal.behind(unit.gap, now.as_of),
+                ends_on=ends_on(before, unit.gap, days, last_gap=goal.last_gap, day=now.as_of),
                 heads=heads[path],
-                late_tasks=sum(
-                    task.state is TaskState.LATE and task.unit_path.startswith(path)
-                    for task in tasks
-                ),
+                late_tasks=sum(task_path.startswith(path) for task_path in late),
             )
         )
     lines.sort(key=lambda line: (line.is_done, line.figures.gap, line.code))
@@ -216,18 +213,14 @@ def _goal(campaign: Campaign, first: date, start: Figures, now: Figures) -> Goal
     )
 
 
-def _needed(missing: int, days_left: int) -> Decimal | None:
-    if missing <= 0 or days_left <= 0:
-        return None
-    return (Decimal(missing) / days_left).quantize(Decimal("0.1"), rounding=ROUND_CEILING)
-
-
 def _paths(codes: Sequence[str]) -> dict[str, str]:
-    rows = db.session.execute(select(OrgUnit.code, OrgUnit.path).where(OrgUnit.code.in_(codes)))
-    return {row.code: row.path for row in rows}
+    """Where the open unit of each code stands: a renamed one is two rows."""
+    wanted = select(OrgUnit.code, OrgUnit.path).where(OrgUnit.code.in_(codes))
+    wanted = wanted.order_by(OrgUnit.valid_to.is_(None), OrgUnit.id)  # the last one stays
+    return {row.code: row.path for row in db.session.execute(wanted)}
 
 
-def _heads(paths: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+def _heads(paths: Sequence[str]) -> Mapping[str, Sequence[str]]:
     """Who answers for each unit, by its path; nobody where neither is known."""
     approvers = db.session.execute(
         select(RoleGrant.scope_path, Account.display_name)
@@ -238,6 +231,7 @@ def _heads(paths: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
             RoleGrant.valid_to.is_(None),
             Account.disabled_at.is_(None),
         )
+        .order_by(Account.display_name)
     )
     officers = db.session.execute(
         select(OrgUnit.path, Person.full_name)
@@ -249,6 +243,6 @@ def _heads(paths: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     for path, name in approvers:
         found[path].append(name)
     for path, name in officers:
-        if not found[path]:
+        if path not in found:
             found[path].append(name)
-    return defaultdict(tuple, {path: tuple(sorted(names)) for path, names in found.items()})
+    return found

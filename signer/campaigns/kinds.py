@@ -64,7 +64,7 @@ MEASURE_NAMES: dict[Measure, str] = {
     Measure.COVERAGE: N_("Số người đã được cấp trên số người thuộc diện cấp"),
     Measure.LEADERS: N_("Số lãnh đạo đã được cấp trên tổng số lãnh đạo"),
     Measure.ONE_STOP: N_("Số cán bộ một cửa đã được cấp trên tổng số cán bộ một cửa"),
-    Measure.TASKS: N_("Số nhiệm vụ đã hoàn thành trên số nhiệm vụ được giao"),
+    Measure.TASKS: N_("Số nhiệm vụ hoàn thành đúng hạn trên số nhiệm vụ được giao"),
     Measure.TYPED: N_("Nhập tay, có tài liệu kiểm chứng"),
 }
 VIEW_WORDS: dict[str, str] = {

@@ -8,11 +8,10 @@ from sqlalchemy import func, insert, select, update
 
 from signer.accounts import Actor, Permission, in_subtree, visible
 from signer.audit import Audit
-from signer.audit.events import Happening
 from signer.campaigns.kinds import LackCause
 from signer.campaigns.models import LackReason
 from signer.clock import Clock
-from signer.db import Changes, advisory_lock, db, transaction
+from signer.db import Changes, db, transaction
 from signer.errors import N_, Invalid, NotFound
 from signer.inventory.models import Person
 from signer.inventory.names import clean_text
@@ -21,11 +20,11 @@ from signer.reports.coverage import Standing
 from signer.reports.facts import certified
 from signer.reports.models import StandingNow
 
-_LOCK = 0x1ACC5  # any fixed number: two clerks' reasons for the same people, one after the other
 _AT_ONCE = 500
 """Persons of one statement, and of one audit event."""
 TEXT_LENGTH = 500
 _OWNER_LENGTH = 200
+_PATH: Any = Person.unit_path  # a column of the mapped class
 
 
 class Lacks:
@@ -58,11 +57,15 @@ class Lacks:
             raise Invalid(N_("Nội dung dài quá %(limit)d ký tự."), field="note", limit=TEXT_LENGTH)
         if due_on is not None and due_on < self._clock.today():
             raise Invalid(N_("Hạn giải quyết phải từ hôm nay trở đi."), field="due_on")
-        ids = _some(person_ids)
+        ids = sorted(set(person_ids))
+        if not ids:
+            raise Invalid(N_("Hãy chọn ít nhất một người."), field="person")
         said = {"cause": reason.value, "note": note, "owner": owner, "due_on": due_on}
         now, given = self._clock.now(), 0
         with transaction():
-            advisory_lock(_LOCK)
+            # Takes the chain's lock: who is being certified just now, or given another reason, is
+            # waited for before anybody looks who is lacking.
+            self._audit.record_many(actor.name, [])
             for chunk in in_chunks(ids, _AT_ONCE):
                 codes = _own(actor, chunk)
                 lacking = db.session.scalars(_lacking(chunk)).all()
@@ -75,18 +78,15 @@ class Lacks:
                 )
                 given += len(lacking)
                 told = [codes[i] for i in lacking]
-                self._record(actor, "lack.reason_given", told, reason=reason, due_on=str(due_on))
+                self._audit.record(
+                    actor.name,
+                    "lack.reason_given",
+                    f"person:{told[0]}" if len(told) == 1 else "lack:several",
+                    persons=told,
+                    reason=reason,
+                    due_on=due_on.isoformat() if due_on else None,
+                )
         return given
-
-    def take_back(self, actor: Actor, person_ids: Iterable[int]) -> None:
-        """No reason holds for these persons any more; harmless where none did."""
-        ids = _some(person_ids)
-        with transaction():
-            advisory_lock(_LOCK)
-            for chunk in in_chunks(ids, _AT_ONCE):
-                codes = _own(actor, chunk)
-                self._end(chunk)
-                self._record(actor, "lack.reason_taken_back", sorted(codes.values()))
 
     def follow(self, changes: Changes) -> None:
         """The reasons of whoever is covered, or counted no more, are over in the same commit.
@@ -123,18 +123,16 @@ class Lacks:
     def counts(self, unit_path: str) -> tuple[Mapping[LackCause, int], int]:
         """How many of a subtree lack a certificate for which reason, the most first; and how
         many of these were to be settled by a day that is over."""
+        overdue = func.count().filter(LackReason.due_on < self._clock.today())
         here = (
-            select(LackReason.cause, func.count(), func.count().filter(self._overdue()))
+            select(LackReason.cause, func.count(), overdue)
             .join(Person, Person.id == LackReason.person_id)
-            .where(LackReason.ended_at.is_(None), in_subtree(_path(), unit_path))
+            .where(LackReason.ended_at.is_(None), in_subtree(_PATH, unit_path))
             .group_by(LackReason.cause)
             .order_by(func.count().desc(), LackReason.cause)
         )
         rows = db.session.execute(here).all()
         return {LackCause(cause): n for cause, n, _ in rows}, sum(late for _, _, late in rows)
-
-    def _overdue(self) -> Any:  # SQLAlchemy's ColumnElement[bool]
-        return LackReason.due_on < self._clock.today()
 
     def _end(self, person_ids: Sequence[int]) -> None:
         db.session.execute(
@@ -144,25 +142,11 @@ class Lacks:
             .execution_options(synchronize_session=False)
         )
 
-    def _record(self, actor: Actor, action: str, codes: list[str], **details: object) -> None:
-        told: dict[str, object] = {"persons": codes, **details}
-        subject = f"person:{codes[0]}" if len(codes) == 1 else "lack:several"
-        self._audit.record_many(
-            actor.name, [Happening(action=action, subject=subject, details=told)]
-        )
-
-
-def _some(person_ids: Iterable[int]) -> list[int]:
-    ids = sorted(set(person_ids))
-    if not ids:
-        raise Invalid(N_("Hãy chọn ít nhất một người."), field="person")
-    return ids
-
 
 def _own(actor: Actor, person_ids: Sequence[int]) -> Mapping[int, str]:
     """The codes of these persons; `NotFound` unless the actor reports for all their units."""
     statement = select(Person.id, Person.code).where(Person.id.in_(person_ids))
-    found = db.session.execute(visible(actor, Permission.TASK_REPORT, statement, _path())).all()
+    found = db.session.execute(visible(actor, Permission.TASK_REPORT, statement, _PATH)).all()
     if len(found) < len(person_ids):
         raise NotFound(N_("Có người không thuộc đơn vị mà bạn được báo cáo."))
     return {row.id: row.code for row in found}
@@ -174,7 +158,3 @@ def _lacking(person_ids: Sequence[int]) -> Any:  # SQLAlchemy's Select[int]
         StandingNow.person_id.in_(person_ids),
         StandingNow.standing.in_((Standing.LACKING, Standing.PENDING)),
     )
-
-
-def _path() -> Any:  # a column of the mapped class
-    return Person.unit_path

@@ -6,9 +6,10 @@ Only the rooms of this package write here. Nothing is deleted: a row ends and ke
 from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from signer.db import Base, PathColumn, UTCDateTime
+from signer.inventory.models import OrgUnit
 
 
 class LackReason(Base):
@@ -57,6 +58,7 @@ class SentReminder(Base):
     sent_at: Mapped[datetime] = mapped_column(UTCDateTime)
     seen_by: Mapped[str | None] = mapped_column(String(100))
     seen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    unit: Mapped[OrgUnit] = relationship(lazy="joined", innerjoin=True)
 
     __table_args__ = (
         Index(
@@ -112,6 +114,7 @@ class CampaignTask(Base):
     reported_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created_by: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    unit: Mapped[OrgUnit] = relationship(lazy="joined", innerjoin=True)
 
     __table_args__ = (
         CheckConstraint("state IN ('open', 'done', 'late', 'adjust')", name="state"),
@@ -151,6 +154,7 @@ class Criterion(Base):
     verifier_id: Mapped[int | None] = mapped_column(ForeignKey("org_unit.id"))
     """The unit that looks at the evidence."""
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    verifier: Mapped[OrgUnit | None] = relationship(lazy="joined")
 
     __table_args__ = (
         CheckConstraint("most_points BETWEEN 1 AND 1000", name="points"),
@@ -166,7 +170,7 @@ class Criterion(Base):
 
 
 class Score(Base):
-    """What a unit has in a criterion: a and b where they are typed, a note, and who checked it."""
+    """What a unit has in a criterion: a and b where they are typed, and a note."""
 
     __tablename__ = "score"
 
@@ -177,8 +181,6 @@ class Score(Base):
     note: Mapped[str] = mapped_column(Text)
     set_by: Mapped[str] = mapped_column(String(100))
     set_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    verified_by: Mapped[str | None] = mapped_column(String(100))
-    verified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     __table_args__ = (CheckConstraint("a IS NULL OR (a >= 0 AND b > 0 AND a <= b)", name="share"),)
 

@@ -4,8 +4,10 @@ A gap is a number of persons still without a certificate. Days are taken at thei
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+
+from signer.clock import HANOI
 
 _TENTH = Decimal("0.1")
 _FAR = 3650
@@ -26,7 +28,9 @@ class Goal:
         """The gap that the straight line leaves at the end of that day, to a tenth."""
         total = (self.last_day - self.first_day).days
         gone = min(max((day - self.first_day).days, 0), total)
-        steps = Decimal(self.last_gap - self.first_gap) * gone / total
+        # Who joined on the last day has no line to be measured by, only the goal.
+        share = Decimal(gone) / total if total else Decimal(1)
+        steps = (self.last_gap - self.first_gap) * share
         # A goal that is reached already asks for nothing more.
         ideal = max(Decimal(self.first_gap) + steps, Decimal(self.last_gap))
         return ideal.quantize(_TENTH, rounding=ROUND_HALF_UP)
@@ -35,6 +39,12 @@ class Goal:
         """Persons by which the gap is larger than the line allows; whole persons only, so that
         half a person is nobody's fault."""
         return max(0, gap - int(self.ideal_on(day).to_integral_value(rounding="ROUND_CEILING")))
+
+
+def last_day(ends_on: date, closed_at: datetime | None, today: date) -> date:
+    """The day whose end a campaign is seen at: today, until it is over or was closed."""
+    closed_on = closed_at.astimezone(HANOI).date() if closed_at else today
+    return min(today, ends_on, closed_on)
 
 
 def gap_allowed(persons: int, target_percent: int) -> int:

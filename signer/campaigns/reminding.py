@@ -1,10 +1,9 @@
 """Reminders: one unit's word to another about a list of people, on the start page, not by mail."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import false, or_, select
 
 from signer.accounts import Actor, Permission, in_subtree, visible
 from signer.audit import Audit
@@ -13,30 +12,15 @@ from signer.campaigns.models import SentReminder
 from signer.clock import Clock
 from signer.db import db, transaction
 from signer.errors import N_, Invalid, NotFound
-from signer.inventory.models import OrgUnit, UnitDuty
+from signer.inventory.models import UnitDuty
 from signer.inventory.names import clean_text
 from signer.inventory.service import Inventory
 from signer.reports.coverage import View
 from signer.reports.service import Reports
 
 MESSAGE_LENGTH = 500
-_LISTED = 50
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reminder:
-    """A reminder with the unit it went to; `persons` is how many it was about when it was sent."""
-
-    id: int
-    unit_code: str
-    unit_name: str
-    view: str
-    persons: int
-    message: str
-    sender_name: str
-    sent_at: datetime
-    seen_by: str | None
-    seen_at: datetime | None
+_NEWEST = select(SentReminder).order_by(SentReminder.id.desc()).limit(50)
+_PATH: Any = SentReminder.unit_path  # a column of the mapped class
 
 
 class Reminding:
@@ -48,7 +32,7 @@ class Reminding:
         self._inventory = inventory
         self._reports = reports
 
-    def remind(self, actor: Actor, unit_code: str, view: View, message: str) -> Reminder:
+    def remind(self, actor: Actor, unit_code: str, view: View, message: str) -> SentReminder:
         """Those who look after the unit's certificates are reminded of its people in that view.
 
         `Forbidden` outside the units whose tasks the actor reports; `Invalid` when the view is
@@ -71,7 +55,7 @@ class Reminding:
             )
         with transaction():
             sent = SentReminder(
-                unit_id=unit.id,
+                unit=unit,
                 unit_path=unit.path,
                 view=view,
                 persons=persons,
@@ -81,51 +65,38 @@ class Reminding:
                 sent_at=self._clock.now(),
             )
             db.session.add(sent)
-            db.session.flush()
             self._audit.record(
                 actor.name, "reminder.sent", f"unit:{unit.code}", view=view, persons=persons
             )
-        return self._one(sent.id)
+        return sent
 
-    def unseen(self, actor: Actor) -> list[Reminder]:
+    def unseen(self, actor: Actor) -> Sequence[SentReminder]:
         """What nobody has acknowledged yet and is for this actor, the newest first.
 
         A reminder is for who files requests for the unit by a role over it or a unit above it,
         though not over the whole city, and for its focal officer and deputy.
         """
-        mine = self._for(actor)
-        if mine is None:
-            return []
-        unseen = _listed().where(SentReminder.seen_at.is_(None), mine)
-        return [_told(row) for row in db.session.execute(unseen)]
+        waiting = _NEWEST.where(SentReminder.seen_at.is_(None), self._is_for(actor))
+        return db.session.scalars(waiting).all()
 
-    def listed(self, actor: Actor) -> list[Reminder]:
+    def listed(self, actor: Actor) -> Sequence[SentReminder]:
         """The newest reminders of the units whose reports the actor sees, and who saw them."""
-        statement = visible(actor, Permission.REPORT_VIEW, _listed(), _path())
-        return [_told(row) for row in db.session.execute(statement)]
+        return db.session.scalars(visible(actor, Permission.REPORT_VIEW, _NEWEST, _PATH)).all()
 
     def acknowledge(self, actor: Actor, reminder_id: int) -> None:
         """The reminder was seen by this actor, for whom it is; again: nothing happens."""
-        mine = self._for(actor)
-        found = None
-        if mine is not None:
-            found = db.session.execute(
-                _listed().where(SentReminder.id == reminder_id, mine)
-            ).one_or_none()
-        if found is None:
-            raise NotFound(N_("Không có lời nhắc này."))
+        mine = select(SentReminder).where(SentReminder.id == reminder_id, self._is_for(actor))
         with transaction():
-            done: Any = db.session.execute(
-                update(SentReminder)
-                .where(SentReminder.id == reminder_id, SentReminder.seen_at.is_(None))
-                .values(seen_by=actor.name, seen_at=self._clock.now())
-            )
-            if done.rowcount:
+            found = db.session.scalar(mine.with_for_update(of=SentReminder))
+            if found is None:
+                raise NotFound(N_("Không có lời nhắc này."))
+            if found.seen_at is None:
+                found.seen_by, found.seen_at = actor.name, self._clock.now()
                 self._audit.record(actor.name, "reminder.seen", f"reminder:{reminder_id}")
 
-    def _for(self, actor: Actor) -> Any:  # SQLAlchemy's ColumnElement[bool], or None
+    def _is_for(self, actor: Actor) -> Any:  # SQLAlchemy's ColumnElement[bool]
         scopes = [path for path in actor.scopes(Permission.REQUEST_CREATE) if path]
-        ways = [in_subtree(_path(), path) for path in scopes]
+        ways = [in_subtree(_PATH, path) for path in scopes]
         person = self._inventory.person_of_account(actor.account_id)
         if person is not None:
             today = self._clock.today()
@@ -135,36 +106,4 @@ class Reminding:
                 or_(UnitDuty.valid_to.is_(None), UnitDuty.valid_to >= today),
             )
             ways.append(SentReminder.unit_id.in_(on_duty))
-        return or_(*ways) if ways else None
-
-    def _one(self, reminder_id: int) -> Reminder:
-        return _told(db.session.execute(_listed().where(SentReminder.id == reminder_id)).one())
-
-
-def _listed() -> Select[SentReminder, str, str]:
-    return (
-        select(SentReminder, OrgUnit.code, OrgUnit.name)
-        .join(OrgUnit, OrgUnit.id == SentReminder.unit_id)
-        .order_by(SentReminder.id.desc())
-        .limit(_LISTED)
-    )
-
-
-def _told(row: Any) -> Reminder:  # a row of `_listed`
-    sent, code, name = row
-    return Reminder(
-        id=sent.id,
-        unit_code=code,
-        unit_name=name,
-        view=sent.view,
-        persons=sent.persons,
-        message=sent.message,
-        sender_name=sent.sender_name,
-        sent_at=sent.sent_at,
-        seen_by=sent.seen_by,
-        seen_at=sent.seen_at,
-    )
-
-
-def _path() -> Any:  # a column of the mapped class
-    return SentReminder.unit_path
+        return or_(false(), *ways)

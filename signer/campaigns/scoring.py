@@ -1,4 +1,4 @@
-"""Keeping the scoring table: criteria, what is typed for a unit, who checked it, and the files."""
+"""Keeping the scoring table: criteria, what is typed for a unit, and the files."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +11,10 @@ from signer.campaigns.evidence import media_type_of
 from signer.campaigns.kinds import Measure
 from signer.campaigns.models import Campaign, Criterion, Evidence, Score
 from signer.campaigns.score_table import UnitScore, criteria_of, draw_table, verifies
+from signer.campaigns.tasks import open_campaign
 from signer.clock import Clock
 from signer.db import db, release, transaction
-from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
+from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.files import Files
 from signer.inventory.models import OrgUnit
 from signer.inventory.names import clean_text
@@ -47,7 +48,7 @@ class Scoring:
     def unit_score(self, actor: Actor, campaign: Campaign, unit_code: str) -> UnitScore:
         """One line of the table; `NotFound` when it has none that the actor may see."""
         for row in self.table(actor, campaign):
-            if row.code == unit_code:
+            if row.unit.code == unit_code:
                 return row
         raise NotFound(N_("Bảng chấm điểm không có đơn vị %(code)s."), code=unit_code)
 
@@ -77,6 +78,7 @@ class Scoring:
             raise Invalid(N_("Điểm tối đa phải từ 1 đến 1.000."), field="most_points")
         verifier = self._inventory.unit_of(verifier_code) if verifier_code else None
         with transaction():
+            open_campaign(campaign.id)
             self._end(campaign.id, code)
             made = Criterion(
                 campaign_id=campaign.id,
@@ -103,6 +105,7 @@ class Scoring:
         """The line counts no more; what was typed for it is kept."""
         actor.require(Permission.CAMPAIGN_MANAGE, campaign.unit_path)
         with transaction():
+            open_campaign(campaign.id)
             if not self._end(campaign.id, code):
                 raise NotFound(N_("Bảng chấm điểm không có tiêu chí %(code)s."), code=code)
             self._audit.record(actor.name, "criterion.ended", f"campaign:{campaign.id}", code=code)
@@ -113,15 +116,17 @@ class Scoring:
         criterion_id: int,
         unit_code: str,
         *,
-        a: int | None,
-        b: int | None,
+        a: int | None = None,
+        b: int | None = None,
         note: str = "",
+        file: tuple[str, bytes] | None = None,
     ) -> None:
-        """The unit has a of b in this criterion, not checked by anybody yet.
+        """The unit has a of b in this criterion, and the file, (name, bytes), bears it out.
 
-        a and b are for criteria typed by hand; the others are counted and take a note only.
+        a and b are for criteria typed by hand; the others are counted and take the rest only. A
+        file of another type or too large is `Invalid`, and nothing is stored.
         """
-        criterion, unit = self._at(actor, criterion_id, unit_code, Permission.TASK_REPORT)
+        criterion, unit = self._at(actor, criterion_id, unit_code)
         if criterion.measure != Measure.TYPED:
             a = b = None
         elif a is None or b is None or not (0 <= a <= b and 0 < b <= _MOST):
@@ -129,86 +134,64 @@ class Scoring:
         note = clean_text(note)
         if len(note) > _NOTE_LENGTH:
             raise Invalid(N_("Nội dung dài quá %(limit)d ký tự."), field="note", limit=_NOTE_LENGTH)
-        with transaction():
-            self._store(actor, criterion.id, unit.id, a=a, b=b, note=note)
-            self._audit.record(
-                actor.name, "score.set", f"unit:{unit.code}", criterion=criterion.code, a=a, b=b
-            )
-
-    def verify(self, actor: Actor, criterion_id: int, unit_code: str) -> None:
-        """The verifying unit (or whoever manages the campaign) has looked at the evidence.
-
-        A later change of a, b, or of the files takes the word back. Nobody checks the own entry.
-        """
-        criterion, unit = self._at(actor, criterion_id, unit_code)
-        if not verifies(actor, criterion):
-            raise Forbidden(N_("Tiêu chí này do đơn vị khác thẩm định."))
-        score = db.session.get(Score, (criterion.id, unit.id))
-        if score is None:
-            raise Conflict(N_("Đơn vị chưa nhập gì cho tiêu chí này."))
-        if score.set_by == actor.name:
-            raise Forbidden(N_("Người nhập số liệu không tự thẩm định."))
-        with transaction():
-            done: Any = db.session.execute(
-                update(Score)
-                .where(
-                    Score.criterion_id == criterion.id,
-                    Score.unit_id == unit.id,
-                    Score.set_at == score.set_at,
-                )
-                .values(verified_by=actor.name, verified_at=self._clock.now())
-            )
-            if done.rowcount != 1:
-                raise Conflict(N_("Số liệu vừa được sửa; hãy xem lại trước khi xác nhận."))
-            self._audit.record(
-                actor.name, "score.verified", f"unit:{unit.code}", criterion=criterion.code
-            )
-
-    def add_evidence(
-        self, actor: Actor, criterion_id: int, unit_code: str, *, file_name: str, content: bytes
-    ) -> int:
-        """The file stands beside the score; one of another type or too large is `Invalid`."""
-        criterion, unit = self._at(actor, criterion_id, unit_code, Permission.TASK_REPORT)
-        media_type = media_type_of(file_name, content)
+        media_type = media_type_of(*file) if file else ""
+        unit_id, code = unit.id, unit.code
         release()
-        sha256 = self._files.put(content)
+        sha256 = self._files.put(file[1]) if file else None
+        now = self._clock.now()
         with transaction():
-            self._store(actor, criterion.id, unit.id)
-            added = Evidence(
-                criterion_id=criterion.id,
-                unit_id=unit.id,
-                sha256=sha256,
-                file_name=file_name[-200:],
-                media_type=media_type,
-                size_bytes=len(content),
-                added_by=actor.name,
-                added_at=self._clock.now(),
+            # Locked: the first entries of two clerks come one after the other.
+            criterion = db.session.get_one(
+                Criterion, criterion_id, with_for_update={"of": Criterion}
             )
-            db.session.add(added)
-            db.session.flush()
+            if criterion.ended_at is not None:
+                raise Conflict(N_("Tiêu chí vừa được thay hoặc bỏ; hãy tải lại bảng chấm điểm."))
+            db.session.merge(
+                Score(
+                    criterion_id=criterion_id,
+                    unit_id=unit_id,
+                    a=a,
+                    b=b,
+                    note=note,
+                    set_by=actor.name,
+                    set_at=now,
+                )
+            )
+            if file and sha256:
+                db.session.add(
+                    Evidence(
+                        criterion_id=criterion_id,
+                        unit_id=unit_id,
+                        sha256=sha256,
+                        file_name=file[0][-200:],
+                        media_type=media_type,
+                        size_bytes=len(file[1]),
+                        added_by=actor.name,
+                        added_at=now,
+                    )
+                )
             self._audit.record(
                 actor.name,
-                "evidence.added",
-                f"unit:{unit.code}",
+                "score.set",
+                f"unit:{code}",
                 criterion=criterion.code,
+                a=a,
+                b=b,
                 sha256=sha256,
             )
-        return added.id
 
     def withdraw_evidence(self, actor: Actor, evidence_id: int) -> None:
         """The file no longer counts; it stays in the store, and the record says who withdrew it."""
-        found, unit = self._evidence(actor, evidence_id)
+        _, unit = self._evidence(actor, evidence_id)
         actor.require(Permission.TASK_REPORT, unit.path)
+        code = unit.code
         with transaction():
-            self._store(actor, found.criterion_id, found.unit_id)
-            db.session.execute(
-                update(Evidence)
-                .where(Evidence.id == found.id)
-                .values(withdrawn_at=self._clock.now())
-            )
-            self._audit.record(
-                actor.name, "evidence.withdrawn", f"unit:{unit.code}", sha256=found.sha256
-            )
+            found = db.session.get_one(Evidence, evidence_id, with_for_update=True)
+            if found.withdrawn_at is None:
+                found.withdrawn_at = self._clock.now()
+                self._audit.record(
+                    actor.name, "evidence.withdrawn", f"unit:{code}", sha256=found.sha256
+                )
 
     def open_evidence(self, actor: Actor, evidence_id: int) -> tuple[Evidence, bytes]:
         """The file and its bytes; `NotFound` outside the units whose reports the actor sees."""
@@ -217,26 +200,18 @@ class Scoring:
         release()
         return found, self._files.get(sha256)
 
-    def _at(
-        self,
-        actor: Actor,
-        criterion_id: int,
-        unit_code: str,
-        needed: Permission = Permission.REPORT_VIEW,
-    ) -> tuple[Criterion, OrgUnit]:
-        """A line and a unit of the same campaign; who verifies the line need not see the unit."""
+    def _at(self, actor: Actor, criterion_id: int, unit_code: str) -> tuple[Criterion, OrgUnit]:
+        """A line and a unit of the same campaign, which the actor reports for."""
         criterion = db.session.get(Criterion, criterion_id)
         unit = self._inventory.unit_of(unit_code)
         if (
             criterion is None
             or criterion.ended_at is not None
-            or not (actor.can(Permission.REPORT_VIEW, unit.path) or verifies(actor, criterion))
+            or not actor.can(Permission.REPORT_VIEW, unit.path)
         ):
             raise NotFound(N_("Bảng chấm điểm không có dòng này."))
-        if needed is not Permission.REPORT_VIEW:
-            actor.require(needed, unit.path)
-        campaign = db.session.get_one(Campaign, criterion.campaign_id)
-        if unit.parent_id != campaign.unit_id:
+        actor.require(Permission.TASK_REPORT, unit.path)
+        if unit.parent_id != db.session.get_one(Campaign, criterion.campaign_id).unit_id:
             raise Invalid(
                 N_("%(unit)s không thuộc phạm vi của chiến dịch."), field="unit", unit=unit.name
             )
@@ -244,24 +219,12 @@ class Scoring:
 
     def _evidence(self, actor: Actor, evidence_id: int) -> tuple[Evidence, OrgUnit]:
         found = db.session.get(Evidence, evidence_id)
-        unit = db.session.get(OrgUnit, found.unit_id) if found else None
-        if found is None or unit is None or found.withdrawn_at is not None:
-            raise NotFound(N_("Không tìm thấy tài liệu này."))
-        criterion = db.session.get_one(Criterion, found.criterion_id)
-        if not verifies(actor, criterion) and not actor.can(Permission.REPORT_VIEW, unit.path):
-            raise NotFound(N_("Không tìm thấy tài liệu này."))
-        return found, unit
-
-    def _store(self, actor: Actor, criterion_id: int, unit_id: int, **values: object) -> None:
-        """Writes the score's row anew, unverified; what is not given stays as it was."""
-        row = db.session.get(Score, (criterion_id, unit_id), with_for_update=True)
-        if row is None:
-            row = Score(criterion_id=criterion_id, unit_id=unit_id, note="")
-            db.session.add(row)
-        for name, value in values.items():
-            setattr(row, name, value)
-        row.set_by, row.set_at = actor.name, self._clock.now()
-        row.verified_by = row.verified_at = None
+        if found is not None and found.withdrawn_at is None:
+            unit = db.session.get_one(OrgUnit, found.unit_id)
+            criterion = db.session.get_one(Criterion, found.criterion_id)
+            if actor.can(Permission.REPORT_VIEW, unit.path) or verifies(actor, criterion):
+                return found, unit
+        raise NotFound(N_("Không tìm thấy tài liệu này."))
 
     def _end(self, campaign_id: int, code: str) -> bool:
         ended: Any = db.session.execute(

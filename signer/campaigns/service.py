@@ -1,6 +1,5 @@
 """Campaigns toward full coverage: their targets and boards, and the rooms of what hangs on them."""
 
-from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy import select
@@ -13,10 +12,10 @@ from signer.campaigns.lacks import Lacks
 from signer.campaigns.models import Campaign, Criterion
 from signer.campaigns.reminding import Reminding
 from signer.campaigns.scoring import Scoring
-from signer.campaigns.tasks import Tasks
+from signer.campaigns.tasks import Tasks, open_campaign, require_inside
 from signer.clock import Clock
 from signer.db import db, transaction
-from signer.errors import N_, Conflict, Invalid, NotFound
+from signer.errors import N_, Invalid, NotFound
 from signer.files import Files
 from signer.inventory.models import OrgUnit
 from signer.inventory.names import clean_text
@@ -56,30 +55,21 @@ class Campaigns:
         target_percent: int,
         starts_on: date | None,
         ends_on: date | None,
-        usual_criteria: Sequence[str] = (),
     ) -> int:
-        """The id of a new campaign over the unit's subtree, with the usual scoring table.
-
-        `usual_criteria` are the titles of that table in the language of its readers, in its order.
-        """
+        """The id of a new campaign over the unit's subtree, with the usual scoring table."""
         unit = self._inventory.unit_of(unit_code)
         actor.require(Permission.CAMPAIGN_MANAGE, unit.path)
-        name, first, last = _checked(name, target_percent, starts_on, ends_on)
-        titles = usual_criteria or [title for _, title, _, _ in USUAL_CRITERIA]
+        made = Campaign(
+            unit_id=unit.id,
+            unit_path=unit.path,
+            created_by=actor.name,
+            created_at=self._clock.now(),
+        )
         with transaction():
-            made = Campaign(
-                name=name,
-                unit_id=unit.id,
-                unit_path=unit.path,
-                target_percent=target_percent,
-                starts_on=first,
-                ends_on=last,
-                created_by=actor.name,
-                created_at=self._clock.now(),
-            )
+            _set(made, name, target_percent, starts_on, ends_on)
             db.session.add(made)
             db.session.flush()
-            for title, (code, _, most_points, measure) in zip(titles, USUAL_CRITERIA, strict=True):
+            for code, title, most_points, measure in USUAL_CRITERIA:
                 db.session.add(
                     Criterion(
                         campaign_id=made.id,
@@ -103,25 +93,17 @@ class Campaigns:
         ends_on: date | None,
     ) -> None:
         """The campaign has this name, target and time from now on; the figures follow."""
-        campaign = self._managed(actor, campaign_id)
-        name, first, last = _checked(name, target_percent, starts_on, ends_on)
+        self._managed(actor, campaign_id)
         with transaction():
-            row = db.session.get_one(Campaign, campaign.id, with_for_update=True)
-            if row.closed_at is not None:
-                raise Conflict(N_("Chiến dịch đã kết thúc."))
-            row.name, row.target_percent, row.starts_on, row.ends_on = (
-                name,
-                target_percent,
-                first,
-                last,
-            )
+            row = open_campaign(campaign_id)
+            _set(row, name, target_percent, starts_on, ends_on)
             self._record(actor, "campaign.changed", row)
 
     def close(self, actor: Actor, campaign_id: int) -> None:
         """The campaign is over; its board, tasks and scores can still be read."""
-        campaign = self._managed(actor, campaign_id)
+        self._managed(actor, campaign_id)
         with transaction():
-            row = db.session.get_one(Campaign, campaign.id, with_for_update=True)
+            row = db.session.get_one(Campaign, campaign_id, with_for_update=True)
             if row.closed_at is None:
                 row.closed_at = self._clock.now()
                 self._record(actor, "campaign.closed", row)
@@ -152,8 +134,7 @@ class Campaigns:
         campaign = self.campaign_of(actor, campaign_id)
         unit = self._inventory.unit_of(unit_code) if unit_code else self._own_unit(actor, campaign)
         actor.require(Permission.REPORT_VIEW, unit.path)
-        if not unit.path.startswith(campaign.unit_path):
-            raise Invalid(N_("%(unit)s không thuộc phạm vi của chiến dịch."), unit=unit.name)
+        require_inside(campaign, unit)
         return draw_board(
             self._clock,
             self._reports,
@@ -164,22 +145,24 @@ class Campaigns:
         )
 
     def _own_unit(self, actor: Actor, campaign: Campaign) -> OrgUnit:
-        """The campaign's unit for those who see all of it, else the first of the actor's in it."""
-        path = campaign.unit_path
-        if not actor.can(Permission.REPORT_VIEW, path):
+        """The campaign's unit for those who see all of it, else the first of the actor's in it;
+        a role over a unit that was renamed reads on over the closed row as well."""
+        paths = [campaign.unit_path]
+        if not actor.can(Permission.REPORT_VIEW, campaign.unit_path):
             scopes = actor.scopes(Permission.REPORT_VIEW)
-            path = next(scope for scope in scopes if scope.startswith(path))
-        return db.session.scalars(select(OrgUnit).where(OrgUnit.path == path)).one()
+            paths = [scope for scope in scopes if scope.startswith(campaign.unit_path)]
+        mine = select(OrgUnit).where(OrgUnit.path.in_(paths))
+        mine = mine.order_by(OrgUnit.valid_to.is_not(None), OrgUnit.path)  # the open ones first
+        return db.session.scalars(mine.limit(1)).one()
 
     def _concerns(self, actor: Actor, campaign: Campaign) -> bool:
         scopes = actor.scopes(Permission.REPORT_VIEW)
         path = campaign.unit_path
         return any(path.startswith(scope) or scope.startswith(path) for scope in scopes)
 
-    def _managed(self, actor: Actor, campaign_id: int) -> Campaign:
+    def _managed(self, actor: Actor, campaign_id: int) -> None:
         campaign = self.campaign_of(actor, campaign_id)
         actor.require(Permission.CAMPAIGN_MANAGE, campaign.unit_path)
-        return campaign
 
     def _record(self, actor: Actor, action: str, campaign: Campaign) -> None:
         self._audit.record(
@@ -193,11 +176,11 @@ class Campaigns:
         )
 
 
-def _checked(
-    name: str, target_percent: int, starts_on: date | None, ends_on: date | None
-) -> tuple[str, date, date]:
+def _set(
+    row: Campaign, name: str, target_percent: int, starts_on: date | None, ends_on: date | None
+) -> None:
     name = clean_text(name)
-    if not name or len(name) > NAME_LENGTH:
+    if not 0 < len(name) <= NAME_LENGTH:
         raise Invalid(
             N_("Hãy đặt tên cho chiến dịch, tối đa %(limit)d ký tự."),
             field="name",
@@ -211,4 +194,5 @@ def _checked(
         raise Invalid(
             N_("Một chiến dịch dài tối đa %(limit)d ngày."), field="ends_on", limit=LONGEST_DAYS
         )
-    return name, starts_on, ends_on
+    row.name, row.target_percent = name, target_percent
+    row.starts_on, row.ends_on = starts_on, ends_on

@@ -5,7 +5,7 @@ from datetime import datetime
 import click
 
 from signer.accounts import SYSTEM
-from signer.cli.console import _, show_json, with_services
+from signer.cli.console import _, with_services
 from signer.reports.coverage import View
 from signer.services import Services
 
@@ -63,34 +63,10 @@ def start(
 @campaign.command(help=_("Cho biết tiến độ, đơn vị còn thiếu ít đứng trước."))
 @click.argument("campaign_id", type=int)
 @click.option("--unit", help=_("Mã đơn vị, gồm cả các đơn vị trực thuộc."))
-@click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
 @with_services
-def board(services: Services, campaign_id: int, unit: str | None, as_json: bool) -> None:
-    """How far, how fast, who is behind."""
+def board(services: Services, campaign_id: int, unit: str | None) -> None:
+    """How far, who is behind."""
     drawn = services.campaigns.board(SYSTEM, campaign_id, unit_code=unit)
-    if as_json:
-        units = [
-            {
-                "code": line.code,
-                "persons": line.figures.persons,
-                "gap": line.figures.gap,
-                "behind": line.behind,
-                "ends_on": line.ends_on,
-            }
-            for line in drawn.lines
-        ]
-        show_json(
-            {
-                "day": drawn.day,
-                "days_left": drawn.days_left,
-                "persons": drawn.figures.persons,
-                "gap": drawn.figures.gap,
-                "behind": drawn.behind,
-                "ends_on": drawn.ends_on,
-                "units": units,
-            }
-        )
-        return
     told = {"left": drawn.days_left, "gap": drawn.figures.gap, "persons": drawn.figures.persons}
     click.echo(_("Còn %(left)d ngày; còn thiếu %(gap)d trên %(persons)d người.") % told)
     for line in drawn.lines:
@@ -109,7 +85,7 @@ def scores(services: Services, campaign_id: int) -> None:
     for row in services.campaigns.scoring.table(SYSTEM, found):
         click.echo(
             f"{row.rank:>4} {row.climbed:>+4} {row.points:>7} / {row.most_points:<4} "
-            f"{row.code:<8} {row.name}"
+            f"{row.unit.code:<8} {row.unit.name}"
         )
 
 
@@ -128,5 +104,5 @@ def remind(services: Services, unit: str, about: str, message: str) -> None:
     """No mail is sent."""
     sent = services.campaigns.remind(SYSTEM, unit, View(about), message)
     click.echo(
-        _("Đã nhắc %(unit)s về %(count)d người.") % {"unit": sent.unit_name, "count": sent.persons}
+        _("Đã nhắc %(unit)s về %(count)d người.") % {"unit": sent.unit.name, "count": sent.persons}
     )

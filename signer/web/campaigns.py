@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,7 +12,7 @@ from markupsafe import Markup
 from signer.accounts import Permission
 from signer.campaigns.boards import Board, UnitLine
 from signer.campaigns.chart import burn_down_chart
-from signer.campaigns.kinds import CAUSE_NAMES, TASK_STATE_NAMES, USUAL_CRITERIA, TaskState
+from signer.campaigns.kinds import CAUSE_NAMES, TASK_STATE_NAMES, TaskState
 from signer.campaigns.models import Campaign
 from signer.errors import N_, Invalid
 from signer.services import services
@@ -56,16 +57,9 @@ def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
 @permission(Permission.CAMPAIGN_MANAGE)
 @shown_again_by(new_page)
 def create() -> ResponseReturnValue:
-    """The campaign exists, with the usual scoring table in the reader's language."""
-    made = services().campaigns.start(
-        actor(),
-        name=request.form.get("name", ""),
-        unit_code=request.form.get("unit", ""),
-        target_percent=request.form.get("target_percent", 0, type=int),
-        starts_on=day_from(request.form, "starts_on"),
-        ends_on=day_from(request.form, "ends_on"),
-        usual_criteria=[say(title) for _code, title, _most, _measure in USUAL_CRITERIA],
-    )
+    """The campaign exists, with the usual scoring table."""
+    unit_code = request.form.get("unit", "")
+    made = services().campaigns.start(actor(), unit_code=unit_code, **_typed())
     flash(_("Đã mở chiến dịch. Việc tiếp theo: giao nhiệm vụ cho các đơn vị."), "ok")
     return redirect(url_for("campaigns.board", campaign_id=made))
 
@@ -82,14 +76,7 @@ def edit_page(campaign_id: int, errors: tuple[FormError, ...] = ()) -> ResponseR
 @shown_again_by(edit_page)
 def change(campaign_id: int) -> ResponseReturnValue:
     """The campaign is as the form says."""
-    services().campaigns.change(
-        actor(),
-        campaign_id,
-        name=request.form.get("name", ""),
-        target_percent=request.form.get("target_percent", 0, type=int),
-        starts_on=day_from(request.form, "starts_on"),
-        ends_on=day_from(request.form, "ends_on"),
-    )
+    services().campaigns.change(actor(), campaign_id, **_typed())
     flash(_("Đã ghi nhận thay đổi của chiến dịch."), "ok")
     return redirect(url_for("campaigns.board", campaign_id=campaign_id))
 
@@ -157,8 +144,8 @@ def give(campaign_id: int) -> ResponseReturnValue:
     campaign = services().campaigns.campaign_of(actor(), campaign_id)
     chosen = request.form.getlist("unit")
     if request.form.get("every_unit"):
-        units = services().inventory.units(within=campaign.unit_path)
-        chosen = [unit.code for unit in units if unit.parent_id == campaign.unit_id]
+        home = services().inventory.units_by_ids([campaign.unit_id])[campaign.unit_id]
+        chosen = [unit.code for unit in services().inventory.children(home)]
     made = services().campaigns.tasks.give(
         actor(),
         campaign,
@@ -175,14 +162,14 @@ def give(campaign_id: int) -> ResponseReturnValue:
 def task(task_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """One task with all that was said about it, and the form to say how it stands."""
     found = services().campaigns.tasks.task_of(actor(), task_id)
-    campaign = services().campaigns.campaign_of(actor(), found.campaign_id)
+    campaign = services().campaigns.campaign_of(actor(), found.row.campaign_id)
     return render_template(
         "campaigns/task.html",
         task=found,
         campaign=campaign,
         said=services().campaigns.tasks.reports_of(found),
-        may_report=actor().can(Permission.TASK_REPORT, found.unit_path),
-        may_move=actor().can(Permission.CAMPAIGN_MANAGE, found.unit_path),
+        may_report=actor().can(Permission.TASK_REPORT, found.row.unit_path),
+        may_move=actor().can(Permission.CAMPAIGN_MANAGE, found.row.unit_path),
         errors=errors,
     )
 
@@ -192,10 +179,13 @@ def task(task_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValu
 @shown_again_by(task)
 def report(task_id: int) -> ResponseReturnValue:
     """The task stands as its unit says."""
+    state = request.form.get("state", "")
+    if state not in TASK_STATE_NAMES:
+        raise Invalid(N_("Hãy chọn tình trạng của nhiệm vụ."), field="state")
     services().campaigns.tasks.report(
         actor(),
         task_id,
-        _state_of(request.form.get("state", "")),
+        TaskState(state),
         cause=request.form.get("cause", ""),
         fix=request.form.get("fix", ""),
         wished_due_on=day_from(request.form, "wished_due_on"),
@@ -214,10 +204,14 @@ def move(task_id: int) -> ResponseReturnValue:
     return redirect(url_for("campaigns.task", task_id=task_id))
 
 
-def _state_of(text: str) -> TaskState:
-    if text not in TASK_STATE_NAMES:
-        raise Invalid(N_("Hãy chọn tình trạng của nhiệm vụ."), field="state")
-    return TaskState(text)
+def _typed() -> dict[str, Any]:
+    """The fields that opening and changing a campaign share."""
+    return {
+        "name": request.form.get("name", ""),
+        "target_percent": request.form.get("target_percent", 0, type=int),
+        "starts_on": day_from(request.form, "starts_on"),
+        "ends_on": day_from(request.form, "ends_on"),
+    }
 
 
 def _form(campaign: Campaign | None, errors: tuple[FormError, ...]) -> ResponseReturnValue:

@@ -8,8 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from signer.accounts import Actor, Permission
 from signer.accounts.permissions import ROLE_NAMES
-from signer.campaigns.models import Campaign
-from signer.campaigns.reminding import Reminder
+from signer.campaigns.models import Campaign, SentReminder
 from signer.dossiers.views import DocumentView
 from signer.jobs import Progress
 from signer.services import services
@@ -35,7 +34,7 @@ class Waiting:
     expiring: tuple[int, int] | None
     """(days, certificates that run out within them)."""
     jobs: tuple[Progress, ...]
-    reminders: tuple[Reminder, ...]
+    reminders: tuple[SentReminder, ...]
     sprint: Campaign | None
     today: date
 

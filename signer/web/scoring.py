@@ -5,14 +5,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from signer.accounts import Permission
-from signer.campaigns.evidence import EVIDENCE_BYTES, media_type_of
+from signer.campaigns.evidence import EVIDENCE_BYTES
 from signer.campaigns.kinds import MEASURE_NAMES, Measure
-from signer.campaigns.score_table import verifies
 from signer.errors import N_, Invalid
 from signer.services import services
 from signer.web.access import actor, permission
 from signer.web.formats import say
-from signer.web.forms import FormError, required, shown_again_by
+from signer.web.forms import FormError, numbers_in, required, shown_again_by
 from signer.web.labels import unit_options
 from signer.web.uploads import clean_name
 
@@ -24,7 +23,6 @@ blueprint = Blueprint("scoring", __name__)
 def scores(campaign_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The units in the order of their ranks; for who leads the campaign, the criteria as well."""
     campaign = services().campaigns.campaign_of(actor(), campaign_id)
-    units = services().inventory.units()
     return render_template(
         "campaigns/scores.html",
         campaign=campaign,
@@ -32,8 +30,7 @@ def scores(campaign_id: int, errors: tuple[FormError, ...] = ()) -> ResponseRetu
         rows=services().campaigns.scoring.table(actor(), campaign),
         may_manage=actor().can(Permission.CAMPAIGN_MANAGE, campaign.unit_path),
         measures=[(measure, say(name)) for measure, name in MEASURE_NAMES.items()],
-        verifiers=unit_options(units, _("Không có")),
-        unit_names={unit.id: unit.name for unit in units},
+        verifiers=unit_options(services().inventory.units(), _("Không có")),
         errors=errors,
     )
 
@@ -78,17 +75,11 @@ def unit(
     """One unit's line, criterion by criterion, with the forms to fill it in."""
     campaign = services().campaigns.campaign_of(actor(), campaign_id)
     row = services().campaigns.scoring.unit_score(actor(), campaign, unit_code)
-    place = services().inventory.unit_of(unit_code)
-    scoring = services().campaigns.scoring
-    criteria = scoring.criteria(campaign)
     return render_template(
         "campaigns/score.html",
         campaign=campaign,
         row=row,
-        unit=place,
-        may_report=actor().can(Permission.TASK_REPORT, place.path),
-        verifiable={one.id for one in criteria if verifies(actor(), one)},
-        unit_names={one.id: one.name for one in services().inventory.units()},
+        may_report=actor().can(Permission.TASK_REPORT, row.unit.path),
         limit=EVIDENCE_BYTES // 1024 // 1024,
         errors=errors,
     )
@@ -99,35 +90,19 @@ def unit(
 @shown_again_by(unit)
 def set_score(campaign_id: int, unit_code: str) -> ResponseReturnValue:
     """a, b and the note of one criterion; a file, if one was chosen, stands beside them."""
-    scoring = services().campaigns.scoring
-    criterion_id = request.form.get("criterion", 0, type=int)
     sent = request.files.get("file")
     name = clean_name(sent.filename) if sent is not None and sent.filename else ""
-    content = sent.stream.read(EVIDENCE_BYTES + 1) if sent is not None and name else b""
-    if name:
-        media_type_of(name, content)  # before anything is stored
-    scoring.set_score(
+    file = (name, sent.stream.read(EVIDENCE_BYTES + 1)) if sent is not None and name else None
+    services().campaigns.scoring.set_score(
         actor(),
-        criterion_id,
+        _id_typed("criterion"),
         unit_code,
         a=request.form.get("a", type=int),
         b=request.form.get("b", type=int),
         note=request.form.get("note", ""),
+        file=file,
     )
-    if name:
-        scoring.add_evidence(actor(), criterion_id, unit_code, file_name=name, content=content)
     flash(_("Đã ghi vào bảng chấm điểm."), "ok")
-    return redirect(url_for("scoring.unit", campaign_id=campaign_id, unit_code=unit_code))
-
-
-@blueprint.post("/campaigns/<int:campaign_id>/scores/<unit_code>/verify")
-@permission(Permission.TASK_REPORT)
-@shown_again_by(unit)
-def verify(campaign_id: int, unit_code: str) -> ResponseReturnValue:
-    """Somebody of the verifying unit has looked at the files."""
-    criterion_id = request.form.get("criterion", 0, type=int)
-    services().campaigns.scoring.verify(actor(), criterion_id, unit_code)
-    flash(_("Đã xác nhận thẩm định."), "ok")
     return redirect(url_for("scoring.unit", campaign_id=campaign_id, unit_code=unit_code))
 
 
@@ -146,7 +121,11 @@ def evidence(evidence_id: int) -> ResponseReturnValue:
 @shown_again_by(unit)
 def withdraw(campaign_id: int, unit_code: str) -> ResponseReturnValue:
     """The file bears nothing out any more."""
-    evidence_id = request.form.get("evidence", 0, type=int)
-    services().campaigns.scoring.withdraw_evidence(actor(), evidence_id)
+    services().campaigns.scoring.withdraw_evidence(actor(), _id_typed("evidence"))
     flash(_("Đã rút tài liệu kiểm chứng."), "ok")
     return redirect(url_for("scoring.unit", campaign_id=campaign_id, unit_code=unit_code))
+
+
+def _id_typed(name: str) -> int:
+    """The id of a hidden field; 0, which nothing has, for what no page of ours sends."""
+    return next(iter(numbers_in(name)), 0)

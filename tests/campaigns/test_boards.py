@@ -10,7 +10,7 @@ from signer.accounts import Actor, Role
 from signer.campaigns.kinds import TaskState
 from signer.errors import Conflict, Forbidden, Invalid, NotFound
 from signer.services import Services
-from tests.campaigns.conftest import ENDS, STARTS, TODAY, Sprint
+from tests.campaigns.sprints import ENDS, STARTS, TODAY, Sprint
 from tests.conftest import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
@@ -51,7 +51,7 @@ def test_small_gaps_come_first(services: Services, sprint: Sprint, city: City) -
     assert [line.code for line in board.done] == ["00025"]
     ward = board.lines[1]
     assert ward.closed == 2
-    assert ward.heads == (sprint.head.display_name,)
+    assert ward.heads == [sprint.head.display_name]
     assert board.lines[0].ends_on is None, "nothing happened there"
 
 
@@ -77,7 +77,7 @@ def test_late_heads_are_named(services: Services, sprint: Sprint) -> None:
 def test_a_ward_sees_its_own_board(services: Services, sprint: Sprint) -> None:
     """The city's campaign, the ward's figures; another ward's board is forbidden."""
     board = services.campaigns.board(sprint.officer, sprint.id)
-    assert (board.unit_code, board.figures.persons, board.figures.gap) == (WARD, 12, 6)
+    assert (board.unit.code, board.figures.persons, board.figures.gap) == (WARD, 12, 6)
     assert [c.id for c in services.campaigns.campaigns(sprint.officer)] == [sprint.id]
     with pytest.raises(Forbidden):
         services.campaigns.board(sprint.officer, sprint.id, unit_code=OTHER_WARD)
@@ -112,6 +112,20 @@ def test_before_and_after_its_days(
     assert (over.day, over.days_left, over.needed_per_day) == (ENDS, 0, None)
     assert len(over.points) == 61
     assert over.behind == 9
+
+
+def test_a_campaign_closed_early_stays_at_that_day(
+    services: Services, sprint: Sprint, clock: StandingClock, city: City
+) -> None:
+    """What happens afterwards is no business of it; no day is left."""
+    services.campaigns.close(sprint.admin, sprint.id)
+    clock.move(timedelta(days=2))
+    city.issue(sprint.other)
+    board = services.campaigns.board(sprint.auditor, sprint.id)
+    assert (board.day, board.days_left, board.figures.gap) == (TODAY, 0, 9)
+    assert board.needed_per_day is None
+    table = services.campaigns.scoring.table(sprint.auditor, board.campaign)
+    assert [row.points for row in table] == [25, 0]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The scoring table: a/b times the most points, ranks with their trend, evidence, who checks."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,10 +12,11 @@ from signer.campaigns.kinds import Measure, TaskState
 from signer.campaigns.models import Campaign
 from signer.campaigns.score_table import UnitScore
 from signer.db import changed, db, transaction
-from signer.errors import Conflict, Forbidden, Invalid, NotFound
+from signer.errors import Forbidden, Invalid, NotFound
 from signer.inventory.models import PersonPeriod
 from signer.services import Services
-from tests.campaigns.conftest import TODAY, Sprint
+from tests.campaigns.sprints import TODAY, Sprint
+from tests.conftest import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
 
@@ -54,17 +56,34 @@ def test_figures_become_points_and_ranks(services: Services, sprint: Sprint) -> 
         sprint.admin, campaign_of(sprint), unit_codes=[WARD, OTHER_WARD], title="x", due_on=TODAY
     )
     (mine,) = services.campaigns.tasks.listed(sprint.officer, sprint.id)
-    services.campaigns.tasks.report(sprint.officer, mine.id, TaskState.DONE)
+    services.campaigns.tasks.report(sprint.officer, mine.row.id, TaskState.DONE)
     table = services.campaigns.scoring.table(sprint.auditor, campaign_of(sprint))
     ward = row(services, sprint)
     assert points(ward) == {"TC1": 25, "TC2": None, "TC3": None, "TC4": 20}
     assert (ward.points, ward.most_points, ward.rank) == (45, 70, 1)
     other = row(services, sprint, OTHER_WARD)
     assert points(other) == {"TC1": 0, "TC2": None, "TC3": None, "TC4": 0}
-    assert [(one.code, one.rank, one.climbed) for one in table] == [
+    assert [(one.unit.code, one.rank, one.climbed) for one in table] == [
         (WARD, 1, 0),
         (OTHER_WARD, 2, 0),
     ]
+
+
+def test_a_task_done_late_scores_nothing(
+    services: Services, sprint: Sprint, clock: StandingClock
+) -> None:
+    """The criterion asks for tasks done in time; the last minute of the day in Hanoi is in time."""
+    tasks = services.campaigns.tasks
+    first, second = (
+        tasks.give(sprint.admin, campaign_of(sprint), unit_codes=[WARD], title="x", due_on=TODAY)[0]
+        for _ in range(2)
+    )
+    clock.move(timedelta(hours=14, minutes=59))
+    tasks.report(sprint.officer, first, TaskState.DONE)
+    clock.move(timedelta(minutes=1))
+    tasks.report(sprint.officer, second, TaskState.DONE)
+    part = row(services, sprint).parts[3]
+    assert (part.a, part.b, part.points) == (1, 2, 10)
 
 
 @both_databases
@@ -92,62 +111,51 @@ def test_a_rank_climbs(services: Services, sprint: Sprint, city: City) -> None:
 
 
 @both_databases
-def test_a_score_is_typed_borne_out_and_checked(
-    services: Services, sprint: Sprint, city: City
-) -> None:
-    """a and b by the ward, a file, the word of the verifying unit; a change takes it back."""
+def test_a_score_is_typed_and_borne_out(services: Services, sprint: Sprint, city: City) -> None:
+    """a and b by the ward, with a file that the verifying unit reads until it is withdrawn."""
     scoring = services.campaigns.scoring
     criterion = typed(services, sprint)
     assert points(row(services, sprint))["TC9"] == 0, "asked for and not delivered"
-    verifier = city.actor("noivu", Role.HR, "SNV")
-    with pytest.raises(Conflict):
-        scoring.verify(verifier, criterion, WARD)
-    scoring.set_score(sprint.officer, criterion, WARD, a=3, b=4, note="Ba buổi")
-    file = scoring.add_evidence(
-        sprint.officer, criterion, WARD, file_name="bien-ban.pdf", content=PDF
+    scoring.set_score(
+        sprint.officer, criterion, WARD, a=3, b=4, note="Ba buổi", file=("bien-ban.pdf", PDF)
     )
     part = row(services, sprint).parts[-1]
     assert (part.a, part.b, part.points, part.note) == (3, 4, Decimal("7.5"), "Ba buổi")
-    assert [one.file_name for one in part.evidence] == ["bien-ban.pdf"]
-    assert scoring.open_evidence(verifier, file)[1] == PDF
-    scoring.verify(verifier, criterion, WARD)
-    assert row(services, sprint).parts[-1].verified_by == verifier.name
+    (file,) = part.evidence
+    assert file.file_name == "bien-ban.pdf"
+    verifier = city.actor("noivu", Role.HR, "SNV")
+    assert scoring.open_evidence(verifier, file.id)[1] == PDF
+    assert len(scoring.table(verifier, campaign_of(sprint))) == 2
     scoring.set_score(sprint.officer, criterion, WARD, a=4, b=4)
     part = row(services, sprint).parts[-1]
-    assert (part.points, part.verified_by) == (10, None)
-    scoring.withdraw_evidence(sprint.officer, file)
+    assert (part.points, part.note, len(part.evidence)) == (10, "", 1)
+    scoring.withdraw_evidence(sprint.officer, file.id)
     assert row(services, sprint).parts[-1].evidence == ()
     with pytest.raises(NotFound):
-        scoring.open_evidence(verifier, file)
+        scoring.open_evidence(verifier, file.id)
 
 
-def test_who_types_and_who_checks(services: Services, sprint: Sprint, city: City) -> None:
-    """A unit fills in its own line, another one checks it, and nobody the own entry."""
+def test_who_types_and_who_reads(services: Services, sprint: Sprint, city: City) -> None:
+    """A unit fills in its own line; another ward neither sees nor changes it; auditors read."""
     scoring = services.campaigns.scoring
     criterion = typed(services, sprint)
     stranger = city.actor("xa", Role.HR, OTHER_WARD)
-    with pytest.raises(NotFound):
-        scoring.set_score(stranger, criterion, WARD, a=1, b=1)
-    with pytest.raises(Forbidden):
-        scoring.set_score(sprint.auditor, criterion, WARD, a=1, b=1)
-    scoring.set_score(sprint.officer, criterion, WARD, a=1, b=1)
-    file = scoring.add_evidence(sprint.officer, criterion, WARD, file_name="a.pdf", content=PDF)
-    for reader, refusal in ((stranger, NotFound), (sprint.officer, Forbidden)):
+    scoring.set_score(sprint.officer, criterion, WARD, a=1, b=1, file=("a.pdf", PDF))
+    (file,) = row(services, sprint).parts[-1].evidence
+    assert scoring.open_evidence(sprint.auditor, file.id)[1] == PDF
+    for actor, refusal in ((stranger, NotFound), (sprint.auditor, Forbidden)):
         with pytest.raises(refusal):
-            scoring.verify(reader, criterion, WARD)
+            scoring.set_score(actor, criterion, WARD, a=1, b=1)
+        with pytest.raises(refusal):
+            scoring.withdraw_evidence(actor, file.id)
     with pytest.raises(NotFound):
-        scoring.open_evidence(stranger, file)
-    with pytest.raises(Forbidden):
-        scoring.withdraw_evidence(sprint.auditor, file)
-    scoring.set_score(sprint.admin, criterion, WARD, a=1, b=1)
-    with pytest.raises(Forbidden):
-        scoring.verify(sprint.admin, criterion, WARD)
+        scoring.open_evidence(stranger, file.id)
 
 
 def test_a_ward_sees_its_own_line_and_its_rank(services: Services, sprint: Sprint) -> None:
     """The rank is among all; the others' lines are not shown."""
     (mine,) = services.campaigns.scoring.table(sprint.officer, campaign_of(sprint))
-    assert (mine.code, mine.rank) == (WARD, 1)
+    assert (mine.unit.code, mine.rank) == (WARD, 1)
     with pytest.raises(NotFound):
         services.campaigns.scoring.unit_score(sprint.officer, campaign_of(sprint), OTHER_WARD)
 

@@ -13,11 +13,10 @@ from signer.campaigns.models import Campaign
 from signer.db import db, release
 from signer.reports.coverage import View
 from signer.services import Services
-from tests.campaigns.conftest import TODAY, Sprint
+from tests.campaigns.sprints import TODAY, Sprint
 from tests.chromium import visiting
 from tests.factories import WARD, City
 
-pytest_plugins = ["tests.campaigns.conftest"]
 pytestmark = pytest.mark.browser
 LOOKS: tuple[dict[str, Any], ...] = (
     {"width": 1280, "theme": "light", "lang": "vi"},
@@ -56,9 +55,8 @@ def token(services: Services, city: City, sprint: Sprint) -> str:
     criterion = rooms.scoring.add_criterion(
         sprint.admin, campaign, code="TC9", title="x", most_points=5, measure=Measure.TYPED
     )
-    rooms.scoring.set_score(sprint.officer, criterion, WARD, a=1, b=2, note="y")
-    rooms.scoring.add_evidence(
-        sprint.officer, criterion, WARD, file_name="a.pdf", content=b"%PDF-1.7"
+    rooms.scoring.set_score(
+        sprint.officer, criterion, WARD, a=1, b=2, note="y", file=("a.pdf", b"%PDF-1.7")
     )
     rooms.assign_reason(sprint.officer, [sprint.ward[6].id], LackCause.NO_EMAIL, due_on=TODAY)
     rooms.remind(sprint.city_officer, WARD, View.LACKS, "Trong tuần")

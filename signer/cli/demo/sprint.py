@@ -93,11 +93,16 @@ def _score(rooms: Services, leader: Actor, clerk: Actor, campaign_id: int, offic
         measure=Measure.TYPED,
         verifier_code="SNV",
     )
-    scoring.set_score(clerk, criterion, office, a=412, b=480, note="Theo sổ văn bản đi.")
     page = BytesIO()
     Image.new("L", (420, 594), 255).save(page, "PNG")  # an empty sheet: the demo proves nothing
-    scoring.add_evidence(
-        clerk, criterion, office, file_name="so-van-ban-di.png", content=page.getvalue()
+    scoring.set_score(
+        clerk,
+        criterion,
+        office,
+        a=412,
+        b=480,
+        note="Theo sổ văn bản đi.",
+        file=("so-van-ban-di.png", page.getvalue()),
     )
 
 
