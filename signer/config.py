@@ -45,7 +45,8 @@ class Settings:
     email_domains: tuple[str, ...] = ("hanoi.gov.vn",)
     """Official e-mail addresses end in one of these or in a subdomain of one (R3)."""
     upload_limit_bytes: int = 120 * 1024 * 1024
-    roster_limit_bytes: int = 60 * 1024 * 1024
+    roster_limit_bytes: int = 120 * 1024 * 1024
+    """A workbook of a million officials has about 110 MB."""
     session_idle_minutes: int = 30
     session_absolute_hours: int = 12
     pin_attempts: int = 5
