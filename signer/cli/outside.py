@@ -23,7 +23,12 @@ def outside() -> None:
 @outside.command("import", help=_("Nạp tệp .cer, .pem, .p7b, .zip hoặc danh sách chứng thư."))
 @_FILE
 @click.option("--issuer", help=_("Tên tổ chức cấp trong anchors.toml, cho danh sách."))
-@click.option("--carrier", type=click.Choice([c.value for c in Carrier]), default="unknown")
+@click.option(
+    "--carrier",
+    type=click.Choice([c.value for c in Carrier]),
+    default="unknown",
+    help=_("Phương tiện lưu khóa, khi tệp không nói."),
+)
 @click.option("--dry-run", is_flag=True, help=_("Chỉ kiểm tra, không ghi gì."))
 @_JSON
 @with_services
@@ -58,7 +63,9 @@ def import_file(
 
 
 @outside.command("list", help=_("Liệt kê chứng thư theo danh sách."))
-@click.option("--tab", type=click.Choice([tab.value for tab in Tab]))
+@click.option(
+    "--tab", type=click.Choice([tab.value for tab in Tab]), help=_("Chỉ một danh sách.")
+)
 @_JSON
 @with_services
 def list_certificates(services: Services, tab: str | None, as_json: bool) -> None:

@@ -47,7 +47,7 @@ _GROUPS = (
     Group(
         label=N_("Cấp chứng thư"),
         entries=(
-            Entry(path="/units", label=N_("Đơn vị"), icon="tree", permission=_P.UNIT_VIEW),
+            Entry(path="/units", label=N_("Cơ cấu đơn vị"), icon="tree", permission=_P.UNIT_VIEW),
             Entry(path="/people", label=N_("Nhân sự"), icon="people", permission=_P.PERSON_VIEW),
             Entry(
                 path="/roster",

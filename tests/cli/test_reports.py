@@ -17,7 +17,9 @@ def test_a_report_from_freezing_to_a_broken_one(signer, city: City, clock: Stand
     out, _ = signer("report", "freeze", "month", "2026-12-14", "--unit", WARD)
     assert "số 1" in out
     listed = json.loads(signer("report", "list", "--json")[0])
-    assert [(r["unit_code"], r["version"], r["ends_on"]) for r in listed] == [(WARD, 1, "2026-12-14")]
+    assert [(r["unit_code"], r["version"], r["ends_on"]) for r in listed] == [
+        (WARD, 1, "2026-12-14")
+    ]
     for form, beginning in (("pdf", b"%PDF-"), ("docx", b"PK"), ("xlsx", b"PK"), ("csv", b"\xef")):
         out, _ = signer("report", "export", 1, form, "--to", tmp_path)
         file = tmp_path / f"bao-cao-month-2026-12-14-{WARD}-v1.{form}"

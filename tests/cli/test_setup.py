@@ -11,6 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
+
+from signer import migrations
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -179,4 +182,11 @@ def test_the_demo_city(tmp_path: Path) -> None:
     assert 0.55 < coverage["covered"] / coverage["persons"] < 0.65
     assert {"ready", "active", "requested", "failed", "lacking"} <= {p["state"] for p in people}
     assert all(name in printed for name in ("admin", "canbo", "nguoiduyet", "chutich.badinh"))
+    engine = create_engine(f"sqlite:///{home / 'signer.sqlite3'}")
+    migrations.downgrade(engine, "0002")
+    engine.dispose()
     assert " chutich.badinh " in set_up(home).stdout  # shown again at every start
+    assert signer(home, "inventory", "check").returncode == 0, "derived from the older rows"
+    assert json.loads(signer(home, "coverage", "--json").stdout) == coverage
+    found = json.loads(signer(home, "person", "list", "--search", "nguyen", "--json").stdout)
+    assert len(found) > 100

@@ -11,7 +11,7 @@ from signer.accounts.models import Account
 from signer.audit import Audit
 from signer.clock import Clock
 from signer.db import db, transaction
-from signer.errors import Conflict, Forbidden, Invalid, NotFound
+from signer.errors import Conflict, Invalid, NotFound
 from signer.inventory.facts import PersonFacts
 from signer.inventory.models import Person
 from signer.inventory.people import PeopleFilter
