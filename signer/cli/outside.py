@@ -63,9 +63,7 @@ def import_file(
 
 
 @outside.command("list", help=_("Liệt kê chứng thư theo danh sách."))
-@click.option(
-    "--tab", type=click.Choice([tab.value for tab in Tab]), help=_("Chỉ một danh sách.")
-)
+@click.option("--tab", type=click.Choice([tab.value for tab in Tab]), help=_("Chỉ một danh sách."))
 @_JSON
 @with_services
 def list_certificates(services: Services, tab: str | None, as_json: bool) -> None:

@@ -63,9 +63,7 @@ class Files:
         """Some bytes of a stored file, for content that proves itself: they are not hashed here."""
         _outside_transaction()
         try:
-            return bytes(
-                obstore.get_range(self._store, _name(sha256), start=begins, length=length)
-            )
+            return bytes(obstore.get_range(self._store, _name(sha256), start=begins, length=length))
         except FileNotFoundError as error:
             raise NotFound(N_("Không tìm thấy tệp trong kho lưu trữ.")) from error
         except (BaseError, OSError) as error:
