@@ -205,12 +205,16 @@ class _RowReader:
         if not _OLDEST <= read.day <= self._rules.today:
             self._error(
                 field,
-                Invalid(N_("Ngày %(value)s ở tương lai hoặc quá xa."), value=_dmy(read.day)),
+                Invalid(
+                    N_("Ngày %(value)s ở tương lai hoặc quá xa."), value=f"{read.day:%d/%m/%Y}"
+                ),
                 cells.DATE_HINT,
             )
             return None
         if read.was_number:
-            self._warn(field, N_("Số ngày của Excel được hiểu là %(day)s."), day=_dmy(read.day))
+            self._warn(
+                field, N_("Số ngày của Excel được hiểu là %(day)s."), day=f"{read.day:%d/%m/%Y}"
+            )
         return read.day
 
     def _id_number(self, sex: Sex | None, birth_date: date | None) -> identity.IdNumber | None:
@@ -285,7 +289,7 @@ class _RowReader:
         if not names:
             hint = N_("Ghi tên hoặc mã đúng như trong danh mục đơn vị.")
         error = Invalid(
-            sentence, value=text[:120], day=_dmy(self._rules.effective_on), candidates=names
+            sentence, value=text[:120], day=f"{self._rules.effective_on:%d/%m/%Y}", candidates=names
         )
         self._error(Field.UNIT, error, hint)
 
@@ -397,7 +401,3 @@ class _RowReader:
         self._findings.append(
             finding_of(severity, self._row, self._columns, field, sentence, hint, values)
         )
-
-
-def _dmy(day: date) -> str:
-    return day.strftime("%d/%m/%Y")
