@@ -21,9 +21,7 @@ _CODE = re.compile(r"[A-ZĐ0-9][A-ZĐ0-9._/\-]{0,19}")
 _NAME = re.compile(r"[^\W\d_]+(?:['’.\-]?[^\W\d_]+)*\.?(?: [^\W\d_]+(?:['’.\-]?[^\W\d_]+)*\.?)*")
 _MARKED_INITIAL = re.compile(r"(?<!\S)[^\W\d_A-Za-z]")
 """The .Vn… fonts have no capitals with marks: "ánh" beside "Nguyễn" is a name all the same."""
-_NAME_CHARACTERS = 100
-_TEXT_CHARACTERS = 200
-_DECISION_CHARACTERS = 100
+_NAME_CHARACTERS, _TEXT_CHARACTERS, _DECISION_CHARACTERS = 100, 200, 100
 _NAME_FIELDS = (Field.FULL_NAME, Field.FAMILY_NAME, Field.GIVEN_NAME)
 _NAME_WORDS = range(2, 7)  # domain.md 4.1
 _WORKING_AGES = range(18, 71)  # domain.md 4.1
@@ -202,19 +200,13 @@ class _RowReader:
         except Invalid as error:
             self._error(field, error, cells.DATE_HINT)
             return None
+        shown = f"{read.day:%d/%m/%Y}"
         if not _OLDEST <= read.day <= self._rules.today:
-            self._error(
-                field,
-                Invalid(
-                    N_("Ngày %(value)s ở tương lai hoặc quá xa."), value=f"{read.day:%d/%m/%Y}"
-                ),
-                cells.DATE_HINT,
-            )
+            refusal = Invalid(N_("Ngày %(value)s ở tương lai hoặc quá xa."), value=shown)
+            self._error(field, refusal, cells.DATE_HINT)
             return None
         if read.was_number:
-            self._warn(
-                field, N_("Số ngày của Excel được hiểu là %(day)s."), day=f"{read.day:%d/%m/%Y}"
-            )
+            self._warn(field, N_("Số ngày của Excel được hiểu là %(day)s."), day=shown)
         return read.day
 
     def _id_number(self, sex: Sex | None, birth_date: date | None) -> identity.IdNumber | None:
