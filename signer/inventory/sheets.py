@@ -31,6 +31,7 @@ _UNPACKED_BYTES = 2 * 1024**3
 _RATIO = 200
 """Packed XML of real lists shrinks 8 to 40 times; a bomb 1,000 times."""
 _RATIO_FROM_BYTES = 20 * 1024**2
+_KINDS = {"xl/workbook.xml": ".xlsx", "xl/workbook.bin": ".xlsb", "content.xml": ".ods"}
 _CHILD_SECONDS = 300.0
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")  # [MS-OFFCRYPTO] 2.3.4.4
@@ -87,14 +88,15 @@ def opened_sheets(path: Path, *, limit_bytes: int) -> Iterator[list[Sheet]]:
         raise Invalid(N_("Đây là tệp PDF; hãy tải lên tệp Excel hoặc CSV."), field="file")
     if start == _OLE and _contains(path, _ENCRYPTED_PACKAGE):
         raise _password()
-    if start.startswith(b"PK"):
-        _check_zip(path)
-    if start.startswith(b"PK") or start == _OLE:
-        with tempfile.NamedTemporaryFile(prefix="signer-rows-") as spool:
-            _read_in_child(path, Path(spool.name))
-            yield _spooled(Path(spool.name))
-    else:
+    if not start.startswith(b"PK") and start != _OLE:
         yield [_csv_sheet(path)]
+        return
+    kind = _check_zip(path) if start.startswith(b"PK") else ".xls"
+    with tempfile.TemporaryDirectory(prefix="signer-rows-") as folder:
+        book, spool = Path(folder) / f"book{kind}", Path(folder) / "rows"
+        book.symlink_to(path.absolute())
+        _read_in_child(book, spool)
+        yield _spooled(spool)
 
 
 def _password() -> Invalid:
@@ -138,8 +140,8 @@ def _contains(path: Path, wanted: bytes) -> bool:
 # Workbooks
 
 
-def _check_zip(path: Path) -> None:
-    """Unpacks every entry against the limits before any parser sees the file.
+def _check_zip(path: Path) -> str:
+    """The kind of workbook; every entry is unpacked against the limits before a parser sees it.
 
     The sizes in the directory are checked first and then held to: an entry that unpacks to more
     than it declares fails its checksum here.
@@ -161,8 +163,7 @@ def _check_zip(path: Path) -> None:
                 with archive.open(entry) as stream:
                     while stream.read(_BLOCK):
                         pass
-            names = {entry.filename for entry in entries}
-            _check_kind(archive, names)
+            return _kind_of(archive, {entry.filename for entry in entries})
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, ValueError) as error:
         raise _damaged() from error
     except Exception as error:  # zlib.error and lzma.LZMAError share no base but this one
@@ -171,18 +172,20 @@ def _check_zip(path: Path) -> None:
         raise _damaged() from error
 
 
-def _check_kind(archive: zipfile.ZipFile, names: set[str]) -> None:
+def _kind_of(archive: zipfile.ZipFile, names: set[str]) -> str:
     if "META-INF/manifest.xml" in names and b"encryption-data" in archive.read(
         "META-INF/manifest.xml"
     ):
         raise _password()
-    if not names & {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}:
-        raise _no_spreadsheet()
+    for name, kind in _KINDS.items():
+        if name in names:
+            return kind
+    raise _no_spreadsheet()
 
 
 def _read_in_child(path: Path, spool: Path) -> None:
     # -I keeps the child's path clean; it loads the reading library and nothing of ours.
-    command = [sys.executable, "-I", child.__file__, str(path.absolute())]
+    command = [sys.executable, "-I", child.__file__, str(path)]
     with spool.open("wb") as output:
         try:
             ended = subprocess.run(  # noqa: S603  # our own program, the path is an argument
