@@ -249,10 +249,7 @@ class _Listing:
             conditions.append(walk.person_id.in_(self._asked.among))
         of_person: list[ColumnElement[bool]] = []
         if "" not in self._roots and walk.key is not Person.unit_path:
-            those = select(Person.id).where(_within(self._roots))
-            # Thousands of codes may begin so: while the units are small, no look at each one's row.
-            is_small = walk.begin is not None and _counted(those, _COUNTED) < _COUNTED
-            of_person.append(Person.id.in_(those) if is_small else _within(self._roots, ""))
+            of_person.append(self._in_units(walk))
         of_person += _facts(self._asked)
         if not is_of_words:
             return [*conditions, *of_person]
@@ -263,13 +260,22 @@ class _Listing:
             conditions.append(exists(row))
         return conditions
 
+    def _in_units(self, walk: _Walk) -> ColumnElement[bool]:
+        """SQL over `Person`: one of the subtrees, where something else is walked.
 
-def _within(roots: Sequence[str], before: str | None = None) -> ColumnElement[bool]:
-    """SQL: the person is in one of the subtrees; with "" before the path, out of its index' reach.
+        PostgreSQL knows how many each has. SQLite does not, and is told: by a small list of ids,
+        for thousands of codes may begin alike; else by a path that is out of its index' reach, or
+        it would read and sort the subtree instead of the list until the page is full.
+        """
+        if db.engine.dialect.name != "sqlite":
+            return _within(self._roots)
+        those = select(Person.id).where(_within(self._roots))
+        if walk.begin is not None and _counted(those, _COUNTED) < _COUNTED:
+            return Person.id.in_(those)
+        return _within(self._roots, literal("") + Person.unit_path)
 
-    SQLite else reads the subtree and sorts it, instead of the list until the page is full.
-    """
-    path: Any = Person.unit_path if before is None else literal(before) + Person.unit_path
+
+def _within(roots: Sequence[str], path: Any = Person.unit_path) -> ColumnElement[bool]:
     return or_(*(in_subtree(path, root) for root in roots))
 
 

@@ -166,21 +166,29 @@ def as_xlsx() -> Response:
 
 def _rows() -> Iterator[tuple[Value, ...]]:
     asked = asked_for(request.args)
-    units: dict[int, OrgUnit] = {}
+    units: dict[int, tuple[str, str]] = {}
     states = {state: say(STATE_NAMES[state]) for state in SigningState}
     works = {state: say(rule.label) for state, rule in STATE_RULES.items()}
     kinds = {kind: say(name) for kind, name in PERSON_KIND_NAMES.items()}
     found = services().issuance.each_of_people(actor(), asked.filter, state=asked.state)
     for people, standings in found:
         new = {person.unit_id for person in people} - units.keys()
-        units |= services().inventory.units_by_ids(new)
+        known = services().inventory.units_by_ids(new)
+        units |= {unit_id: (unit.code, unit.name) for unit_id, unit in known.items()}
         for person in people:
-            unit, standing = units[person.unit_id], standings[person.id]
+            standing = standings[person.id]
             yield (
-                *(person.code, person.full_name, unit.code, unit.name, person.division),
-                *(person.title, kinds[person.kind] if person.kind else None),
-                *(works[person.state], person.email, states[standing.state]),
-                *(standing.serial_hex, standing.not_after),
+                person.code,
+                person.full_name,
+                *units[person.unit_id],
+                person.division,
+                person.title,
+                kinds[person.kind] if person.kind else None,
+                works[person.state],
+                person.email,
+                states[standing.state],
+                standing.serial_hex,
+                standing.not_after,
             )
 
 
