@@ -55,9 +55,10 @@ def test_from_a_messy_roster_to_a_signed_dossier(
     expect(hr.get_by_role("main")).to_contain_text("287 dòng sẽ được ghi")
     expect(hr.get_by_role("main")).to_contain_text("ngahp at hanoi.gov.vn")
     hr.get_by_role("button", name="Ghi các dòng hợp lệ").click()
+    expect(hr.get_by_role("main")).to_contain_text("Đã ghi xong", timeout=60_000)
     expect(hr.get_by_role("main")).to_contain_text("287 người mới")
     hr.get_by_role("link", name="Xem ai chưa được cấp chứng thư").click()
-    hr.get_by_role("link", name="Lập đề nghị cho tất cả người chưa được cấp").click()
+    hr.get_by_role("link", name="Lập đề nghị cho cả những người chưa được cấp").click()
     hr.get_by_label("Lý do đề nghị").fill("Cấp chữ ký số theo chỉ đạo rà soát")
     hr.get_by_role("button", name="Gửi đề nghị").click()
     expect(hr.get_by_role("main")).to_contain_text("278")
@@ -68,7 +69,7 @@ def test_from_a_messy_roster_to_a_signed_dossier(
     head.goto("/requests/1")
     expect(head.get_by_role("main")).to_contain_text("Cấp chữ ký số theo chỉ đạo rà soát")
     head.get_by_role("button", name="Duyệt và cấp chứng thư").click()
-    head.goto("/jobs/1")
+    head.goto("/jobs/2")
     expect(head.get_by_role("main")).to_contain_text("278", timeout=120_000)
     expect(head.get_by_role("progressbar")).to_have_attribute(
         "aria-valuenow", "278", timeout=120_000
