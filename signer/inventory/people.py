@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    bindparam,
     exists,
     func,
     literal,
@@ -121,7 +122,9 @@ def each_of(
     after: Place | None = None
     while found := listing.places(after, at_once):
         ids = [person_id for _, person_id in found]
-        rows = db.session.execute(select(*columns).where(Person.id.in_(ids)))
+        # As one value the ids cost less than each alone.
+        those = Person.id.in_(bindparam("ids", expanding=True))
+        rows = db.session.execute(select(*columns).where(those), {"ids": ids})
         people = {row[0]: row for row in rows}
         yield [cast(Listed, people[person_id]) for person_id in ids]
         if len(found) < at_once:
