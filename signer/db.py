@@ -10,7 +10,23 @@ from typing import Any
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DDL, DateTime, Engine, FromClause, MetaData, String, event, text, update
+from sqlalchemy import (
+    ARRAY,
+    DDL,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Engine,
+    FromClause,
+    MetaData,
+    String,
+    bindparam,
+    event,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase
@@ -141,6 +157,23 @@ def _tell(told: Mapping[str, set[int]] | None) -> None:
         changes = {table: frozenset(ids) for table, ids in told.items()}
         for follower in current_app.extensions.get(_FOLLOWERS, ()):
             follower(changes)
+
+
+def among(column: Any) -> ColumnElement[bool]:
+    """SQL: the column is one of the ids that come as `told(ids)` under the name "ids".
+
+    They are one value: as thousands, each would cost as much as the row that it finds.
+    """
+    if db.engine.dialect.name == "postgresql":
+        return column == func.any(bindparam("ids", type_=ARRAY(BigInteger)))  # type: ignore[no-any-return]  # any column
+    each = func.json_each(bindparam("ids", type_=String)).table_valued("value")
+    return column.in_(select(each.c.value))  # type: ignore[no-any-return]  # any column
+
+
+def told(ids: Iterable[int]) -> Mapping[str, object]:
+    """The parameters of a statement with `among`."""
+    found = list(ids)
+    return {"ids": found if db.engine.dialect.name == "postgresql" else json.dumps(found)}
 
 
 def release() -> None:

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Select,
     String,
     and_,
-    bindparam,
     exists,
     func,
     literal,
@@ -26,7 +25,7 @@ from sqlalchemy import (
 )
 
 from signer.accounts import Actor, Permission, in_subtree
-from signer.db import db
+from signer.db import among, db, told
 from signer.inventory.kinds import PersonKind, SigningRole
 from signer.inventory.models import Person
 from signer.inventory.paging import Page, Place, place_of, token_of
@@ -122,9 +121,7 @@ def each_of(
     after: Place | None = None
     while found := listing.places(after, at_once):
         ids = [person_id for _, person_id in found]
-        # As one value the ids cost less than each alone.
-        those = Person.id.in_(bindparam("ids", expanding=True))
-        rows = db.session.execute(select(*columns).where(those), {"ids": ids})
+        rows = db.session.execute(select(*columns).where(among(Person.id)), told(ids))
         people = {row[0]: row for row in rows}
         yield [cast(Listed, people[person_id]) for person_id in ids]
         if len(found) < at_once:

@@ -1,17 +1,14 @@
 """Where a person stands on the way to a signature, as one state and as SQL."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
     Select,
     and_,
-    bindparam,
     exists,
     func,
     select,
@@ -20,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 
 from signer.ca.models import Certificate
-from signer.db import db
+from signer.db import among, db, told
 from signer.errors import N_
 from signer.issuance.models import CertificateRequest, RequestItem, SigningKey
 
@@ -174,12 +171,12 @@ def states_of(person_ids: list[int], at: datetime) -> dict[int, Standing]:
 def _read_certificates(states: dict[int, Standing], at: datetime) -> None:
     newest = (
         select(func.max(SigningKey.id))
-        .where(SigningKey.person_id.in_(_ids()), SigningKey.certificate_id.is_not(None))
+        .where(among(SigningKey.person_id), SigningKey.certificate_id.is_not(None))
         .group_by(SigningKey.person_id)
     )
     # The index of current keys is found only by its own condition, letter by letter. Who has none,
     # or one without a certificate yet, stands where the last one left off.
-    current = SigningKey.person_id.in_(_ids()), text("signing_key.state <> 'retired'")
+    current = among(SigningKey.person_id), text("signing_key.state <> 'retired'")
     left = list(states)
     for keys in (current, (SigningKey.id.in_(newest),)):
         rows = db.session.execute(
@@ -192,7 +189,7 @@ def _read_certificates(states: dict[int, Standing], at: datetime) -> None:
             )
             .join(Certificate, Certificate.id == SigningKey.certificate_id)
             .where(*keys),
-            {"ids": left},
+            told(left),
         ).all()
         for person_id, key_state, certificate_state, serial_hex, not_after in rows:
             state = _state_of(key_state, certificate_state, not_after < at)
@@ -213,17 +210,12 @@ def _state_of(key_state: str, certificate_state: str, is_over: bool) -> SigningS
     return SigningState(key_state)
 
 
-def _ids() -> BindParameter[Sequence[int]]:
-    """The ids given with the statement: as one value they cost less than each alone."""
-    return bindparam("ids", expanding=True)
-
-
 def _read_open_items(states: dict[int, Standing]) -> None:
     rows = db.session.execute(
         select(RequestItem.person_id, RequestItem.error, CertificateRequest.state)
         .join(CertificateRequest, CertificateRequest.id == RequestItem.request_id)
-        .where(RequestItem.person_id.in_(_ids()), RequestItem.state == "open"),
-        {"ids": list(states)},
+        .where(among(RequestItem.person_id), RequestItem.state == "open"),
+        told(states),
     )
     for person_id, error, request_state in rows:
         if states[person_id].state in HAS_CERTIFICATE:
