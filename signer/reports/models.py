@@ -86,5 +86,6 @@ class StandingNow(Base):
             sqlite_where=text("must_revoke = 1"),
             postgresql_where=text("must_revoke"),
         ),
-        Index("ix_standing_next", "next_on"),
+        # Whose certificate ends soon is somebody whose row changes soon.
+        Index("ix_standing_next", "next_on", "covered_until", *_ASKED),
     )

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal_column, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 
 from signer.accounts import in_subtree
 from signer.db import db
@@ -53,6 +63,11 @@ class Asked:
         """True when no unit is left out."""
         return "" in self.paths
 
+    @property
+    def is_whole_view(self) -> bool:
+        """True when everybody in the view is on the list."""
+        return self.is_everywhere and self.facet is Facet.ALL and self.view is not View.EXPIRING
+
 
 def page(asked: Asked, *, after: str | None, limit: int) -> Page[Listed]:
     """A page in the order of given names; 500 at most."""
@@ -66,8 +81,12 @@ def page(asked: Asked, *, after: str | None, limit: int) -> Page[Listed]:
 
 def count(asked: Asked) -> int:
     """How many people the list has."""
-    is_of = _is_of(asked, is_walked=asked.is_everywhere)
-    statement = select(func.count()).select_from(_S).where(is_of, *_wanted(asked))
+    if not asked.is_everywhere and _is_small(asked.paths):
+        statement = select(func.count()).select_from(_S)
+        statement = statement.where(_is_of(asked, is_walked=False), *_wanted(asked))
+    else:
+        entries = _entries(asked)
+        statement = select(func.count()).select_from(entries).where(*_wanted(asked, entries.c))
     return db.session.scalar(statement) or 0
 
 
@@ -86,7 +105,8 @@ def _places(asked: Asked, after: Place | None, limit: int) -> list[Place]:
     behind = tuple_(*_ORDER) > after if after is not None else None
     if not asked.is_everywhere and _is_small(asked.paths):
         return _collected(asked, behind, limit)
-    walk = select(_S.sort_key, _S.person_id, *_CONDITIONS).where(_is_of(asked))
+    columns = [*_ORDER, *_conditions(asked)]
+    walk = select(*columns).where(_is_of(asked))
     if behind is not None:
         walk = walk.where(behind)
     walked = walk.order_by(*_ORDER).limit(_WALKED).subquery()
@@ -96,12 +116,27 @@ def _places(asked: Asked, after: Place | None, limit: int) -> list[Place]:
         .order_by(walked.c.sort_key, walked.c.person_id)
         .limit(limit)
     )
-    if len(found) >= limit:
+    if len(found) >= limit or asked.is_whole_view:
         return found
+    if (db.session.scalar(select(func.count()).select_from(walked)) or 0) < _WALKED:
+        return found  # the view has no more
     return _collected(asked, behind, limit)
 
 
-_CONDITIONS = (_S.unit_path, _S.kind, _S.is_leader, _S.is_one_stop, _S.covered_until)
+def _conditions(asked: Asked) -> list[Any]:  # columns of several types
+    """The columns that the list may ask of an entry; each is in the index that is walked."""
+    columns: list[Any] = [_S.unit_path, _S.kind, _S.is_leader, _S.is_one_stop]
+    return [*columns, _S.covered_until] if asked.view is View.EXPIRING else columns
+
+
+def _entries(asked: Asked) -> Subquery:
+    """The whole view, from the index that has it; what is asked besides comes afterwards."""
+    if asked.view is View.EXPIRING:  # nobody's row stays as it is for longer than the cover
+        is_of = and_(_S.next_on <= (asked.until or 0) + 1, _S.covered_until <= asked.until)
+    else:
+        is_of = _is_of(asked)
+    # With a limit SQLite keeps to that order, and does not begin with the unit.
+    return select(*_conditions(asked)).where(is_of).limit(2**31).subquery()
 
 
 def _is_small(paths: Sequence[str]) -> bool:

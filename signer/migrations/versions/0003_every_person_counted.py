@@ -653,7 +653,11 @@ def upgrade() -> None:
             sqlite_where=sa.text("must_revoke = 1"),
             postgresql_where=sa.text("must_revoke"),
         )
-        batch_op.create_index("ix_standing_next", ["next_on"], unique=False)
+        batch_op.create_index(
+            "ix_standing_next",
+            ["next_on", "covered_until", "unit_path", "kind", "is_leader", "is_one_stop"],
+            unique=False,
+        )
         batch_op.create_index(
             "ix_standing_subtree",
             ["unit_path", "kind", "is_leader", "is_one_stop", "person_id"],
