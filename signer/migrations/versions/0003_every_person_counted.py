@@ -836,10 +836,10 @@ def upgrade() -> None:
             postgresql_where=sa.text("valid_to IS NULL"),
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_org_unit_opened_by_id"), "unit_change", ["opened_by_id"], ["id"]
+            batch_op.f("fk_org_unit_closed_by_id"), "unit_change", ["closed_by_id"], ["id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_org_unit_closed_by_id"), "unit_change", ["closed_by_id"], ["id"]
+            batch_op.f("fk_org_unit_opened_by_id"), "unit_change", ["opened_by_id"], ["id"]
         )
 
     with op.batch_alter_table("person", schema=None) as batch_op:
@@ -1035,8 +1035,8 @@ def downgrade() -> None:
         batch_op.drop_column("state_decision")
 
     with op.batch_alter_table("org_unit", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_org_unit_closed_by_id"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_org_unit_opened_by_id"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_org_unit_closed_by_id"), type_="foreignkey")
         batch_op.drop_index(
             "uq_org_unit_open_code",
             sqlite_where=sa.text("valid_to IS NULL"),
