@@ -63,11 +63,6 @@ class Asked:
         """True when no unit is left out."""
         return "" in self.paths
 
-    @property
-    def is_whole_view(self) -> bool:
-        """True when everybody in the view is on the list."""
-        return self.is_everywhere and self.facet is Facet.ALL and self.view is not View.EXPIRING
-
 
 def page(asked: Asked, *, after: str | None, limit: int) -> Page[Listed]:
     """A page in the order of given names; 500 at most."""
@@ -116,7 +111,7 @@ def _places(asked: Asked, after: Place | None, limit: int) -> list[Place]:
         .order_by(walked.c.sort_key, walked.c.person_id)
         .limit(limit)
     )
-    if len(found) >= limit or asked.is_whole_view:
+    if len(found) >= limit:
         return found
     if (db.session.scalar(select(func.count()).select_from(walked)) or 0) < _WALKED:
         return found  # the view has no more
