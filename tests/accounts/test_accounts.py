@@ -7,7 +7,7 @@ import pytest
 from signer.accounts import SYSTEM, Role
 from signer.errors import Conflict, Forbidden, Invalid, NotFound
 from signer.services import Services
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 
 
 def _make(services: Services, name: str = "an") -> str:

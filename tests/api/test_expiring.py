@@ -6,7 +6,7 @@ import pytest
 
 from signer.accounts import Role
 from signer.inventory.models import Person
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from signer.accounts import Role
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.factories import OTHER_WARD, WARD, City
 
 MONTH = {"kind": "month", "on": "2026-12-14", "unit": WARD}

@@ -13,7 +13,7 @@ from signer.inventory.states import PersonState
 from signer.issuance.grounds import Ground
 from signer.services import Services
 from tests.api.conftest import Caller
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, City
 

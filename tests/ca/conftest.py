@@ -11,8 +11,9 @@ from signer.audit import Audit
 from signer.ca import Authority, ProfileSet, load_profiles
 from signer.db import Base, db
 from signer.pkcs11 import Hsm, ensure_ca_key
-from tests.ca.factory import BASE_URL, START, MovableClock, authority_of, ledger_app
+from tests.ca.factory import BASE_URL, START, authority_of, ledger_app
 from tests.ca.hierarchies import Hierarchy, build_hierarchy
+from tests.clocks import StandingClock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +23,8 @@ class Keys:
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
+def clock() -> StandingClock:
+    return StandingClock(START)
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +63,7 @@ def app(database_url: str) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def audit(clock: MovableClock) -> Audit:
+def audit(clock: StandingClock) -> Audit:
     return Audit(clock)
 
 
@@ -72,7 +73,7 @@ def authority(
     ca_keys: Keys,
     hierarchy: Hierarchy,
     profiles: ProfileSet,
-    clock: MovableClock,
+    clock: StandingClock,
     audit: Audit,
 ) -> Authority:
     return authority_of(ca_keys.issuing, hierarchy, profiles, clock, audit)

@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,19 +19,6 @@ from tests.ca.hierarchies import Hierarchy
 
 BASE_URL = "http://ca.example"
 START = datetime(2026, 3, 2, 3, 4, 5, 678901, tzinfo=UTC)
-
-
-class MovableClock(Clock):
-    """Stands still until a test moves it."""
-
-    def __init__(self, at: datetime = START) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        return self.at
-
-    def move(self, by: timedelta) -> None:
-        self.at += by
 
 
 def ledger_app(database_url: str) -> Flask:

@@ -21,8 +21,9 @@ from signer.db import db
 from signer.errors import Unavailable
 from signer.pkcs11 import configure_softhsm, key_for
 from tests.ca.checked import findings
-from tests.ca.factory import BASE_URL, MovableClock, issued, ledger_app, order
+from tests.ca.factory import BASE_URL, START, issued, ledger_app, order
 from tests.ca.killed_child import few_shards
+from tests.clocks import StandingClock
 from tests.softhsm import open_token
 
 SIZE = "2m"
@@ -36,7 +37,7 @@ class Room:
         configure_softhsm(home)
         root, issuing = x509.load_pem_x509_certificates(plan["chain"].encode())
         hsm = open_token(home, "signer-issuing")
-        self.clock = MovableClock()
+        self.clock = StandingClock(START)
         self.audit = Audit(self.clock)
         self.published = published
         self.app = ledger_app(f"sqlite:///{ledger / 'ledger.sqlite3'}")

@@ -20,7 +20,8 @@ from signer.ca import Authority, IssueOrder, ProfileSet, RevocationReason, load_
 from signer.ca.revoking import RevocationOrder
 from signer.errors import Conflict, SignerError
 from signer.pkcs11 import configure_softhsm, key_for
-from tests.ca.factory import BASE_URL, MovableClock, facts, ledger_app
+from tests.ca.factory import BASE_URL, facts, ledger_app
+from tests.clocks import StandingClock
 from tests.killing import KillPoint, bear
 from tests.softhsm import open_token
 
@@ -112,7 +113,7 @@ def live(plan: dict[str, Any], point: KillPoint) -> None:
     configure_softhsm(home)
     root, issuing = (x509.load_pem_x509_certificate(pem.encode()) for pem in plan["chain"])
     key = key_for(open_token(home, "signer-issuing"), plan["key_label"], issuing.public_key())
-    clock = MovableClock(datetime.fromisoformat(plan["at"]))
+    clock = StandingClock(datetime.fromisoformat(plan["at"]))
     authority = Authority(
         key=WatchedKey(key, Path(plan["log"]), point),
         certificate=issuing,

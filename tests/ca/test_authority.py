@@ -30,13 +30,13 @@ from tests.ca.conftest import Keys
 from tests.ca.factory import (
     BASE_URL,
     START,
-    MovableClock,
     facts,
     issued,
     order,
     public_key_der,
 )
 from tests.ca.hierarchies import Hierarchy, build_issuing
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.softhsm import token_away
 
@@ -181,7 +181,7 @@ def test_an_unknown_profile_is_refused(authority: Authority) -> None:
 
 
 def test_a_subscriber_never_outlives_the_ca(
-    authority: Authority, hierarchy: Hierarchy, clock: MovableClock
+    authority: Authority, hierarchy: Hierarchy, clock: StandingClock
 ) -> None:
     end = hierarchy.issuing.not_valid_after_utc
     clock.at = end - timedelta(days=10)
@@ -195,7 +195,7 @@ def test_a_subscriber_never_outlives_the_ca(
 
 
 def test_a_key_that_is_not_the_certificates_is_refused_at_start(
-    ca_keys: Keys, hierarchy: Hierarchy, profiles: ProfileSet, clock: MovableClock
+    ca_keys: Keys, hierarchy: Hierarchy, profiles: ProfileSet, clock: StandingClock
 ) -> None:
     with pytest.raises(ConfigError):
         Authority(
@@ -234,7 +234,7 @@ def test_bytes_of_an_earlier_ca_are_abandoned_and_listed(
     ca_keys: Keys,
     hierarchy: Hierarchy,
     profiles: ProfileSet,
-    clock: MovableClock,
+    clock: StandingClock,
     audit: Audit,
 ) -> None:
     """Their serial goes on the CRL, since it may have been signed; the intent is free again."""
@@ -345,7 +345,7 @@ def test_an_unknown_serial_is_unknown(authority: Authority) -> None:
 
 @both_databases
 def test_a_revocation_counts_from_its_instant_and_happens_once(
-    authority: Authority, clock: MovableClock
+    authority: Authority, clock: StandingClock
 ) -> None:
     (made,) = issued(authority.issue_many([order("key-1")], "system"))
     clock.move(timedelta(hours=1))

@@ -30,8 +30,9 @@ from signer.ca.models import Certificate, Crl, OcspAnswer
 from signer.db import db, transaction
 from tests.ca.checked import findings
 from tests.ca.conftest import Keys
-from tests.ca.factory import MovableClock, authority_of, facts, issued, ledger_app, order
+from tests.ca.factory import authority_of, facts, issued, ledger_app, order
 from tests.ca.hierarchies import Hierarchy
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.tampering import do, flip, tampering, without_constraints
 
@@ -49,7 +50,7 @@ def authority(
     ca_keys: Keys,
     hierarchy: Hierarchy,
     profiles: ProfileSet,
-    clock: MovableClock,
+    clock: StandingClock,
     audit: Audit,
     published: Path,
 ) -> Authority:
@@ -58,13 +59,13 @@ def authority(
 
 
 @pytest.fixture
-def check(authority: Authority, audit: Audit, clock: MovableClock, published: Path) -> Check:
+def check(authority: Authority, audit: Audit, clock: StandingClock, published: Path) -> Check:
     """Everything that the CA's part of the check finds now."""
     return partial(findings, authority, audit, clock, published)
 
 
 @pytest.fixture
-def ledger(authority: Authority, clock: MovableClock) -> list[IssuedCertificate]:
+def ledger(authority: Authority, clock: StandingClock) -> list[IssuedCertificate]:
     """Four good, one revoked, one abandoned, lists made after that and one revoked later."""
     made = issued(authority.issue_many([order(f"signing-key-{i}") for i in range(6)], "system"))
     clock.move(timedelta(hours=1))
@@ -90,7 +91,7 @@ def test_a_sound_ledger_gives_no_finding(ledger: list[IssuedCertificate], check:
 
 
 def test_what_is_left_unfinished_is_named_after_a_while(
-    authority: Authority, check: Check, clock: MovableClock
+    authority: Authority, check: Check, clock: StandingClock
 ) -> None:
     """A reservation is no fault while its worker may still be at it."""
     authority.issue_many([order("signing-key-1")], "system")
@@ -273,7 +274,7 @@ def test_a_certificate_outside_the_ledger_is_named(
     check: Check,
     authority: Authority,
     audit: Audit,
-    clock: MovableClock,
+    clock: StandingClock,
     tmp_path: Path,
 ) -> None:
     """Whoever had the CA's key sign behind the ledger's back is found by what they made."""
@@ -375,7 +376,7 @@ def test_another_date_or_reason_of_a_revocation_is_named(
 
 @both_databases
 def test_what_happened_after_the_newest_list_is_no_fault_of_it(
-    authority: Authority, ledger: list[IssuedCertificate], check: Check, clock: MovableClock
+    authority: Authority, ledger: list[IssuedCertificate], check: Check, clock: StandingClock
 ) -> None:
     """Held before it and released since; held after it; held, released and revoked."""
     authority.suspend(ledger[0].serial, "clerk")
@@ -406,7 +407,7 @@ def test_a_published_file_that_is_not_the_newest_list_is_named(
 
 @both_databases
 def test_numbers_of_lists_that_were_never_signed_are_no_fault(
-    ledger: list[IssuedCertificate], check: Check, clock: MovableClock
+    ledger: list[IssuedCertificate], check: Check, clock: StandingClock
 ) -> None:
     """The HSM went away between number and signature."""
     with transaction():
@@ -419,7 +420,7 @@ def test_numbers_of_lists_that_were_never_signed_are_no_fault(
 
 @pytest.fixture
 def answered(
-    authority: Authority, ledger: list[IssuedCertificate], clock: MovableClock
+    authority: Authority, ledger: list[IssuedCertificate], clock: StandingClock
 ) -> list[IssuedCertificate]:
     """Stored answers about one good and both revoked certificates."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -536,7 +537,7 @@ def test_an_answer_from_before_the_revocation_is_named(
 
 
 def test_an_answer_signed_by_a_stranger_is_named(
-    authority: Authority, ledger: list[IssuedCertificate], clock: MovableClock, check: Check
+    authority: Authority, ledger: list[IssuedCertificate], clock: StandingClock, check: Check
 ) -> None:
     """A certificate for itself, not for OCSP: whoever holds its key answers for nobody."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -16,13 +16,14 @@ from signer.ca.crl import REASON_NUMBERS, CrlEntries, crl_tbs
 from signer.ca.schemes import scheme_for
 from signer.errors import Unavailable
 from signer.pkcs11 import Hsm
-from tests.ca.factory import START, MovableClock, issued, order
+from tests.ca.factory import START, issued, order
 from tests.ca.hierarchies import Hierarchy
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.softhsm import token_away
 
 
-def test_a_crl_says_who_when_and_why(authority: Authority, clock: MovableClock) -> None:
+def test_a_crl_says_who_when_and_why(authority: Authority, clock: StandingClock) -> None:
     made = issued(authority.issue_many([order("key-1"), order("key-2")], "system"))
     authority.revoke(made[0].serial, RevocationReason.KEY_COMPROMISE, "system")
     clock.move(timedelta(days=1))
@@ -58,7 +59,7 @@ def test_a_number_whose_signing_failed_is_left_out(
 
 
 def test_the_current_list_is_published_when_there_is_none_or_it_ran_out(
-    authority: Authority, clock: MovableClock
+    authority: Authority, clock: StandingClock
 ) -> None:
     first = authority.current_crl_der()
     assert authority.current_crl_der() == first
@@ -67,7 +68,7 @@ def test_the_current_list_is_published_when_there_is_none_or_it_ran_out(
 
 
 def test_refreshing_publishes_for_a_revocation_and_at_half_time(
-    authority: Authority, clock: MovableClock
+    authority: Authority, clock: StandingClock
 ) -> None:
     (made,) = issued(authority.issue_many([order("key-1")], "system"))
     assert authority.refresh_crl()

@@ -16,8 +16,9 @@ from signer.ca.published import PublishedFiles
 from signer.db import db, transaction
 from signer.errors import Unavailable
 from tests.ca.drafting import software_key
-from tests.ca.factory import MovableClock, issued, order
+from tests.ca.factory import issued, order
 from tests.ca.listing import SHARDS, list_authority, number_of, serials_of
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 
 NAMES = {"issuing.cer", "root.cer", "issuing.crl", *(f"crl/{n}.crl" for n in range(SHARDS))}
@@ -29,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def authority(app: Flask, profiles: ProfileSet, clock: MovableClock, folder: Path) -> Authority:
+def authority(app: Flask, profiles: ProfileSet, clock: StandingClock, folder: Path) -> Authority:
     return list_authority(profiles, clock, published=folder)
 
 

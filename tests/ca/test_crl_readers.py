@@ -9,14 +9,15 @@ from flask import Flask
 
 from signer.ca import Authority, ProfileSet, RevocationOrder, RevocationReason
 from signer.ca.schemes import SCHEMES
-from tests.ca.factory import MovableClock, issued, order
+from tests.ca.factory import issued, order
 from tests.ca.listing import list_authority, ran, serials_of
+from tests.clocks import StandingClock
 from tests.pkilinting import crl_findings
 
 KINDS = ("empty", "complete", "shard")
 
 
-def revoke_for_every_reason(authority: Authority, clock: MovableClock) -> list[int]:
+def revoke_for_every_reason(authority: Authority, clock: StandingClock) -> list[int]:
     """One certificate for each reason, suspension among them, and one exposed long ago."""
     reasons = [*RevocationReason, RevocationReason.KEY_COMPROMISE]
     made = issued(authority.issue_many([order(f"key-{i}") for i in range(len(reasons))], "system"))
@@ -34,7 +35,7 @@ def revoke_for_every_reason(authority: Authority, clock: MovableClock) -> list[i
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_second_readers_accept_every_list(
-    app: Flask, profiles: ProfileSet, clock: MovableClock, tmp_path: Path, kind: str, scheme: str
+    app: Flask, profiles: ProfileSet, clock: StandingClock, tmp_path: Path, kind: str, scheme: str
 ) -> None:
     """The table of issue 3: each list under each scheme before each reader."""
     clock.at = datetime.now(UTC) - timedelta(days=30)  # certtool knows no other time
@@ -68,7 +69,7 @@ def test_second_readers_accept_every_list(
 
 
 def test_openssl_asks_the_shard_that_the_certificate_names(
-    app: Flask, profiles: ProfileSet, clock: MovableClock, tmp_path: Path
+    app: Flask, profiles: ProfileSet, clock: StandingClock, tmp_path: Path
 ) -> None:
     """Its own shard's list says good or revoked; another shard's says nothing about it."""
     authority = list_authority(profiles, clock, shards=2)

@@ -16,8 +16,9 @@ from signer.db import db, transaction
 from signer.errors import NotFound, Unavailable
 from signer.pkcs11 import Hsm
 from tests.ca.conftest import Keys
-from tests.ca.factory import START, MovableClock, issued, order
+from tests.ca.factory import START, issued, order
 from tests.ca.listing import SHARDS, list_authority, number_of, serials_of
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.softhsm import token_away
 
@@ -26,7 +27,7 @@ ALL = {None, *range(SHARDS)}
 
 
 @pytest.fixture
-def authority(app: Flask, profiles: ProfileSet, clock: MovableClock) -> Authority:
+def authority(app: Flask, profiles: ProfileSet, clock: StandingClock) -> Authority:
     return list_authority(profiles, clock)
 
 
@@ -51,7 +52,7 @@ def made_by_refresh(authority: Authority) -> set[int | None]:
 
 @both_databases
 def test_every_change_is_on_its_shards_list_and_the_complete_one(
-    authority: Authority, clock: MovableClock
+    authority: Authority, clock: StandingClock
 ) -> None:
     """Also a release, which lowers the count, and a revocation of what is on hold already."""
     (one,) = issued(authority.issue_many([order("key-1")], "system"))
@@ -81,7 +82,7 @@ def test_issuing_alone_makes_no_list(authority: Authority) -> None:
 
 
 def test_an_abandoned_serial_is_a_change(
-    authority: Authority, profiles: ProfileSet, clock: MovableClock
+    authority: Authority, profiles: ProfileSet, clock: StandingClock
 ) -> None:
     """What an earlier CA left half-signed goes on the lists, dated when it was reserved."""
     earlier = list_authority(profiles, clock)  # another key, so the name's bytes do not fit
@@ -101,7 +102,7 @@ def test_an_abandoned_serial_is_a_change(
 
 @both_databases
 def test_all_are_made_anew_at_half_of_their_life(
-    authority: Authority, clock: MovableClock, profiles: ProfileSet
+    authority: Authority, clock: StandingClock, profiles: ProfileSet
 ) -> None:
     authority.refresh_crl()
     half = timedelta(seconds=profiles.issuing.crl_seconds / 2)
@@ -137,7 +138,7 @@ def fill(count: int) -> None:
 
 
 def test_a_long_complete_list_waits_a_millisecond_a_line_and_its_shards_do_not(
-    authority: Authority, clock: MovableClock
+    authority: Authority, clock: StandingClock
 ) -> None:
     """One revocation does not cost a complete list each time; nothing is missed for it."""
     fill(5000)
@@ -153,7 +154,7 @@ def test_a_long_complete_list_waits_a_millisecond_a_line_and_its_shards_do_not(
     assert len(serials_of(authority.current_crl_der())) == 5003
 
 
-def test_the_lists_together_wait_for_nothing(authority: Authority, clock: MovableClock) -> None:
+def test_the_lists_together_wait_for_nothing(authority: Authority, clock: StandingClock) -> None:
     """Our own verdicts on signatures are never behind the shards."""
     fill(5000)
     made = issued(authority.issue_many([order(f"key-{i}") for i in range(3)], "system"))
@@ -166,7 +167,7 @@ def test_the_lists_together_wait_for_nothing(authority: Authority, clock: Movabl
 
 
 def test_a_certificate_that_names_the_complete_list_is_on_it_at_once(
-    authority: Authority, clock: MovableClock
+    authority: Authority, clock: StandingClock
 ) -> None:
     """Those of release 0001 name no other one, and no OCSP."""
     fill(5000)
@@ -197,7 +198,7 @@ def test_while_the_hsm_is_away_a_list_serves_until_it_runs_out(
     app: Flask,
     ca_keys: Keys,
     profiles: ProfileSet,
-    clock: MovableClock,
+    clock: StandingClock,
     token_home: Path,
     hsm: Hsm,
 ) -> None:
@@ -225,7 +226,7 @@ def test_a_shard_that_does_not_exist_has_no_list(authority: Authority) -> None:
 
 
 def test_a_shard_of_an_older_profile_keeps_its_list(
-    authority: Authority, profiles: ProfileSet, clock: MovableClock
+    authority: Authority, profiles: ProfileSet, clock: StandingClock
 ) -> None:
     """Certificates name it as long as they live."""
     made = issued(authority.issue_many([order(f"key-{i}") for i in range(20)], "system"))

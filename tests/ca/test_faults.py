@@ -25,9 +25,10 @@ from signer.errors import Conflict, SignerError, Unavailable
 from tests.breaking import Point, calls_of, failing
 from tests.ca.checked import findings
 from tests.ca.conftest import Keys
-from tests.ca.factory import MovableClock, authority_of, issued, order
+from tests.ca.factory import authority_of, issued, order
 from tests.ca.hierarchies import Hierarchy
 from tests.ca.killed_child import few_shards
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 
 pytestmark = [
@@ -41,7 +42,7 @@ pytestmark = [
 class Room:
     """The CA's room on one ledger that lives through every fault."""
 
-    def __init__(self, authority: Authority, audit: Audit, clock: MovableClock, files: Path):
+    def __init__(self, authority: Authority, audit: Audit, clock: StandingClock, files: Path):
         self.authority, self._clock = authority, clock
         self._findings = partial(findings, authority, audit, clock, files)
         self._issued = 0
@@ -95,7 +96,7 @@ def room(
     app: Flask,
     ca_keys: Keys,
     hierarchy: Hierarchy,
-    clock: MovableClock,
+    clock: StandingClock,
     audit: Audit,
     tmp_path: Path,
 ) -> Room:
@@ -161,7 +162,7 @@ def test_revoking(room: Room) -> None:
 
 
 @both_databases
-def test_publishing(room: Room, clock: MovableClock) -> None:
+def test_publishing(room: Room, clock: StandingClock) -> None:
     """Every list is made, stored and in its file, under a number that was never used before."""
 
     def prepare() -> Callable[[], None]:

@@ -12,14 +12,15 @@ from signer.ca import Authority, RevocationReason
 from signer.ca.authority import CertificateStatus
 from signer.errors import Invalid
 from tests.ca.checked import findings
-from tests.ca.factory import MovableClock, issued, openssl, order
+from tests.ca.factory import issued, openssl, order
 from tests.ca.hierarchies import Hierarchy
+from tests.clocks import StandingClock
 
 SECOND, INSTANT = timedelta(seconds=1), timedelta(microseconds=1)
 
 
 @pytest.fixture(autouse=True)
-def sound(authority: Authority, audit: Audit, clock: MovableClock, tmp_path: Path) -> object:
+def sound(authority: Authority, audit: Audit, clock: StandingClock, tmp_path: Path) -> object:
     """Whatever the clock did, the ledger is sound at the end."""
     yield
     assert findings(authority, audit, clock, tmp_path, patience=timedelta(days=99999)) == []
@@ -68,7 +69,7 @@ def ends(hierarchy: Hierarchy) -> tuple[datetime, datetime]:
 
 
 def test_no_certificate_outlives_its_ca(
-    authority: Authority, hierarchy: Hierarchy, clock: MovableClock
+    authority: Authority, hierarchy: Hierarchy, clock: StandingClock
 ) -> None:
     """A second before the CA's last there is one of two seconds; in it and after it there is none,
     nor before its first."""
@@ -86,7 +87,7 @@ def test_no_certificate_outlives_its_ca(
 
 
 def test_a_list_is_replaced_when_its_time_is_over(
-    authority: Authority, clock: MovableClock
+    authority: Authority, clock: StandingClock
 ) -> None:
     """An instant before nextUpdate the list stands; at nextUpdate there is another one."""
     first = authority.publish_crl()
@@ -99,7 +100,7 @@ def test_a_list_is_replaced_when_its_time_is_over(
     assert second.last_update_utc == next_update
 
 
-def test_revoked_in_the_second_of_its_issue(authority: Authority, clock: MovableClock) -> None:
+def test_revoked_in_the_second_of_its_issue(authority: Authority, clock: StandingClock) -> None:
     """It was never good at any whole second that a list could name."""
     (made,) = issued(authority.issue_many([order("key-1")], "system"))
     authority.revoke(made.serial, RevocationReason.SUPERSEDED, "clerk")
@@ -108,7 +109,7 @@ def test_revoked_in_the_second_of_its_issue(authority: Authority, clock: Movable
     assert line.revocation_date_utc == clock.now().replace(microsecond=0)
 
 
-def test_revoked_after_its_end(authority: Authority, clock: MovableClock) -> None:
+def test_revoked_after_its_end(authority: Authority, clock: StandingClock) -> None:
     """It goes on the list all the same: old signatures are judged by it."""
     (made,) = issued(authority.issue_many([order("key-1")], "system"))
     clock.at = made.not_after + SECOND
@@ -117,7 +118,7 @@ def test_revoked_after_its_end(authority: Authority, clock: MovableClock) -> Non
     assert authority.status_of(made.serial, clock.now()) is CertificateStatus.REVOKED
 
 
-def test_a_clock_put_back(authority: Authority, clock: MovableClock) -> None:
+def test_a_clock_put_back(authority: Authority, clock: StandingClock) -> None:
     """Numbers rise and nothing is forgotten, though an hour comes twice."""
     one, two = issued(authority.issue_many([order("key-1"), order("key-2")], "system"))
     authority.revoke(one.serial, RevocationReason.SUPERSEDED, "clerk")
@@ -135,7 +136,7 @@ def test_a_clock_put_back(authority: Authority, clock: MovableClock) -> None:
 
 @pytest.mark.parametrize("is_complete", [True, False])
 def test_a_clock_that_was_ahead_keeps_no_revocation_off_a_list(
-    authority: Authority, clock: MovableClock, is_complete: bool
+    authority: Authority, clock: StandingClock, is_complete: bool
 ) -> None:
     """The newest list was made "tomorrow"; what is revoked after that was put right is listed."""
     (made,) = issued(authority.issue_many([order("key-1")], "system"))

@@ -14,13 +14,14 @@ from signer.db import db
 from signer.errors import Conflict, SignerError, Unavailable
 from tests.at_once import ASKERS, all_at_once
 from tests.ca.checked import findings
-from tests.ca.factory import MovableClock, order
+from tests.ca.factory import order
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 
 
 @both_databases
 def test_one_intent_asked_fifty_times(
-    app: Flask, authority: Authority, audit: Audit, clock: MovableClock, tmp_path: Path
+    app: Flask, authority: Authority, audit: Audit, clock: StandingClock, tmp_path: Path
 ) -> None:
     """One certificate, and everybody who was not told to come back has that one."""
     wanted = order("signing-key-1")
@@ -41,7 +42,7 @@ def test_one_intent_asked_fifty_times(
 
 @both_databases
 def test_one_certificate_revoked_fifty_times(
-    app: Flask, authority: Authority, audit: Audit, clock: MovableClock, tmp_path: Path
+    app: Flask, authority: Authority, audit: Audit, clock: StandingClock, tmp_path: Path
 ) -> None:
     """One of them did it, the others are told that it is done; suspensions lose or come first."""
     (made,) = authority.issue_many([order("signing-key-1")], "system")
@@ -67,7 +68,7 @@ def test_one_certificate_revoked_fifty_times(
 @pytest.mark.slow
 @both_databases
 def test_fifty_lists_at_once(
-    app: Flask, authority: Authority, audit: Audit, clock: MovableClock, tmp_path: Path
+    app: Flask, authority: Authority, audit: Audit, clock: StandingClock, tmp_path: Path
 ) -> None:
     """Every number once, and the newest list is whole."""
     (made,) = authority.issue_many([order("signing-key-1")], "system")

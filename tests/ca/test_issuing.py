@@ -25,7 +25,6 @@ from tests.ca.drafting import BODY, software_key, spki, subject_for
 from tests.ca.factory import (
     BASE_URL,
     START,
-    MovableClock,
     authority_of,
     facts,
     issued,
@@ -34,6 +33,7 @@ from tests.ca.factory import (
     public_key_der,
 )
 from tests.ca.hierarchies import Hierarchy, build_hierarchy
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 
 NOW = START.replace(microsecond=0)
@@ -106,7 +106,7 @@ def test_an_end_that_has_come_already_is_refused(authority: Authority, not_after
 
 
 def test_nothing_outlives_the_ca(
-    authority: Authority, hierarchy: Hierarchy, clock: MovableClock
+    authority: Authority, hierarchy: Hierarchy, clock: StandingClock
 ) -> None:
     """RFC 5280 4.1.2.5: the CA's last second is one of its own; the next is not."""
     end = hierarchy.issuing.not_valid_after_utc
@@ -207,7 +207,7 @@ def other_authority(
     app: object,
     hsm: Hsm,
     profiles: ProfileSet,
-    clock: MovableClock,
+    clock: StandingClock,
     audit: Audit,
 ) -> Authority:
     """An authority whose issuing key, in the HSM, signs by the scheme of the parameter."""

@@ -28,7 +28,6 @@ from tests.ca import killed_child
 from tests.ca.checked import findings
 from tests.ca.conftest import Keys
 from tests.ca.factory import (
-    MovableClock,
     authority_of,
     facts,
     issued,
@@ -36,6 +35,7 @@ from tests.ca.factory import (
     public_key_der,
 )
 from tests.ca.hierarchies import Hierarchy
+from tests.clocks import StandingClock
 from tests.databases import both_databases, copy_of
 from tests.killing import Mortals
 
@@ -54,7 +54,7 @@ class Room:
         token_home: Path,
         keys: Keys,
         hierarchy: Hierarchy,
-        clock: MovableClock,
+        clock: StandingClock,
         mortals: Mortals,
     ) -> None:
         self._mortals = mortals
@@ -148,7 +148,7 @@ def room(
     token_home: Path,
     ca_keys: Keys,
     hierarchy: Hierarchy,
-    clock: MovableClock,
+    clock: StandingClock,
     mortals: Mortals,
 ) -> Room:
     return Room(tmp_path, database_url, token_home, ca_keys, hierarchy, clock, mortals)

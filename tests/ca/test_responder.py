@@ -27,7 +27,7 @@ from tests.ca.asking import (
     issue,
     ocsp_signer,
 )
-from tests.ca.factory import MovableClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.softhsm import token_away
 
@@ -35,9 +35,9 @@ GOOD, REVOKED = ocsp.OCSPCertStatus.GOOD, ocsp.OCSPCertStatus.REVOKED
 
 
 @pytest.fixture
-def clock() -> MovableClock:
+def clock() -> StandingClock:
     """Begins now: the second readers ask their own clock."""
-    return MovableClock(datetime.now(UTC) - timedelta(minutes=1))
+    return StandingClock(datetime.now(UTC) - timedelta(minutes=1))
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ class Desk:
     """A responder and the certificate that is asked about; every look at the ledger is new."""
 
     def __init__(
-        self, authority: Authority, signer: RoleSigner, profiles: ProfileSet, clock: MovableClock
+        self, authority: Authority, signer: RoleSigner, profiles: ProfileSet, clock: StandingClock
     ) -> None:
         self.authority = authority
         self.signer: RoleSigner | None = signer
@@ -73,7 +73,7 @@ class Desk:
 
 @pytest.fixture
 def desk(
-    authority: Authority, signer: RoleSigner, profiles: ProfileSet, clock: MovableClock
+    authority: Authority, signer: RoleSigner, profiles: ProfileSet, clock: StandingClock
 ) -> Desk:
     return Desk(authority, signer, profiles, clock)
 

@@ -23,7 +23,8 @@ from signer.ca import (
 from signer.ca.models import OcspAnswer
 from signer.db import db, transaction
 from signer.errors import Conflict, Invalid, NotFound, SignerError
-from tests.ca.factory import START, MovableClock, issued, order
+from tests.ca.factory import START, issued, order
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 
 SECOND = START.replace(microsecond=0)
@@ -128,7 +129,7 @@ def test_each_order_of_many_has_its_own_outcome(authority: Authority, audit: Aud
 
 
 def test_the_revocation_date_is_the_act_and_the_exposure_stands_beside_it(
-    authority: Authority, clock: MovableClock, audit: Audit
+    authority: Authority, clock: StandingClock, audit: Audit
 ) -> None:
     """RFC 5280 5.3.2: lists that came between would otherwise have lied."""
     first, second, third = serials(authority, 3)
@@ -163,7 +164,7 @@ def test_the_revocation_date_is_the_act_and_the_exposure_stands_beside_it(
 
 
 def test_what_was_on_hold_is_revoked_since_then_or_was_never_on_hold(
-    authority: Authority, clock: MovableClock
+    authority: Authority, clock: StandingClock
 ) -> None:
     kept, lost = serials(authority, 2)
     for serial in (kept, lost):

@@ -9,7 +9,8 @@ from signer.ca.authority import CertificateStatus
 from signer.ca.models import CertificateState
 from signer.db import release
 from signer.errors import Conflict
-from tests.ca.factory import MovableClock, facts, issued, order, public_key_der
+from tests.ca.factory import facts, issued, order, public_key_der
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 
 COMPROMISE = RevocationReason.KEY_COMPROMISE
@@ -44,7 +45,7 @@ def test_any_other_end_leaves_the_key_good(authority: Authority, reason: Revocat
 @both_databases
 @pytest.mark.parametrize("is_resumed", [True, False])
 def test_what_a_crash_left_is_not_signed_for_a_key_exposed_since(
-    authority: Authority, clock: MovableClock, is_resumed: bool
+    authority: Authority, clock: StandingClock, is_resumed: bool
 ) -> None:
     """The serial was reserved, then the key was exposed: nobody finishes it, the list has it."""
     key_der = public_key_der()

@@ -22,7 +22,7 @@ from signer.ca.timestamp_request import Failure
 from signer.errors import ConfigError, SignerError, Unavailable
 from signer.pkcs11 import Hsm, ensure_ca_key
 from tests.ca.conftest import Keys
-from tests.ca.factory import START, MovableClock, openssl
+from tests.ca.factory import START, openssl
 from tests.ca.hierarchies import Hierarchy
 from tests.ca.stamping import (
     DATA,
@@ -36,6 +36,7 @@ from tests.ca.stamping import (
     tsa_signer,
     tsa_signers,
 )
+from tests.clocks import StandingClock
 from tests.softhsm import token_away
 
 
@@ -46,7 +47,7 @@ def signers_by_kind(hsm: Hsm, ca_keys: Keys, hierarchy: Hierarchy) -> dict[str, 
 
 @pytest.fixture
 def tsa(
-    signers_by_kind: dict[str, RoleSigner], hierarchy: Hierarchy, clock: MovableClock
+    signers_by_kind: dict[str, RoleSigner], hierarchy: Hierarchy, clock: StandingClock
 ) -> TimestampAuthority:
     return tsa_of(signers_by_kind["p256"], hierarchy, clock)
 
@@ -88,7 +89,7 @@ def test_openssl_verifies_what_openssl_asked(
     options: tuple[str, ...],
     signers_by_kind: dict[str, RoleSigner],
     hierarchy: Hierarchy,
-    clock: MovableClock,
+    clock: StandingClock,
     tmp_path: Path,
 ) -> None:
     """Every kind of key stamps every hash; with -cert, the root alone is enough to verify."""
@@ -208,7 +209,7 @@ def test_openssl_verifies_the_other_rsa_schemes(
     scheme: str,
     signers_by_kind: dict[str, RoleSigner],
     hierarchy: Hierarchy,
-    clock: MovableClock,
+    clock: StandingClock,
     tmp_path: Path,
 ) -> None:
     """`openssl cms` reads PSS parameters, `openssl ts` does not."""
@@ -268,7 +269,7 @@ def test_no_stamp_outside_the_certificates_validity(
 ) -> None:
     key = ensure_ca_key(hsm, "tsa-tests-p256")
     signer = tsa_signer(key, ca_keys.issuing, hierarchy.issuing, not_before=FIRST, not_after=LAST)
-    tsa = tsa_of(signer, hierarchy, MovableClock(at))
+    tsa = tsa_of(signer, hierarchy, StandingClock(at))
     if failure is None:
         info, _ = granted(tsa.answer(query()))
         assert info["gen_time"].native == at.replace(microsecond=0)
@@ -285,7 +286,7 @@ def test_without_a_key_it_says_come_back(
     hsm: Hsm,
     signers_by_kind: dict[str, RoleSigner],
     hierarchy: Hierarchy,
-    clock: MovableClock,
+    clock: StandingClock,
     token_home: Path,
 ) -> None:
     """No signer yet, or its HSM away: `Unavailable`; what is wrong in itself is still refused."""
@@ -302,7 +303,7 @@ def test_without_a_key_it_says_come_back(
 
 
 def test_the_key_must_be_the_certificates(
-    signers_by_kind: dict[str, RoleSigner], hierarchy: Hierarchy, clock: MovableClock
+    signers_by_kind: dict[str, RoleSigner], hierarchy: Hierarchy, clock: StandingClock
 ) -> None:
     """No token leaves that does not verify under the certificate it names."""
     swapped = RoleSigner(
@@ -323,7 +324,7 @@ def test_the_key_must_be_the_certificates(
     ],
 )
 def test_the_certificate_must_be_for_time_stamps_alone(
-    changes: dict[str, object], hsm: Hsm, ca_keys: Keys, hierarchy: Hierarchy, clock: MovableClock
+    changes: dict[str, object], hsm: Hsm, ca_keys: Keys, hierarchy: Hierarchy, clock: StandingClock
 ) -> None:
     """RFC 3161 section 2.3."""
     key = ensure_ca_key(hsm, "tsa-tests-p256")
@@ -333,7 +334,7 @@ def test_the_certificate_must_be_for_time_stamps_alone(
 
 
 def test_the_ledgers_tsa_certificate_stamps(
-    authority: Authority, hsm: Hsm, hierarchy: Hierarchy, clock: MovableClock, tmp_path: Path
+    authority: Authority, hsm: Hsm, hierarchy: Hierarchy, clock: StandingClock, tmp_path: Path
 ) -> None:
     """What the profile tsa-signer issues is what RFC 3161 asks of a TSA, in openssl's eyes too."""
     key = ensure_ca_key(hsm, "tsa-tests-p256")
@@ -357,7 +358,7 @@ def test_the_ledgers_tsa_certificate_stamps(
 
 
 def test_a_new_certificate_is_used_at_once(
-    signers_by_kind: dict[str, RoleSigner], hierarchy: Hierarchy, clock: MovableClock
+    signers_by_kind: dict[str, RoleSigner], hierarchy: Hierarchy, clock: StandingClock
 ) -> None:
     following = iter((signers_by_kind["p256"], signers_by_kind["p384"]))
     tsa = tsa_of(lambda: next(following), hierarchy, clock)

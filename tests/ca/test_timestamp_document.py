@@ -26,9 +26,10 @@ from signer.ca.roles import RoleSigner
 from signer.ca.timestamp import TimestampAuthority
 from signer.pkcs11 import Hsm
 from tests.ca.conftest import Keys
-from tests.ca.factory import START, MovableClock
+from tests.ca.factory import START
 from tests.ca.hierarchies import Hierarchy
 from tests.ca.stamping import KINDS, tsa_of, tsa_signers
+from tests.clocks import StandingClock
 
 DOCUMENT = Path(__file__).parents[1] / "data" / "pdf" / "quyet_dinh.pdf"
 
@@ -51,7 +52,7 @@ class OurStamper(TimeStamper):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_pyhanko_stamps_and_validates_a_signature(
-    kind: str, signers_by_kind: dict[str, RoleSigner], hierarchy: Hierarchy, clock: MovableClock
+    kind: str, signers_by_kind: dict[str, RoleSigner], hierarchy: Hierarchy, clock: StandingClock
 ) -> None:
     """A PAdES B-T signature whose stamp is ours: intact, valid and trusted through our root."""
     key, certificate = _self_signed()

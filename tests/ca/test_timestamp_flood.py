@@ -12,9 +12,9 @@ from signer.ca.roles import RoleSigner
 from signer.errors import Unavailable
 from signer.pkcs11 import Hsm, ensure_ca_key
 from tests.ca.conftest import Keys
-from tests.ca.factory import MovableClock
 from tests.ca.hierarchies import Hierarchy
 from tests.ca.stamping import granted, query, tsa_of, tsa_signer
+from tests.clocks import StandingClock
 
 
 class Watched:
@@ -42,7 +42,7 @@ def test_few_strangers_are_in_the_hsm_at_a_time(
     hsm: Hsm,
     ca_keys: Keys,
     hierarchy: Hierarchy,
-    clock: MovableClock,
+    clock: StandingClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The others wait outside, for a while; then they are told to come back."""

@@ -20,7 +20,7 @@ from signer.ca.timestamp_request import (
 )
 from signer.pkcs11 import Hsm, ensure_ca_key
 from tests.ca.conftest import Keys
-from tests.ca.factory import MovableClock, openssl
+from tests.ca.factory import START, openssl
 from tests.ca.hierarchies import Hierarchy
 from tests.ca.stamping import (
     DATA,
@@ -33,6 +33,7 @@ from tests.ca.stamping import (
     tsa_of,
     tsa_signer,
 )
+from tests.clocks import StandingClock
 
 POLICY_DER = der.oid(POLICY.policy_oid)
 SHA256 = der.oid("2.16.840.1.101.3.4.2.1")
@@ -46,7 +47,7 @@ TRUE = b"\x01\x01\xff"
 def tsa(hsm: Hsm, ca_keys: Keys, hierarchy: Hierarchy) -> TimestampAuthority:
     key = ensure_ca_key(hsm, "tsa-tests-p256")
     signer = tsa_signer(key, ca_keys.issuing, hierarchy.issuing)
-    return tsa_of(signer, hierarchy, MovableClock())
+    return tsa_of(signer, hierarchy, StandingClock(START))
 
 
 def sequence(*fields: bytes) -> bytes:

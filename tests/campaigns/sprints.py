@@ -9,7 +9,7 @@ import pytest
 from signer.accounts import Actor, Role
 from signer.inventory.models import Person
 from signer.services import Services
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.factories import OTHER_WARD, WARD, City
 
 TODAY = date(2026, 11, 23)

@@ -16,7 +16,7 @@ from signer.errors import Forbidden, Invalid, NotFound
 from signer.inventory.models import PersonPeriod
 from signer.services import Services
 from tests.campaigns.sprints import TODAY, Sprint
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
 

@@ -11,7 +11,7 @@ from signer.db import db
 from signer.errors import Conflict, Forbidden, Invalid, NotFound
 from signer.services import Services
 from tests.campaigns.sprints import ENDS, STARTS, TODAY, Sprint
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD
 

@@ -8,7 +8,7 @@ from signer.inventory.structure_plan import ActKind, Heir, UnitAct
 from signer.reports.coverage import View
 from signer.services import Services
 from tests.campaigns.sprints import ENDS, STARTS, TODAY, Sprint
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
 

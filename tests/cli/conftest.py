@@ -13,7 +13,7 @@ from signer.app import create_app
 from signer.cli import Machine, main
 from signer.config import Settings
 from signer.db import db, release
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.factories import OTHER_WARD, City
 
 Typed = Callable[..., tuple[str, str]]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from signer.db import db, release, transaction
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.factories import WARD, City
 
 

@@ -17,7 +17,7 @@ from signer.inventory.models import Person
 from signer.inventory.states import PersonState
 from signer.services import Services
 from tests.cli.conftest import Typed
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import City
 

@@ -24,7 +24,7 @@ from signer.services import Services
 from signer.worker import start_thread
 from tests.ca.factory import openssl
 from tests.cli.conftest import Typed
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import City
 

@@ -44,11 +44,17 @@ def held(services: Services, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def test_a_whole_journey(services: Services, city: City, held: list[str]) -> None:
+def test_a_whole_journey(
+    services: Services, city: City, held: list[str], tmp_path: Path
+) -> None:
     """Roster, certificate, activation, dossier, its pages, signature, a new key, the CRL."""
     people = city.people(2)
+    wrong = tmp_path / "sai.csv"
+    wrong.write_text("Mã CBCCVC,Họ và tên,Đơn vị\nT00009,,Phường Hoàn Kiếm\n", encoding="utf-8")
+    services.inventory.error_workbook(
+        SYSTEM, services.inventory.dry_run(SYSTEM, wrong, wrong.name).import_id
+    )
     for record in services.inventory.imports(SYSTEM):
-        services.inventory.error_workbook(SYSTEM, record.id)
         services.inventory.import_content(SYSTEM, record.id)
     city.issue(people)
     code, actor = people[0].code, city.signer_of(people[0])

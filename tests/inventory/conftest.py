@@ -4,7 +4,7 @@ import csv
 import io
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from flask import Flask
 import signer.accounts.models  # a person points to an account
 from signer.accounts import Accounts, Actor, Grant, Role
 from signer.audit import Audit
-from signer.clock import Clock
 from signer.config import Settings
 from signer.db import db
 from signer.files import Files
@@ -23,6 +22,7 @@ from signer.inventory.applying import ROSTER_JOB_KIND
 from signer.inventory.importing import CheckedRoster, RosterReceipt
 from signer.inventory.service import Inventory
 from signer.jobs import Jobs
+from tests.clocks import StandingClock
 
 assert signer.accounts.models.Account.__tablename__ == "account"
 
@@ -59,31 +59,18 @@ GOOD: Mapping[str, Any] = {
 }
 
 
-class MovingClock(Clock):
-    """Stands at a working morning until a test moves it."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-    def move(self, days: int) -> None:
-        self.at += timedelta(days=days)
+@pytest.fixture
+def clock() -> StandingClock:
+    return StandingClock()
 
 
 @pytest.fixture
-def clock() -> MovingClock:
-    return MovingClock()
-
-
-@pytest.fixture
-def audit(clock: MovingClock) -> Audit:
+def audit(clock: StandingClock) -> Audit:
     return Audit(clock)
 
 
 @pytest.fixture
-def jobs(clock: MovingClock, audit: Audit) -> Jobs:
+def jobs(clock: StandingClock, audit: Audit) -> Jobs:
     return Jobs(clock, audit.record)
 
 
@@ -107,7 +94,7 @@ def app(database_url: str) -> Iterator[Flask]:
 
 @pytest.fixture
 def inventory(
-    app: Flask, clock: MovingClock, audit: Audit, settings: Settings, jobs: Jobs, tmp_path: Path
+    app: Flask, clock: StandingClock, audit: Audit, settings: Settings, jobs: Jobs, tmp_path: Path
 ) -> Inventory:
     """The inventory with the package's units loaded."""
     assert app

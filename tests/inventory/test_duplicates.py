@@ -13,8 +13,9 @@ from signer.inventory.duplicates import PairView, families, survivors
 from signer.inventory.likeness import Likeness
 from signer.inventory.models import Person
 from signer.inventory.service import Inventory
+from tests.clocks import StandingClock
 from tests.databases import both_databases
-from tests.inventory.conftest import Check, MovingClock, clerk, person
+from tests.inventory.conftest import Check, clerk, person
 from tests.inventory.test_policy import counted
 
 HR = clerk("")
@@ -116,11 +117,11 @@ def test_a_proposal_lapses_when_what_it_rested_on_is_corrected(
 
 @both_databases
 def test_a_merged_person_leaves_lists_and_counts_from_that_day(
-    inventory: Inventory, pair: PairView, clock: MovingClock, audit: Audit
+    inventory: Inventory, pair: PairView, clock: StandingClock, audit: Audit
 ) -> None:
     """The entry and its history stay; who survives counts for both."""
     first, second = pair.first.id, pair.second.id
-    clock.move(days=5)
+    clock.move(timedelta(days=5))
     merged = inventory.duplicates.merge(HR, pair.id, pair.first.code)
     assert merged.state == "merged"
     assert merged.survivor is not None
@@ -138,10 +139,10 @@ def test_a_merged_person_leaves_lists_and_counts_from_that_day(
     assert inventory.duplicates.find() == 0
 
 
-def test_merging_is_taken_back(inventory: Inventory, pair: PairView, clock: MovingClock) -> None:
+def test_merging_is_taken_back(inventory: Inventory, pair: PairView, clock: StandingClock) -> None:
     """Two persons again, counted from that day; the pair is a proposal as before."""
     inventory.duplicates.merge(HR, pair.id, pair.first.code)
-    clock.move(days=3)
+    clock.move(timedelta(days=3))
     inventory.duplicates.take_back(HR, pair.id)
     assert inventory.count_people(HR) == 3
     assert pair.second.id in counted(clock.today())
@@ -151,7 +152,7 @@ def test_merging_is_taken_back(inventory: Inventory, pair: PairView, clock: Movi
 
 
 def test_taken_back_on_the_same_day_nothing_remains_of_it(
-    inventory: Inventory, pair: PairView, clock: MovingClock
+    inventory: Inventory, pair: PairView, clock: StandingClock
 ) -> None:
     """A slip costs no period."""
     periods = len(inventory.history_of(pair.second.id))

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,12 @@ from signer.inventory import applying, importing
 from signer.inventory.models import ImportState, Person, PersonPeriod, RosterImport, UnitKind
 from signer.inventory.service import Inventory
 from signer.inventory.states import PersonState
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.inventory.conftest import (
     SAMPLE,
     Apply,
     Check,
-    MovingClock,
     clerk,
     csv_text,
     person,
@@ -100,11 +100,11 @@ def test_new_people_are_audited_by_chunk_with_code_and_unit(
 
 
 def test_a_move_is_dated_and_audited_per_person(
-    inventory: Inventory, stored: Check, clock: MovingClock, audit: Audit
+    inventory: Inventory, stored: Check, clock: StandingClock, audit: Audit
 ) -> None:
     """The day before the move shows the old unit, the day itself the new one (R2)."""
     stored(person(1), person(2))
-    clock.move(days=10)
+    clock.move(timedelta(days=10))
     moved = stored(person(1, **{"Đơn vị": "Phường Giảng Võ", "Chức vụ": "Trưởng phòng"}), person(2))
     assert (moved.plan.changed, moved.plan.same) == (1, 1)
     someone = inventory.person_of(clerk(""), "HN000001")
@@ -132,11 +132,11 @@ def test_private_facts_are_named_but_not_shown_in_the_audit(stored: Check, audit
 
 
 def test_a_state_opens_a_period_that_counts_or_does_not(
-    inventory: Inventory, stored: Check, clock: MovingClock
+    inventory: Inventory, stored: Check, clock: StandingClock
 ) -> None:
     """R11: retired from that day; coverage asks the dated rows."""
     stored(person(1))
-    clock.move(days=1)
+    clock.move(timedelta(days=1))
     stored(person(1, **{"Trạng thái công tác": "Nghỉ hưu"}))
     someone = inventory.person_of(clerk(""), "HN000001")
     assert someone.state is PersonState.RETIRED
@@ -374,7 +374,7 @@ def test_windows_1258_text_is_stored_composed(stored: Check, inventory: Inventor
 
 
 def test_the_import_is_stamped_with_the_clock(
-    inventory: Inventory, check: Check, clock: MovingClock
+    inventory: Inventory, check: Check, clock: StandingClock
 ) -> None:
     """Stored in UTC, dated by the day in Hanoi (R66)."""
     clock.at = clock.at.replace(hour=20)  # three in the morning of the 24th in Hanoi

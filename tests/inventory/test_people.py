@@ -1,7 +1,7 @@
 """People: found, listed in order, seen only within one's units, numbers revealed on the record."""
 
 import unicodedata
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -17,8 +17,9 @@ from signer.inventory.models import Person
 from signer.inventory.people import PeopleFilter
 from signer.inventory.service import Inventory, people_on
 from signer.inventory.states import LEFT_STATES, STATE_RULES, Consequence, PersonState
+from tests.clocks import StandingClock
 from tests.databases import both_databases
-from tests.inventory.conftest import Check, MovingClock, clerk, person
+from tests.inventory.conftest import Check, clerk, person
 
 NAMES = ("Hoàng Thị Hạ", "Lê Văn An", "Trần Ánh", "Đỗ Bá Ân", "Vũ Hoà", "Bùi Hòa", "Ngô Thuỷ")
 
@@ -136,11 +137,11 @@ def test_an_account_belongs_to_one_person(
 
 @both_databases
 def test_who_counts_on_a_day_is_one_query_over_the_dated_rows(
-    inventory: Inventory, stored: Check, clock: MovingClock
+    inventory: Inventory, stored: Check, clock: StandingClock
 ) -> None:
     """What the coverage report asks: by day and by subtree."""
     stored(person(1), person(2, **{"Họ và tên": "Lê Thị Hai"}))
-    clock.move(days=5)
+    clock.move(timedelta(days=5))
     stored(
         person(1, **{"Đơn vị": "Phường Giảng Võ"}),
         person(2, **{"Họ và tên": "Lê Thị Hai", "Trạng thái công tác": "Nghỉ thai sản"}),

@@ -13,8 +13,9 @@ from signer.inventory.fields import Field
 from signer.inventory.persons import FIELDS
 from signer.inventory.service import Inventory
 from signer.inventory.states import Consequence, PersonState
+from tests.clocks import StandingClock
 from tests.databases import both_databases
-from tests.inventory.conftest import Check, MovingClock, clerk, person
+from tests.inventory.conftest import Check, clerk, person
 
 HR = clerk("")
 CODE = "HN000001"
@@ -32,10 +33,10 @@ NEW: Mapping[Field, str] = {
 
 
 @pytest.fixture
-def one(inventory: Inventory, stored: Check, clock: MovingClock) -> Inventory:
+def one(inventory: Inventory, stored: Check, clock: StandingClock) -> Inventory:
     """One person, stored ten days ago."""
     stored(person(1))
-    clock.move(days=10)
+    clock.move(timedelta(days=10))
     return inventory
 
 
@@ -48,7 +49,7 @@ def test_nothing_changes_when_nothing_is_typed_anew(one: Inventory) -> None:
 
 @both_databases
 def test_a_move_is_dated_and_an_ordinary_fact_is_not(
-    one: Inventory, clock: MovingClock, audit: Audit
+    one: Inventory, clock: StandingClock, audit: Audit
 ) -> None:
     """The period ends the day before; title and address change where they stand."""
     day = clock.today() - timedelta(days=3)
@@ -81,7 +82,7 @@ def test_a_move_is_dated_and_an_ordinary_fact_is_not(
     ],
 )
 def test_a_new_state_says_what_it_asks_of_the_certificate(
-    one: Inventory, clock: MovingClock, state: PersonState, asks: Consequence
+    one: Inventory, clock: StandingClock, state: PersonState, asks: Consequence
 ) -> None:
     """And holds from the day of the change, not from the day of the state before."""
     cells = one.persons.cells_of(one.person_of(HR, CODE)) | {Field.STATE: state.value}
@@ -93,7 +94,7 @@ def test_a_new_state_says_what_it_asks_of_the_certificate(
     assert (stored.state, stored.state_since) == (state, clock.today())
 
 
-def test_somebody_is_added_by_hand(one: Inventory, audit: Audit, clock: MovingClock) -> None:
+def test_somebody_is_added_by_hand(one: Inventory, audit: Audit, clock: StandingClock) -> None:
     """Read as a roster's row is; a double is proposed at once."""
     twin = {**NEW, Field.FULL_NAME: "Nguyễn Thị Ánh", Field.BIRTH_DATE: "15/03/1985"}
     twin[Field.SEX] = "female"
@@ -161,7 +162,7 @@ def test_a_field_can_be_emptied_unless_it_must_be_there(one: Inventory) -> None:
     assert after.id_number_kind is None
 
 
-def test_signing_roles_are_dated_too(one: Inventory, clock: MovingClock) -> None:
+def test_signing_roles_are_dated_too(one: Inventory, clock: StandingClock) -> None:
     """Nobody ticked is not the same as unknown; a leader counts as one from that day."""
     one.persons.store(HR, {Field.SIGNING_ROLES: "leader, one_stop"}, code=CODE)
     release()
@@ -175,7 +176,7 @@ def test_signing_roles_are_dated_too(one: Inventory, clock: MovingClock) -> None
     assert [p.is_leader for p in one.history_of(person_id)] == [False, False]
 
 
-def test_two_people_correcting_at_once(one: Inventory, clock: MovingClock) -> None:
+def test_two_people_correcting_at_once(one: Inventory, clock: StandingClock) -> None:
     """The second is told instead of undoing the first's work unseen."""
     seen = one.person_of(HR, CODE).updated_at
     release()
@@ -185,7 +186,7 @@ def test_two_people_correcting_at_once(one: Inventory, clock: MovingClock) -> No
     assert one.person_of(HR, CODE).title == "Trưởng phòng"
 
 
-def test_dates_that_cannot_be(one: Inventory, clock: MovingClock) -> None:
+def test_dates_that_cannot_be(one: Inventory, clock: StandingClock) -> None:
     """Neither the future, nor a day before the person's last move."""
     with pytest.raises(Invalid, match="tương lai"):
         one.persons.check(HR, {}, code=CODE, effective_on=clock.today() + timedelta(days=1))

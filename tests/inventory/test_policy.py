@@ -15,8 +15,9 @@ from signer.inventory.policy_change import POLICY_JOB_KIND
 from signer.inventory.service import Inventory, people_on
 from signer.inventory.states import STATE_RULES, Consequence, PersonState
 from signer.jobs import Jobs
+from tests.clocks import StandingClock
 from tests.databases import both_databases
-from tests.inventory.conftest import Check, MovingClock, clerk, person
+from tests.inventory.conftest import Check, clerk, person
 
 ADMIN = clerk("", role=Role.ADMIN)
 MATERNITY, WORKING, RETIRED = (
@@ -40,7 +41,7 @@ def with_(state: PersonState, **changed: object) -> dict[PersonState, object]:
 
 @both_databases
 def test_the_denominator_changes_from_the_day_of_the_decision(
-    inventory: Inventory, stored: Check, clock: MovingClock, audit: Audit
+    inventory: Inventory, stored: Check, clock: StandingClock, audit: Audit
 ) -> None:
     """Days before keep what was counted then; the other states are untouched."""
     stored(
@@ -48,7 +49,7 @@ def test_the_denominator_changes_from_the_day_of_the_decision(
     )
     (mother,) = {p.id for p in inventory.people(ADMIN).items if p.code == "HN000001"}
     before = clock.today()
-    clock.move(days=10)
+    clock.move(timedelta(days=10))
     (line,) = inventory.policy.preview(ADMIN, with_(MATERNITY, counted=True))
     assert (line.state, line.people, line.moves) == (MATERNITY, 1, 1)
     assert inventory.policy.change(ADMIN, with_(MATERNITY, counted=True)) is None
@@ -65,7 +66,7 @@ def test_the_denominator_changes_from_the_day_of_the_decision(
 
 
 def test_people_stored_later_are_counted_as_the_policy_says(
-    inventory: Inventory, stored: Check, clock: MovingClock
+    inventory: Inventory, stored: Check, clock: StandingClock
 ) -> None:
     """A roster asks the policy and not the constants."""
     inventory.policy.change(ADMIN, with_(MATERNITY, counted=True))
@@ -76,19 +77,19 @@ def test_people_stored_later_are_counted_as_the_policy_says(
 def test_many_people_are_moved_by_a_job(
     inventory: Inventory,
     stored: Check,
-    clock: MovingClock,
+    clock: StandingClock,
     jobs: Jobs,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Chunk by chunk, from the day of the decision even when the job ends the day after."""
     monkeypatch.setattr(policy_change, "CHUNK_PEOPLE", 2)
     stored(*(person(n, **{"Trạng thái công tác": "Nghỉ thai sản"}) for n in range(1, 6)))
-    clock.move(days=1)
+    clock.move(timedelta(days=1))
     decided = clock.today()
     job_id = inventory.policy.change(ADMIN, with_(MATERNITY, counted=True))
     assert job_id is not None
     assert counted(decided) == set()
-    clock.move(days=1)
+    clock.move(timedelta(days=1))
     handlers = {POLICY_JOB_KIND: inventory.policy.count_items}
     assert jobs.run(handlers) == 3
     assert len(counted(decided)) == 5

@@ -15,8 +15,9 @@ from signer.inventory.applying import ROSTER_JOB_KIND
 from signer.inventory.models import ImportState, Person
 from signer.inventory.service import Inventory
 from signer.jobs import Jobs
+from tests.clocks import StandingClock
 from tests.databases import both_databases
-from tests.inventory.conftest import Check, MovingClock, person
+from tests.inventory.conftest import Check, person
 
 _FOLLOWING = ("person", "person_period", "person_word")
 
@@ -46,11 +47,11 @@ def undo(inventory: Inventory, jobs: Jobs, hr: Actor) -> Undo:
 
 @both_databases
 def test_everything_is_as_before(
-    inventory: Inventory, stored: Check, clock: MovingClock, undo: Undo, hr: Actor, audit: Audit
+    inventory: Inventory, stored: Check, clock: StandingClock, undo: Undo, hr: Actor, audit: Audit
 ) -> None:
     """New people gone, names, facts, units and days of others restored to the letter."""
     stored(person(1), person(2, **{"Họ và tên": "Trần Thị Hai"}), person(3))
-    clock.move(days=5)
+    clock.move(timedelta(days=5))
     stored(person(3, **{"Đơn vị": "Phường Giảng Võ"}))
     before = everything()
     wrong = stored(
@@ -70,7 +71,7 @@ def test_everything_is_as_before(
 
 
 def test_it_is_possible_for_a_day(
-    inventory: Inventory, stored: Check, clock: MovingClock, hr: Actor
+    inventory: Inventory, stored: Check, clock: StandingClock, hr: Actor
 ) -> None:
     """And not before the import is stored."""
     made = stored(person(1))
@@ -80,7 +81,7 @@ def test_it_is_possible_for_a_day(
 
 
 def test_a_later_change_is_in_the_way(
-    inventory: Inventory, stored: Check, clock: MovingClock, hr: Actor
+    inventory: Inventory, stored: Check, clock: StandingClock, hr: Actor
 ) -> None:
     """The first person is named; the later import has to be undone first."""
     made = stored(person(1), person(2, **{"Họ và tên": "Trần Thị Hai"}))
@@ -92,7 +93,7 @@ def test_a_later_change_is_in_the_way(
 
 
 def test_what_comes_to_rest_on_it_meanwhile_keeps_its_chunk(
-    inventory: Inventory, stored: Check, jobs: Jobs, hr: Actor, clock: MovingClock
+    inventory: Inventory, stored: Check, jobs: Jobs, hr: Actor, clock: StandingClock
 ) -> None:
     """The job says why, and nothing of that chunk is half undone."""
     made = stored(person(1), person(2, **{"Họ và tên": "Trần Thị Hai"}))

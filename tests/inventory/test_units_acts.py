@@ -26,8 +26,9 @@ from signer.inventory.structure import STRUCTURE_JOB_KIND
 from signer.inventory.structure_plan import ActKind, Heir, UnitAct
 from signer.inventory.tree import open_homes, predecessors, successors
 from signer.jobs import Jobs
+from tests.clocks import StandingClock
 from tests.databases import both_databases
-from tests.inventory.conftest import MovingClock, clerk
+from tests.inventory.conftest import clerk
 
 A, B, C = "00004", "00008", "00025"
 """Three wards: Ba Đình, Ngọc Hà, Giảng Võ."""
@@ -346,7 +347,7 @@ def test_an_act_needs_the_permission_over_all_it_touches(inventory: Inventory) -
 
 @both_databases
 def test_a_planned_act_waits_for_its_day(
-    inventory: Inventory, add: AddPeople, clock: MovingClock
+    inventory: Inventory, add: AddPeople, clock: StandingClock
 ) -> None:
     """The worker carries it out; what cannot be any more says why; one that waits can go."""
     add("P1")
@@ -359,7 +360,7 @@ def test_a_planned_act_waits_for_its_day(
     assert planned.state == doomed.state == gone.state == "planned"
     assert inventory.structure.undo(SYSTEM, gone.id).state == "undone"
     assert inventory.structure.carry_due() == 0
-    clock.move(10)
+    clock.move(timedelta(days=10))
     assert inventory.structure.carry_due() == 2
     assert inventory.structure.carry_due() == 0
     assert inventory.structure.change(SYSTEM, planned.id).state == "done"
@@ -426,7 +427,7 @@ def test_a_job_goes_on_where_it_stood(
     inventory: Inventory,
     add: AddPeople,
     jobs: Jobs,
-    clock: MovingClock,
+    clock: StandingClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Killed between two items, and people changed meanwhile: everybody arrives, once."""
@@ -626,7 +627,7 @@ def test_an_act_waits_for_the_people_of_another(
     inventory: Inventory,
     add: AddPeople,
     jobs: Jobs,
-    clock: MovingClock,
+    clock: StandingClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While a job carries them; also who came to the closed unit meanwhile is carried."""
@@ -643,7 +644,7 @@ def test_an_act_waits_for_the_people_of_another(
         inventory.structure.carry_out(
             SYSTEM, act(ActKind.RENAME, A, on=date(2026, 4, 1), _00004="Khác")
         )
-    clock.move(1)
+    clock.move(timedelta(days=1))
     inventory.structure.carry_due()
     assert inventory.structure.change(SYSTEM, planned.id).state == "planned"
     facts = PersonFacts(code="P0", full_name="Lê Thị Đến", unit_id=old.id, unit_path=old.path)
@@ -658,7 +659,7 @@ def test_an_act_waits_for_the_people_of_another(
 
 
 def test_the_record_says_what_was_ordered(
-    inventory: Inventory, audit: Audit, clock: MovingClock
+    inventory: Inventory, audit: Audit, clock: StandingClock
 ) -> None:
     """Also of an act that only waits; with the unit that stays and takes over."""
     inventory.structure.carry_out(SYSTEM, act(ActKind.CLOSE, A, on=clock.today(), _00008=""))

@@ -17,7 +17,7 @@ from signer.config import Settings
 from signer.issuance.grounds import Act, Ground
 from signer.services import Services
 from signer.signing.geometry import Box
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.killing import KillPoint, bear
 
 PIN = "2468-lotus"

@@ -17,7 +17,7 @@ from signer.issuance.kinds import RequestKind
 from signer.issuance.models import Revocation
 from signer.issuance.states import SigningState
 from signer.services import Services
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, City
 from tests.issuance.granting import grant

@@ -17,7 +17,7 @@ from signer.issuance.kinds import RequestKind
 from signer.issuance.models import RequestItem, SigningKey
 from signer.issuance.states import SigningState
 from signer.services import Services
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.factories import City
 from tests.issuance.granting import approved, grant
 from tests.issuance.test_renewal import IN_THE_WINDOW, PIN

@@ -8,7 +8,7 @@ from signer.accounts import Role
 from signer.errors import Invalid
 from signer.issuance.kinds import RequestKind
 from signer.services import Services
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
 from tests.issuance.granting import ask, grant

@@ -20,7 +20,7 @@ from signer.issuance.models import Revocation
 from signer.issuance.ordering import AT_ONCE
 from signer.issuance.revocation_views import Ordered
 from signer.services import Services
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import City
 from tests.issuance.cutting import is_cut_off

@@ -14,7 +14,7 @@ from signer.inventory.structure_plan import ActKind, Heir, UnitAct
 from signer.issuance.grounds import Act
 from signer.issuance.rehoming import certified_in
 from signer.services import Services
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
 

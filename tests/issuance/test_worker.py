@@ -19,8 +19,9 @@ from signer.issuance.issuing import Issuing
 from signer.issuance.kinds import RequestKind
 from signer.issuance.models import Revocation
 from signer.issuance.ordering import AT_ONCE
+from signer.jobs import Jobs
 from signer.services import Services
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.factories import City
 from tests.issuance.cutting import CutOff
 from tests.issuance.granting import approved
@@ -123,7 +124,7 @@ def test_lists_are_looked_after_in_the_middle_of_a_long_job(
     at_work: Callable[[], None],
 ) -> None:
     """A job of a whole city keeps no revocation off the lists until it is over."""
-    monkeypatch.setattr("signer.jobs.service.CHUNK", 1)
+    monkeypatch.setitem(Jobs.create.__kwdefaults__, "at_once", 1)
     happened: list[str] = []
     refresh, issue = Authority.refresh_crl, Issuing.issue_items
 

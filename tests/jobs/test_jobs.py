@@ -9,7 +9,7 @@ from signer.db import transaction
 from signer.errors import Conflict, Invalid, SignerError, Unavailable
 from signer.jobs.service import CHUNK, LEASE
 from signer.services import Services
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.cli.conftest import Typed, signer  # noqa: F401  # a fixture
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.factories import City
 from tests.outside.bringing import cer, listed
 from tests.outside.fake_vgca import Generation, person_dn

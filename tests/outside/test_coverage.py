@@ -10,7 +10,7 @@ from signer.outside.kinds import Carrier
 from signer.outside.service import Tab
 from signer.reports.coverage import Facet
 from signer.services import Services
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import City
 from tests.outside.bringing import brought, p7b

@@ -22,7 +22,7 @@ from signer.outside.kinds import Carrier, CertificateStatus, Match, Owner
 from signer.outside.models import OutsideCertificate, OutsideCertificateBytes
 from signer.outside.service import Tab
 from signer.services import Services
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
 from tests.outside.bringing import brought, cer, checked, listed, p7b, pem, zipped

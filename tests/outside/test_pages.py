@@ -15,7 +15,7 @@ from signer.db import release
 from signer.outside.service import Tab
 from signer.services import Services
 from tests.chromium import visiting
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.factories import WARD, City
 from tests.outside.bringing import brought, cer, listed, p7b
 from tests.outside.fake_vgca import Generation, forged, person_dn

@@ -23,7 +23,7 @@ from signer.outside.models import OutsideCrl
 from signer.outside.service import CertificateView
 from signer.outside.status import ask_ocsp
 from signer.services import Services
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import City
 from tests.outside.bringing import brought, cer, listed, p7b

@@ -11,7 +11,6 @@ from flask import Flask
 from signer.accounts import Actor, Grant, Role
 from signer.accounts.models import Account
 from signer.ca.models import Certificate
-from signer.clock import Clock
 from signer.config import Settings
 from signer.db import changed, db, follow, transaction
 from signer.inventory.models import OrgUnit, Person, PersonPeriod, UnitChange, UnitKind
@@ -23,17 +22,10 @@ from signer.outside.kinds import Carrier, CertificateStatus, Generation, ImportK
 from signer.outside.models import OutsideCertificate, OutsideImport
 from signer.reports.service import Reports
 from signer.signing.models import Signature
+from tests.clocks import StandingClock
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 assert Job.__tablename__ == "job"  # a request points to it
-
-
-class StandingClock(Clock):
-    def __init__(self, at: datetime = NOW) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        return self.at
 
 
 class City:
@@ -333,7 +325,7 @@ def city(database_url: str, reports: Reports) -> Iterator[City]:
 
 @pytest.fixture
 def clock() -> StandingClock:
-    return StandingClock()
+    return StandingClock(NOW)
 
 
 @pytest.fixture

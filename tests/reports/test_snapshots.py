@@ -16,7 +16,7 @@ from signer.reports.coverage import Facet, Figures
 from signer.reports.formats import Format, file_name, rendered
 from signer.reports.periods import PeriodKind
 from signer.services import Services
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
 

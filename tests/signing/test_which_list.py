@@ -7,13 +7,14 @@ from cryptography import x509
 from signer.ca import Authority, ProfileSet, load_profiles
 from signer.ca.crl import RevocationReason
 from signer.signing.revocation import RevocationState, revocation_of
-from tests.ca.factory import MovableClock, issued, order
+from tests.ca.factory import START, issued, order
 from tests.ca.listing import SHARDS, list_authority
+from tests.clocks import StandingClock
 
 
 def test_lists_of_one_second_are_ordered_by_their_numbers(app: object) -> None:
     """Numbers of all our lists rise in one sequence; what comes first in a file says nothing."""
-    clock = MovableClock()
+    clock = StandingClock(START)
     profiles: ProfileSet = load_profiles()
     authority: Authority = list_authority(profiles, clock)
     (made,) = issued(authority.issue_many([order("key-1")], "system"))

@@ -11,7 +11,7 @@ from signer.app import create_app
 from signer.config import Settings
 from signer.errors import Unavailable
 from signer.web.access import safe_next
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.factories import City
 from tests.web.visitor import Visitor
 

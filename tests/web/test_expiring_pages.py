@@ -8,7 +8,7 @@ from flask import Flask
 from signer.accounts import Role
 from signer.inventory.models import Person
 from signer.issuance.kinds import RequestKind
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
 from tests.web.visitor import Visitor

@@ -40,7 +40,7 @@ PAGES = {
         "/password",
         "/khong-co",
     ),
-    Role.APPROVER: ("/", "/requests/2", "/jobs/1", "/help"),
+    Role.APPROVER: ("/", "/requests/2", "/jobs/2", "/help"),
     Role.SIGNER: ("/",),
     Role.AUDITOR: ("/audit", "/people/T00001"),
 }

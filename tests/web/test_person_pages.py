@@ -10,7 +10,7 @@ from signer.accounts import Role
 from signer.db import release
 from signer.inventory.policy import counted_states, rules
 from signer.inventory.states import PersonState
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.factories import OTHER_WARD, WARD, City
 from tests.web.visitor import Visitor, hidden
 

@@ -17,7 +17,7 @@ from signer.db import release
 from signer.reports.periods import PeriodKind
 from signer.services import Services
 from tests.chromium import visiting
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.factories import WARD, City
 
 pytestmark = pytest.mark.browser

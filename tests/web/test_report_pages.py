@@ -13,7 +13,7 @@ from signer.accounts import SYSTEM, Role
 from signer.campaigns.kinds import LackCause
 from signer.reports.periods import PeriodKind
 from signer.services import Services
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.factories import OTHER_WARD, WARD, City
 from tests.web.visitor import Visitor, hidden
 

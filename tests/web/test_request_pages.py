@@ -11,6 +11,8 @@ from tests.web.visitor import Visitor
 
 REQUEST = "/requests/1"
 DECISION = "/requests/1/decision"
+JOB = "/jobs/2"
+"""The first is the import of the roster."""
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def test_an_approver_approves_and_the_job_is_shown(
     assert "Kế hoạch quý IV" in shown
     assert all(person.full_name in shown for person in people)
     job = visitor.post(DECISION, {"outcome": "approve", "note": "Đồng ý"}, form_at=REQUEST).location
-    assert job == "/jobs/1"
+    assert job == JOB
     visitor.post(f"{job}/pause", {}, form_at=job)
     paused = visitor.get(job).text
     assert "Công việc đang tạm dừng" in paused
@@ -96,7 +98,7 @@ def test_another_unit_sees_neither_request_nor_job(
     long.post(DECISION, {"outcome": "approve"}, form_at=REQUEST)
     other = Visitor(app).log_in(city.account("xa", Role.APPROVER, OTHER_WARD))
     assert other.get(REQUEST).status_code == 404
-    assert other.get("/jobs/1").status_code == 403
+    assert other.get(JOB).status_code == 403
     assert people[0].code not in other.get("/requests").text
 
 
@@ -106,13 +108,13 @@ def test_what_failed_is_named_and_tried_again(app: Flask, city: City, people: li
     visitor.post(DECISION, {"outcome": "approve"}, form_at=REQUEST)
     _set_email(people[0], None)
     city.services.jobs.run(city.services.job_handlers)
-    failed = visitor.get("/jobs/1").text
+    failed = visitor.get(JOB).text
     assert people[0].full_name in failed
     assert "Chưa có thư điện tử công vụ" in failed
     _set_email(people[0], "t1@hanoi.gov.vn")
-    visitor.post("/jobs/1/retry", {}, form_at="/jobs/1")
+    visitor.post(f"{JOB}/retry", {}, form_at=JOB)
     city.services.jobs.run(city.services.job_handlers)
-    assert "Đã xong 3 trên 3" in visitor.get("/jobs/1").text
+    assert "Đã xong 3 trên 3" in visitor.get(JOB).text
 
 
 def _set_email(person: Person, email: str | None) -> None:

@@ -16,7 +16,7 @@ from signer.inventory.states import PersonState
 from signer.issuance.grounds import Act, Ground
 from signer.services import Services
 from tests.chromium import visiting
-from tests.conftest import StandingClock
+from tests.clocks import StandingClock
 from tests.factories import City
 from tests.web.visitor import set_person
 
