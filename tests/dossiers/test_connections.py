@@ -44,9 +44,7 @@ def held(services: Services, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def test_a_whole_journey(
-    services: Services, city: City, held: list[str], tmp_path: Path
-) -> None:
+def test_a_whole_journey(services: Services, city: City, held: list[str], tmp_path: Path) -> None:
     """Roster, certificate, activation, dossier, its pages, signature, a new key, the CRL."""
     people = city.people(2)
     wrong = tmp_path / "sai.csv"
