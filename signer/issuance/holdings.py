@@ -99,6 +99,20 @@ def common_path(paths: Sequence[str]) -> str:
     return common
 
 
+def body_over(paths: Sequence[str]) -> OrgUnit | None:
+    """The lowest body above (or at) all of these units that has legal status and a seal (R22)."""
+    bodies = select(OrgUnit).where(
+        OrgUnit.path.in_(chain(common_path(paths))), OrgUnit.has_legal_status, OrgUnit.has_seal
+    )
+    return db.session.scalar(bodies.order_by(OrgUnit.path.desc()).limit(1))
+
+
+def chain(path: str) -> list[str]:
+    """The path with all those above it, the highest first; of the empty path none."""
+    parts = path.split(".")[:-1]
+    return [".".join(parts[:depth]) + "." for depth in range(1, len(parts) + 1)]
+
+
 def holding_rows(at: datetime) -> Select[*tuple[Any, ...]]:
     """One row per person and key, its columns the fields of `Holding`; also people without one.
 

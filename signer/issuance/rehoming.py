@@ -8,7 +8,7 @@ from signer.ca.models import Certificate
 from signer.db import Changes, db
 from signer.errors import N_, Conflict
 from signer.inventory.models import OrgUnit, Person
-from signer.issuance.holdings import COUNTING, common_path
+from signer.issuance.holdings import COUNTING, body_over
 from signer.issuance.models import CertificateRequest, RequestItem, SigningKey
 from signer.jobs import Jobs
 
@@ -20,7 +20,7 @@ class Rehoming:
         self._jobs = jobs
 
     def follow(self, changes: Changes) -> None:
-        """Each open request is filed with the lowest unit above all its people, and so is its job.
+        """Each open request is filed with the body that is over all its people, and so is its job.
 
         `Conflict`, which undoes the transaction, when an act is being undone after requests of
         the units that it began were decided.
@@ -66,17 +66,16 @@ class Rehoming:
             paths[row.id].append(row.path)
             filed[row.id] = (row.unit_path, row.job_id)
         for request_id, found in paths.items():
-            common, (path, job_id) = common_path(found), filed[request_id]
-            unit_id = db.session.scalar(select(OrgUnit.id).where(OrgUnit.path == common))
-            if common == path or unit_id is None:
+            body, (path, job_id) = body_over(found), filed[request_id]
+            if body is None or body.path == path:
                 continue
             db.session.execute(
                 update(CertificateRequest)
                 .where(CertificateRequest.id == request_id)
-                .values(unit_id=unit_id, unit_path=common)
+                .values(unit_id=body.id, unit_path=body.path)
             )
             if job_id is not None:
-                self._jobs.rescope(job_id, common)
+                self._jobs.rescope(job_id, body.path)
 
 
 def certified_in(unit_ids: list[int]) -> dict[int, int]:

@@ -18,7 +18,7 @@ from signer.inventory.people import Listed, PeopleFilter
 from signer.inventory.policy import rules
 from signer.inventory.service import Inventory
 from signer.issuance.expiring import Expiring
-from signer.issuance.holdings import common_path, holdings_of
+from signer.issuance.holdings import body_over, common_path, holdings_of
 from signer.issuance.kinds import (
     COVERED,
     IN_ANOTHER_REQUEST,
@@ -62,8 +62,10 @@ class Requesting:
 
         People who cannot be asked for (no official e-mail, covered already, in another open
         request, not working; or, for the other kinds, what `why_not_reissue` says) are listed as
-        refused and the others go on. Raises `Forbidden` when one of the people of a first issue
-        is outside the actor's units; for the other kinds such a person is refused as unknown.
+        refused and the others go on. The body they all belong to is the requester (R22): raises
+        `Forbidden` with its name when the actor does not act for it, and when one of the people
+        of a first issue is outside the actor's units; for the other kinds such a person is
+        refused as unknown.
         """
         reason = reason.strip()
         if not reason or len(reason) > _REASON_LENGTH:
@@ -77,12 +79,12 @@ class Requesting:
             ready, refused = self._sift_holders(actor, kind, person_codes)
         if not ready:
             return CreatedRequest(id=None, persons=0, refused=tuple(refused))
-        unit_id, unit_path = self._common_unit([path for _, path in ready])
+        body = _requesting_body(actor, [path for _, path in ready])
         if actor.account_id is None:
             raise Forbidden(N_("Đề nghị phải do một tài khoản có tên lập."))
         with transaction():
             people_ids = [person_id for person_id, _ in ready]
-            request_id = self._store(actor, kind, reason, unit_id, unit_path, people_ids)
+            request_id = self._store(actor, kind, reason, body, people_ids)
             if kind is RequestKind.ISSUE:
                 self._require_lacking(people_ids)
         return CreatedRequest(id=request_id, persons=len(ready), refused=tuple(refused))
@@ -155,28 +157,20 @@ class Requesting:
         if any(standing.state in HAS_CERTIFICATE for standing in states.values()):
             raise Conflict(_ASKED_FOR_ALREADY)
 
-    def _common_unit(self, paths: Sequence[str]) -> tuple[int, str]:
-        common = common_path(paths)
-        unit_id = db.session.scalar(select(OrgUnit.id).where(OrgUnit.path == common))
-        if unit_id is None:
-            raise NotFound(N_("Những người này không thuộc chung một đơn vị nào."))
-        return unit_id, common
-
     def _store(
         self,
         actor: Actor,
         kind: RequestKind,
         reason: str,
-        unit_id: int,
-        unit_path: str,
+        body: OrgUnit,
         person_ids: Sequence[int],
     ) -> int:
         request = CertificateRequest(
             kind=kind.value,
             state="pending",
             reason=reason,
-            unit_id=unit_id,
-            unit_path=unit_path,
+            unit_id=body.id,
+            unit_path=body.path,
             requester_id=actor.account_id,
             requested_by=actor.display_name,
             requested_at=self._clock.now(),
@@ -201,6 +195,30 @@ class Requesting:
             persons=len(person_ids),
         )
         return request.id
+
+
+def _requesting_body(actor: Actor, paths: Sequence[str]) -> OrgUnit:
+    """Who asks for the people of these units; `Forbidden` names who may when the actor may not."""
+    body = body_over(paths)
+    if body is None:
+        common = select(OrgUnit.name).where(OrgUnit.path == common_path(paths))
+        raise Invalid(
+            N_(
+                "Từ %(unit)s trở lên chưa có cơ quan nào được ghi là có tư cách pháp nhân và con "
+                "dấu; hãy bổ sung ở trang của đơn vị."
+            ),
+            unit=db.session.scalar(common) or "",
+        )
+    if not actor.can(Permission.REQUEST_CREATE, body.path):
+        raise Forbidden(
+            N_(
+                "Chỉ cơ quan có tư cách pháp nhân và con dấu được lập đề nghị; với những người "
+                "này, đó là %(body)s. Hãy nhờ cán bộ đầu mối của cơ quan ấy lập, hoặc lập riêng đề "
+                "nghị cho từng cơ quan của bạn."
+            ),
+            body=body.name,
+        )
+    return body
 
 
 _ASKED_FOR_ALREADY = N_("Có người vừa được đưa vào một đề nghị khác; hãy tải lại danh sách.")

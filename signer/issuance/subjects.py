@@ -12,7 +12,7 @@ from signer.config import Settings
 from signer.db import db
 from signer.errors import SignerError
 from signer.inventory.models import OrgUnit
-from signer.issuance.holdings import Holding
+from signer.issuance.holdings import Holding, chain
 
 Applicant = Holding | Row[*tuple[Any, ...]]
 """Who gets a certificate: a full name, an e-mail address and a unit path. Rows of columns, never
@@ -25,13 +25,13 @@ class Subjects:
     def __init__(self, settings: Settings, unit_paths: Sequence[str]) -> None:
         """Reads the names of these units and of those above them, in one query."""
         self._settings = settings
-        wanted = {above for path in unit_paths for above in _chain(path)}
+        wanted = {above for path in unit_paths for above in chain(path)}
         rows = db.session.execute(
             select(OrgUnit.path, OrgUnit.name).where(OrgUnit.path.in_(wanted))
         )
         names: dict[str, str] = {row[0]: row[1] for row in rows}
         self._units = {
-            path: tuple(names[above].upper() for above in _chain(path)[1:])
+            path: tuple(names[above].upper() for above in chain(path)[1:])
             for path in set(unit_paths)
         }
 
@@ -92,9 +92,3 @@ def has_changed(certificate_der: bytes, subject: SubjectFacts) -> bool:
 def _units_of(name: x509.Name) -> tuple[str, ...]:
     attributes = name.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
     return tuple(str(attribute.value) for attribute in attributes)
-
-
-def _chain(path: str) -> list[str]:
-    """The path with all those above it, the highest first."""
-    parts = path.rstrip(".").split(".")
-    return [".".join(parts[:depth]) + "." for depth in range(1, len(parts) + 1)]

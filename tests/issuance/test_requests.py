@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from signer.accounts import Role
 from signer.db import db, transaction
 from signer.errors import Conflict, Forbidden, Invalid, SignerError
-from signer.inventory.models import Person
+from signer.inventory.models import Person, UnitKind
 from signer.issuance.models import Decision
 from signer.issuance.requesting import Requesting
 from signer.services import Services
@@ -164,3 +164,28 @@ def test_who_was_served_while_the_list_was_read_is_not_asked_for_again(
     with pytest.raises(Conflict):
         services.issuance.create(clerk, person_codes=[person.code], reason="Lần đầu")
     assert len(services.issuance.requests(clerk)) == 1
+
+
+@both_databases
+def test_only_a_body_with_legal_status_and_seal_requests(services: Services, city: City) -> None:
+    """R22: people of a division roll up to its body; the division's own clerk is told which."""
+    services.inventory.add_unit("KT", "Phòng Kinh tế", UnitKind.DIVISION, WARD, None)
+    body, apart = services.inventory.unit_of(WARD), services.inventory.unit_of(OTHER_WARD)
+    (person,) = city.people(1, unit="KT")
+    (other,) = city.people(1, unit=OTHER_WARD)
+    of_division, of_body = city.actor("kt", Role.HR, "KT"), city.actor("hr", Role.HR)
+    for asked in ({"person_codes": [person.code]}, {"unit_code": "KT", "lacking": True}):
+        with pytest.raises(Forbidden, match=f"với những người này, đó là {body.name}\\."):
+            services.issuance.create(of_division, reason="Lần đầu", **asked)
+    made = services.issuance.create(of_body, unit_code="KT", lacking=True, reason="Lần đầu")
+    request = services.issuance.request_of(of_body, made.id or 0)
+    assert (request.unit_name, request.unit_path) == (body.name, body.path)
+    with transaction():
+        apart.has_seal = False
+    of_apart, of_city = city.actor("hr2", Role.HR, OTHER_WARD), city.actor("hn", Role.HR, None)
+    with pytest.raises(Forbidden, match="đó là Ủy ban nhân dân thành phố Hà Nội"):
+        services.issuance.create(of_apart, person_codes=[other.code], reason="Lần đầu")
+    with transaction():
+        services.inventory.unit_of("HN").has_legal_status = False
+    with pytest.raises(Invalid, match=f"Từ {apart.name} trở lên chưa có cơ quan nào"):
+        services.issuance.create(of_city, person_codes=[other.code], reason="Lần đầu")
