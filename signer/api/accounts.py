@@ -4,7 +4,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from signer.accounts import NewAccount, Permission, Role
-from signer.api.access import actor, needs
+from signer.api.access import actor
 from signer.api.operations import Operations, Schema
 from signer.services import services
 
@@ -32,11 +32,7 @@ class AccountMade(Schema):
 
 
 @accounts.post(
-    "/accounts",
-    access=needs(Permission.ACCOUNT_MANAGE),
-    body=AccountBody,
-    answer=AccountMade(),
-    status=201,
+    "/accounts", Permission.ACCOUNT_MANAGE, body=AccountBody, answer=AccountMade(), status=201
 )
 def create_account(
     name: str, role: Role, unit: str | None = None, display_name: str | None = None

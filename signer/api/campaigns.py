@@ -6,7 +6,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
+from signer.api.access import actor
 from signer.api.operations import Operations, Schema
 from signer.campaigns.boards import Board
 from signer.campaigns.kinds import VIEW_WORDS, LackCause
@@ -97,7 +97,7 @@ class ReminderBody(Schema):
     message = fields.String(load_default="")
 
 
-@campaigns.get("/campaigns", access=needs(Permission.REPORT_VIEW), answer=CampaignAnswer(many=True))
+@campaigns.get("/campaigns", Permission.REPORT_VIEW, answer=CampaignAnswer(many=True))
 def list_campaigns() -> list[Campaign]:
     """The sprints that concern the caller's units, the running first."""
     return services().campaigns.campaigns(actor())
@@ -105,7 +105,7 @@ def list_campaigns() -> list[Campaign]:
 
 @campaigns.get(
     "/campaigns/<id:campaign_id>/board",
-    access=needs(Permission.REPORT_VIEW),
+    Permission.REPORT_VIEW,
     query=BoardQuery,
     answer=BoardAnswer(),
 )
@@ -114,9 +114,7 @@ def get_board(campaign_id: int, unit: str | None = None) -> Board:
     return services().campaigns.board(actor(), campaign_id, unit_code=unit)
 
 
-@campaigns.post(
-    "/lack-reasons", access=needs(Permission.TASK_REPORT), body=LackBody, answer=Given()
-)
+@campaigns.post("/lack-reasons", Permission.TASK_REPORT, body=LackBody, answer=Given())
 def give_reason(persons: list[str], **said: Any) -> dict[str, int]:
     """Say why people lack a certificate; it ends by itself once they have one."""
     known = services().inventory.people_by_codes(
@@ -126,9 +124,7 @@ def give_reason(persons: list[str], **said: Any) -> dict[str, int]:
     return {"persons": services().campaigns.assign_reason(actor(), ids, **said)}
 
 
-@campaigns.post(
-    "/reminders", access=needs(Permission.TASK_REPORT), body=ReminderBody, answer=Given()
-)
+@campaigns.post("/reminders", Permission.TASK_REPORT, body=ReminderBody, answer=Given())
 def send_reminder(unit: str, view: str, message: str) -> SentReminder:
     """Remind those who look after a unit's certificates; no mail is sent."""
     return services().campaigns.remind(actor(), unit, View(view), message)

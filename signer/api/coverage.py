@@ -7,8 +7,8 @@ from flask import Response
 from marshmallow import fields
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
-from signer.api.operations import Operations, Schema
+from signer.api.access import actor
+from signer.api.operations import AFTER, LIMIT, NEXT, Operations, Schema
 from signer.api.wording import say
 from signer.errors import N_, NotFound
 from signer.inventory.paging import Page
@@ -18,6 +18,7 @@ from signer.reports.tables import coverage_xlsx
 from signer.services import services
 
 coverage = Operations("coverage", "Persons with a valid certificate, by unit and day")
+_VIEW = Permission.REPORT_VIEW
 
 _MOST_DAYS = 3660
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -50,8 +51,8 @@ class ListQuery(Schema):
 
     unit = fields.String(metadata={"description": "Unit code; left out: all the caller's units"})
     facet = fields.Enum(Facet, by_value=True, load_default=Facet.ALL)
-    after = fields.String(metadata={"description": "`next` of the page before"})
-    limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
+    after = AFTER
+    limit = LIMIT
 
 
 class FiguresAnswer(Schema):
@@ -83,12 +84,7 @@ class CoverageAnswer(FiguresAnswer):
     units = fields.List(fields.Nested(UnitCoverageAnswer), required=True)
 
 
-@coverage.get(
-    "/coverage",
-    access=needs(Permission.REPORT_VIEW),
-    query=CoverageQuery,
-    answer=CoverageAnswer(),
-)
+@coverage.get("/coverage", _VIEW, query=CoverageQuery, answer=CoverageAnswer())
 def get_coverage(
     as_of: date | None = None, unit: str | None = None, facet: Facet = Facet.ALL
 ) -> dict[str, object]:
@@ -142,15 +138,10 @@ class ListedPage(Schema):
     """One page in the order of a Vietnamese name list; `next` is null on the last."""
 
     persons = fields.List(fields.Nested(ListedAnswer), attribute="items", required=True)
-    next = fields.String(required=True, allow_none=True)
+    next = NEXT
 
 
-@coverage.get(
-    "/coverage/facets",
-    access=needs(Permission.REPORT_VIEW),
-    query=CoverageQuery,
-    answer=FacetAnswer(many=True),
-)
+@coverage.get("/coverage/facets", _VIEW, query=CoverageQuery, answer=FacetAnswer(many=True))
 def get_facets(
     as_of: date | None = None, unit: str | None = None, facet: Facet | None = None
 ) -> list[dict[str, object]]:
@@ -163,35 +154,20 @@ def get_facets(
     ]
 
 
-@coverage.get(
-    "/coverage/trend",
-    access=needs(Permission.REPORT_VIEW),
-    query=TrendQuery,
-    answer=DayAnswer(many=True),
-)
+@coverage.get("/coverage/trend", _VIEW, query=TrendQuery, answer=DayAnswer(many=True))
 def get_trend(facet: Facet, days: int, unit: str | None = None) -> list[dict[str, object]]:
     """The figures of each of the last days, the oldest first."""
     found = services().reports.trend(actor(), days=days, unit_code=unit, facet=facet)
     return [{"day": one.day, **figures_json(one.figures)} for one in found]
 
 
-@coverage.get(
-    "/coverage/forecast",
-    access=needs(Permission.REPORT_VIEW),
-    query=UnitQuery,
-    answer=ForecastAnswer(),
-)
+@coverage.get("/coverage/forecast", _VIEW, query=UnitQuery, answer=ForecastAnswer())
 def get_forecast(unit: str | None = None) -> Forecast:
     """When the gap closes at the pace of the last 14 days."""
     return services().reports.forecast(actor(), unit_code=unit)
 
 
-@coverage.get(
-    "/coverage/people/<view>",
-    access=needs(Permission.REPORT_VIEW),
-    query=ListQuery,
-    answer=ListedPage(),
-)
+@coverage.get("/coverage/people/<view>", _VIEW, query=ListQuery, answer=ListedPage())
 def list_people(
     view: str, facet: Facet, limit: int, unit: str | None = None, after: str | None = None
 ) -> Page[Listed]:
@@ -203,12 +179,7 @@ def list_people(
     )
 
 
-@coverage.get(
-    "/coverage.xlsx",
-    access=needs(Permission.REPORT_VIEW),
-    query=CoverageQuery,
-    content_type=_XLSX,
-)
+@coverage.get("/coverage.xlsx", _VIEW, query=CoverageQuery, content_type=_XLSX)
 def download_coverage(
     as_of: date | None = None, unit: str | None = None, facet: Facet = Facet.ALL
 ) -> Response:

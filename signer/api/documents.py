@@ -5,7 +5,7 @@ from flask import Response, send_file
 from marshmallow import fields
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
+from signer.api.access import actor
 from signer.api.operations import LARGEST_ID, Operations, Schema
 from signer.api.wording import Said
 from signer.dossiers.views import DocumentView
@@ -15,6 +15,7 @@ from signer.signing.geometry import Box
 from signer.signing.placement import Placement
 
 documents = Operations("documents", "The papers of a dossier and their signatures")
+_SIGN = Permission.DOCUMENT_SIGN
 
 _PDF = "application/pdf"
 _MOST_PAGES = 100_000
@@ -108,42 +109,30 @@ class FileQuery(Schema):
     """Which version."""
 
     version = fields.Integer(
-        validate=ma.validate.Range(0, LARGEST_ID),
-        metadata={"description": "Newest when left out"},
+        validate=ma.validate.Range(0, LARGEST_ID), metadata={"description": "Newest when left out"}
     )
 
 
-@documents.get("/me/documents", access=needs(Permission.DOCUMENT_SIGN), answer=Document(many=True))
+@documents.get("/me/documents", _SIGN, answer=Document(many=True))
 def list_waiting_documents() -> list[DocumentView]:
     """The papers that wait for the caller's signature, the most urgent first."""
     return services().dossiers.inbox(actor())
 
 
-@documents.get(
-    "/documents/<id:document_id>", access=needs(Permission.DOSSIER_VIEW), answer=Document()
-)
+@documents.get("/documents/<id:document_id>", Permission.DOSSIER_VIEW, answer=Document())
 def get_document(document_id: int) -> DocumentView:
     """One paper with its versions and signing steps."""
     return services().dossiers.document_of(actor(), document_id)
 
 
-@documents.get(
-    "/documents/<id:document_id>/proposal",
-    access=needs(Permission.DOCUMENT_SIGN),
-    answer=Proposal(),
-)
+@documents.get("/documents/<id:document_id>/proposal", _SIGN, answer=Proposal())
 def propose_place(document_id: int) -> Placement:
     """Where the caller's signature belongs in the newest version."""
     document = services().dossiers.document_of(actor(), document_id)
     return services().signing.propose(actor(), document.sha256)
 
 
-@documents.post(
-    "/documents/<id:document_id>/sign",
-    access=needs(Permission.DOCUMENT_SIGN),
-    body=SignBody,
-    answer=Document(),
-)
+@documents.post("/documents/<id:document_id>/sign", _SIGN, body=SignBody, answer=Document())
 def sign_document(
     document_id: int,
     pin: str,
@@ -168,12 +157,7 @@ def sign_document(
     )
 
 
-@documents.post(
-    "/documents/<id:document_id>/return",
-    access=needs(Permission.DOCUMENT_SIGN),
-    body=ReturnBody,
-    answer=Document(),
-)
+@documents.post("/documents/<id:document_id>/return", _SIGN, body=ReturnBody, answer=Document())
 def return_document(document_id: int, reason: str) -> DocumentView:
     """Refuse to sign, with a reason; the paper goes back to whoever drafted it."""
     services().dossiers.send_back(actor(), document_id, reason)
@@ -181,10 +165,7 @@ def return_document(document_id: int, reason: str) -> DocumentView:
 
 
 @documents.get(
-    "/documents/<id:document_id>/file",
-    access=needs(Permission.DOSSIER_VIEW),
-    query=FileQuery,
-    content_type=_PDF,
+    "/documents/<id:document_id>/file", Permission.DOSSIER_VIEW, query=FileQuery, content_type=_PDF
 )
 def download_document(document_id: int, version: int | None = None) -> Response:
     """A version of the paper, byte for byte."""

@@ -7,9 +7,9 @@ from marshmallow import fields
 from werkzeug.datastructures import FileStorage
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
+from signer.api.access import actor
 from signer.api.documents import Document
-from signer.api.operations import LARGEST_ID, File, Operations, Schema
+from signer.api.operations import BEFORE, LIMIT, File, Operations, Schema
 from signer.api.uploads import saved
 from signer.dossiers.views import DossierView
 from signer.services import services
@@ -21,11 +21,8 @@ class DossierQuery(Schema):
     """Which dossiers, and from where on."""
 
     state = fields.String(validate=ma.validate.OneOf(["open", "done", "returned"]))
-    before = fields.Integer(
-        validate=ma.validate.Range(1, LARGEST_ID),
-        metadata={"description": "The last id of the page before"},
-    )
-    limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
+    before = BEFORE
+    limit = LIMIT
 
 
 class DossierForm(Schema):
@@ -72,7 +69,7 @@ class DossierWithDocuments(Dossier):
 
 @dossiers.post(
     "/dossiers",
-    access=needs(Permission.DOSSIER_CREATE),
+    Permission.DOSSIER_CREATE,
     upload=DossierForm,
     answer=DossierWithDocuments(),
     status=201,
@@ -88,12 +85,7 @@ def create_dossier(
     return services().dossiers.dossier_of(actor(), dossier_id)
 
 
-@dossiers.get(
-    "/dossiers",
-    access=needs(Permission.DOSSIER_VIEW),
-    query=DossierQuery,
-    answer=Dossier(many=True),
-)
+@dossiers.get("/dossiers", Permission.DOSSIER_VIEW, query=DossierQuery, answer=Dossier(many=True))
 def list_dossiers(
     limit: int, state: str | None = None, before: int | None = None
 ) -> list[DossierView]:
@@ -101,11 +93,7 @@ def list_dossiers(
     return services().dossiers.dossiers(actor(), state=state, before=before, limit=limit)
 
 
-@dossiers.get(
-    "/dossiers/<id:dossier_id>",
-    access=needs(Permission.DOSSIER_VIEW),
-    answer=DossierWithDocuments(),
-)
+@dossiers.get("/dossiers/<id:dossier_id>", Permission.DOSSIER_VIEW, answer=DossierWithDocuments())
 def get_dossier(dossier_id: int) -> DossierView:
     """One dossier with its papers, their versions and signing steps."""
     return services().dossiers.dossier_of(actor(), dossier_id)

@@ -4,8 +4,8 @@ import marshmallow as ma
 from marshmallow import fields
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
-from signer.api.operations import Operations, Schema
+from signer.api.access import actor
+from signer.api.operations import AFTER, LIMIT, NEXT, UNIT_BELOW, Operations, Schema
 from signer.api.wording import Said
 from signer.inventory.paging import Page
 from signer.issuance.expiring import ExpiringView
@@ -24,9 +24,9 @@ class ExpiringQuery(Schema):
         validate=ma.validate.Range(1, _MOST_DAYS),
         metadata={"description": "Left out: the longest of the reported lists"},
     )
-    unit = fields.String(metadata={"description": "Unit code; with everything below it"})
-    after = fields.String(metadata={"description": "`next` of the page before"})
-    limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
+    unit = UNIT_BELOW
+    after = AFTER
+    limit = LIMIT
 
 
 class ExpiringAnswer(Schema):
@@ -47,7 +47,7 @@ class ExpiringPage(Schema):
     """One page, the soonest first; `next` is null on the last."""
 
     persons = fields.List(fields.Nested(ExpiringAnswer), attribute="items", required=True)
-    next = fields.String(required=True, allow_none=True)
+    next = NEXT
 
 
 class ExpiringCount(Schema):
@@ -57,14 +57,9 @@ class ExpiringCount(Schema):
     persons = fields.Integer(required=True)
 
 
-@expiring.get(
-    "/expiring", access=needs(Permission.PERSON_VIEW), query=ExpiringQuery, answer=ExpiringPage()
-)
+@expiring.get("/expiring", Permission.PERSON_VIEW, query=ExpiringQuery, answer=ExpiringPage())
 def list_expiring(
-    limit: int,
-    within_days: int | None = None,
-    unit: str | None = None,
-    after: str | None = None,
+    limit: int, within_days: int | None = None, unit: str | None = None, after: str | None = None
 ) -> Page[ExpiringView]:
     """A page of the people whose certificates run out; renew them with POST /requests."""
     return services().issuance.expiring(
@@ -76,9 +71,7 @@ def list_expiring(
     )
 
 
-@expiring.get(
-    "/expiring/counts", access=needs(Permission.PERSON_VIEW), answer=ExpiringCount(many=True)
-)
+@expiring.get("/expiring/counts", Permission.PERSON_VIEW, answer=ExpiringCount(many=True))
 def count_expiring() -> list[dict[str, int]]:
     """The figures of the reported lists: 180, 90, 60 and 30 days unless set otherwise."""
     counts = services().issuance.count_expiring(actor())

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from marshmallow import fields
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
+from signer.api.access import actor
 from signer.api.operations import Operations, Schema
 from signer.api.wording import Said
 from signer.jobs import Failure, Progress
 from signer.services import services
 
 jobs = Operations("jobs", "Long work, item by item")
+_VIEW = Permission.JOB_VIEW
 
 
 class JobAnswer(Schema):
@@ -39,48 +40,40 @@ class FailureAnswer(Schema):
     attempts = fields.Integer(required=True)
 
 
-@jobs.get("/jobs/<id:job_id>", access=needs(Permission.JOB_VIEW), answer=JobAnswer())
+@jobs.get("/jobs/<id:job_id>", _VIEW, answer=JobAnswer())
 def get_job(job_id: int) -> Progress:
     """How far a job is."""
-    _require(Permission.JOB_VIEW, job_id)
+    _require(_VIEW, job_id)
     return services().jobs.progress(job_id)
 
 
-@jobs.get(
-    "/jobs/<id:job_id>/failures",
-    access=needs(Permission.JOB_VIEW),
-    answer=FailureAnswer(many=True),
-)
+@jobs.get("/jobs/<id:job_id>/failures", _VIEW, answer=FailureAnswer(many=True))
 def list_failures(job_id: int) -> list[Failure]:
     """The items that failed, oldest first, at most 200."""
-    _require(Permission.JOB_VIEW, job_id)
+    _require(_VIEW, job_id)
     return services().jobs.failures(job_id)
 
 
-@jobs.post("/jobs/<id:job_id>/pause", access=needs(Permission.JOB_VIEW), answer=JobAnswer())
+@jobs.post("/jobs/<id:job_id>/pause", _VIEW, answer=JobAnswer())
 def pause_job(job_id: int) -> Progress:
     """Begin no further items; those under way are finished."""
     return _steer(job_id, services().jobs.pause)
 
 
-@jobs.post("/jobs/<id:job_id>/resume", access=needs(Permission.JOB_VIEW), answer=JobAnswer())
+@jobs.post("/jobs/<id:job_id>/resume", _VIEW, answer=JobAnswer())
 def resume_job(job_id: int) -> Progress:
     """Let a paused job go on."""
     return _steer(job_id, services().jobs.resume)
 
 
-@jobs.post("/jobs/<id:job_id>/cancel", access=needs(Permission.JOB_VIEW), answer=JobAnswer())
+@jobs.post("/jobs/<id:job_id>/cancel", _VIEW, answer=JobAnswer())
 def cancel_job(job_id: int) -> Progress:
     """End the job; what is done stays done."""
     services().issuance.cancel_job(actor(), job_id)
     return services().jobs.progress(job_id)
 
 
-@jobs.post(
-    "/jobs/<id:job_id>/retry-failed",
-    access=needs(Permission.JOB_VIEW),
-    answer=JobAnswer(),
-)
+@jobs.post("/jobs/<id:job_id>/retry-failed", _VIEW, answer=JobAnswer())
 def retry_failed_items(job_id: int) -> Progress:
     """Let the items that failed wait for another try."""
     return _steer(job_id, services().jobs.retry_failed)

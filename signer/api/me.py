@@ -4,7 +4,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
+from signer.api.access import actor
 from signer.api.operations import Operations, Schema
 from signer.services import services
 from signer.signing.service import KeyState
@@ -32,13 +32,13 @@ class PinBody(Schema):
     )
 
 
-@me.get("/me/key", access=needs(Permission.DOCUMENT_SIGN), answer=Key())
+@me.get("/me/key", Permission.DOCUMENT_SIGN, answer=Key())
 def get_key() -> KeyState:
     """The state of the caller's key."""
     return services().signing.key_of(actor())
 
 
-@me.post("/me/key/activate", access=needs(Permission.DOCUMENT_SIGN), body=PinBody, answer=Key())
+@me.post("/me/key/activate", Permission.DOCUMENT_SIGN, body=PinBody, answer=Key())
 def activate_key(pin: str) -> KeyState:
     """Seal the key under a PIN of 6 to 32 characters; it can sign from then on."""
     services().signing.activate(actor(), pin)

@@ -21,7 +21,8 @@ from webargs.multidictproxy import MultiDictProxy
 from werkzeug.datastructures import FileStorage
 
 from signer.accounts import Permission
-from signer.api import access, problems
+from signer.api import problems
+from signer.api.access import MARK, Access, authenticate
 from signer.api.problems import SaidHTTPError
 from signer.errors import N_
 from signer.services import services
@@ -31,11 +32,21 @@ JSON_LIMIT_BYTES = 1024 * 1024
 _FRAMING_BYTES = 64 * 1024
 """What a multipart body may need around the file itself."""
 
-LARGEST_ID = 2**31 - 1
-"""Ids are 32-bit integers in PostgreSQL; a larger number in an address names nothing."""
-
+_JSON, _FORM = "application/json", "multipart/form-data"
 _View = TypeVar("_View", bound=Callable[..., Any])  # a view returns whatever Flask can answer
 _NEEDS = "signer_needs"
+
+LARGEST_ID = 2**31 - 1
+"""Ids are 32-bit integers in PostgreSQL; a larger number in an address names nothing."""
+ID = ma.validate.Range(1, LARGEST_ID)
+
+# What the queries of several lists ask for, each list keeping its own order of fields.
+UNIT_BELOW = ma.fields.String(metadata={"description": "Unit code; with everything below it"})
+AFTER = ma.fields.String(metadata={"description": "`next` of the page before"})
+BEFORE = ma.fields.Integer(validate=ID, metadata={"description": "The last id of the page before"})
+LIMIT = ma.fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
+NEXT = ma.fields.String(required=True, allow_none=True)
+"""Of a page's answer: what `AFTER` takes."""
 
 
 class Schema(ma.Schema):
@@ -93,22 +104,23 @@ class Operations:
     def get(
         self,
         rule: str,
+        access: Access | Permission,
         *,
-        access: access.Access,
         query: type[ma.Schema] | None = None,
         answer: ma.Schema | None = None,
-        content_type: str = "application/json",
+        content_type: str = _JSON,
     ) -> Callable[[_View], _View]:
         """The view answers GET; the fields of `query` arrive as keyword arguments."""
+        shown = answer if content_type == _JSON else _BINARY
         return self._operation(
-            "GET", rule, access, query=query, answer=answer, content_type=content_type
+            "GET", rule, access, ("query", query), shown, content_type=content_type
         )
 
     def post(
         self,
         rule: str,
+        access: Access | Permission,
         *,
-        access: access.Access,
         body: type[ma.Schema] | None = None,
         upload: type[ma.Schema] | None = None,
         limit: str = "upload_limit_bytes",
@@ -117,18 +129,12 @@ class Operations:
     ) -> Callable[[_View], _View]:
         """The view answers POST; the fields of the JSON body or of the form with files arrive as
         keyword arguments. `limit` names the setting that holds the bytes an upload may have."""
-        return self._operation(
-            "POST",
-            rule,
-            access,
-            body=body,
-            upload=upload,
-            limit=limit,
-            answer=answer,
-            status=status,
-        )
+        taken = ("multipart", upload) if upload else ("json", body)
+        kind = _FORM if upload else _JSON if body else None
+        needs = Needs(content_type=kind, limit=limit if upload else None)
+        return self._operation("POST", rule, access, taken, answer, status=status, needs=needs)
 
-    def delete(self, rule: str, *, access: access.Access) -> Callable[[_View], _View]:
+    def delete(self, rule: str, access: Access | Permission) -> Callable[[_View], _View]:
         """The view answers DELETE with nothing."""
         return self._operation("DELETE", rule, access, status=204)
 
@@ -136,30 +142,26 @@ class Operations:
         self,
         method: str,
         rule: str,
-        granted: access.Access,
+        granted: Access | Permission,
+        taken: tuple[str, type[ma.Schema] | None] = ("", None),
+        shown: ma.Schema | dict[str, str] | None = None,
         *,
-        query: type[ma.Schema] | None = None,
-        body: type[ma.Schema] | None = None,
-        upload: type[ma.Schema] | None = None,
-        limit: str = "",
-        answer: ma.Schema | None = None,
         status: int = 200,
-        content_type: str = "application/json",
+        content_type: str = _JSON,
+        needs: Needs = Needs(),  # frozen
     ) -> Callable[[_View], _View]:
-        blueprint = self.blueprint
+        blueprint, (location, schema) = self.blueprint, taken
+        access = Access(permission=granted) if isinstance(granted, Permission) else granted
 
         def declare(view: _View) -> _View:
-            words = _described(granted) | {"operationId": view.__name__}
+            words = _described(access) | {"operationId": view.__name__}
             operation: Any = blueprint.doc(**words)(view)
-            for schema, location in ((query, "query"), (body, "json"), (upload, "multipart")):
-                if schema is not None:
-                    operation = blueprint.arguments(schema, location=location, as_kwargs=True)(
-                        operation
-                    )
-            shown = answer if content_type == "application/json" else _BINARY
+            if schema is not None:
+                takes = blueprint.arguments(schema, location=location, as_kwargs=True)
+                operation = takes(operation)
             operation = blueprint.response(status, shown, content_type=content_type)(operation)
-            setattr(operation, access.MARK, granted)
-            setattr(operation, _NEEDS, _needs(body, upload, limit))
+            setattr(operation, MARK, access)
+            setattr(operation, _NEEDS, needs)
             address = rule.replace("<id:", f"<int(max={LARGEST_ID}):")
             blueprint.route(address, methods=[method], tags=[self.tag])(operation)
             return view
@@ -235,22 +237,11 @@ def _problem_of(description: str) -> dict[str, object]:
     return {"description": description, "content": {problems.CONTENT_TYPE: {"schema": Problem}}}
 
 
-def _described(granted: access.Access) -> dict[str, object]:
+def _described(access: Access) -> dict[str, object]:
     """What the document says about who may call."""
-    if not granted.signed_in:
-        return {"security": []}
-    found: dict[str, object] = {"security": [{"bearer": []}]}
-    if isinstance(granted.permission, Permission):
-        found["x-permission"] = granted.permission.value
-    return found
-
-
-def _needs(body: object, upload: object, limit: str) -> Needs:
-    if body is not None:
-        return Needs(content_type="application/json")
-    if upload is not None:
-        return Needs(content_type="multipart/form-data", limit=limit)
-    return Needs()
+    if access.permission is not None:
+        return {"security": [{"bearer": []}], "x-permission": access.permission.value}
+    return {"security": [{"bearer": []}] if access.signed_in else []}
 
 
 def _admit() -> None:
@@ -262,7 +253,7 @@ def _admit() -> None:
         allowed = int(getattr(services().settings, needs.limit)) + _FRAMING_BYTES
     request.max_content_length = allowed
     _refuse_unstorable(request.path + unquote(request.query_string.decode("ascii", "replace")))
-    access.authenticate()
+    authenticate()
     if request.content_length is not None and request.content_length > allowed:
         raise SaidHTTPError(
             413,

@@ -5,8 +5,8 @@ from marshmallow import fields
 from werkzeug.datastructures import FileStorage
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
-from signer.api.operations import LARGEST_ID, File, Operations, Schema
+from signer.api.access import actor
+from signer.api.operations import LARGEST_ID, LIMIT, NEXT, File, Operations, Schema
 from signer.api.uploads import saved
 from signer.api.wording import Said
 from signer.inventory.paging import Page
@@ -19,7 +19,7 @@ from signer.services import services
 outside = Operations("outside-certificates", "Certificates that another authority issued")
 
 _ID = ma.validate.Range(0, LARGEST_ID)
-_NEEDS = needs(Permission.CERTIFICATE_IMPORT)
+_IMPORT = Permission.CERTIFICATE_IMPORT
 
 
 class OutsideQuery(Schema):
@@ -29,7 +29,7 @@ class OutsideQuery(Schema):
     status = fields.Enum(CertificateStatus, by_value=True)
     q = fields.String(load_default="", metadata={"description": "A name, an address or a serial"})
     after = fields.Integer(validate=_ID, metadata={"description": "`next` of the page before"})
-    limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
+    limit = LIMIT
 
 
 class OutsideCertificateAnswer(Schema):
@@ -65,7 +65,7 @@ class OutsidePage(Schema):
     certificates = fields.List(
         fields.Nested(OutsideCertificateAnswer), attribute="items", required=True
     )
-    next = fields.String(required=True, allow_none=True)
+    next = NEXT
 
 
 class OutsideForm(Schema):
@@ -121,7 +121,7 @@ class CrlAnswer(Schema):
     entries = fields.Integer(required=True)
 
 
-@outside.get("/outside-certificates", access=_NEEDS, query=OutsideQuery, answer=OutsidePage())
+@outside.get("/outside-certificates", _IMPORT, query=OutsideQuery, answer=OutsidePage())
 def list_outside(
     limit: int,
     q: str,
@@ -135,7 +135,7 @@ def list_outside(
 
 @outside.post(
     "/outside-certificates/<id:certificate_id>/owner",
-    access=_NEEDS,
+    _IMPORT,
     body=Assignment,
     answer=OutsideCertificateAnswer(),
 )
@@ -150,7 +150,7 @@ def assign_outside(certificate_id: int, person: str | None) -> CertificateView:
 
 @outside.post(
     "/outside-imports",
-    access=_NEEDS,
+    _IMPORT,
     upload=OutsideForm,
     limit="roster_limit_bytes",
     answer=OutsideImportAnswer(),
@@ -164,13 +164,13 @@ def check_outside(file: FileStorage, carrier: Carrier, issuer: str | None = None
     return importing.import_of(actor(), import_id)
 
 
-@outside.get("/outside-imports/<id:import_id>", access=_NEEDS, answer=OutsideImportAnswer())
+@outside.get("/outside-imports/<id:import_id>", _IMPORT, answer=OutsideImportAnswer())
 def get_outside_import(import_id: int) -> ImportView:
     """A file that was checked, and whether it is stored."""
     return services().outside.importing.import_of(actor(), import_id)
 
 
-@outside.post("/outside-imports/<id:import_id>/apply", access=_NEEDS, answer=OutsideImportAnswer())
+@outside.post("/outside-imports/<id:import_id>/apply", _IMPORT, answer=OutsideImportAnswer())
 def apply_outside(import_id: int) -> ImportView:
     """Store what was checked; a long file becomes a job. Again: nothing more happens."""
     services().outside.importing.apply(actor(), import_id)
@@ -179,7 +179,7 @@ def apply_outside(import_id: int) -> ImportView:
 
 @outside.post(
     "/outside-crls",
-    access=_NEEDS,
+    _IMPORT,
     upload=CrlForm,
     limit="upload_limit_bytes",
     answer=CrlAnswer(),

@@ -6,8 +6,8 @@ import marshmallow as ma
 from marshmallow import fields
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
-from signer.api.operations import Operations, Schema
+from signer.api.access import actor
+from signer.api.operations import AFTER, LIMIT, NEXT, Operations, Schema
 from signer.api.people import PersonAnswer, people, shown
 from signer.api.wording import Said
 from signer.inventory.duplicates import PairView
@@ -20,8 +20,7 @@ from signer.services import services
 __all__ = ["duplicates", "people"]
 
 duplicates = Operations("duplicates", "Entries that look like one person")
-
-_TOKEN = {"description": "`next` of the page before"}
+_EDIT = Permission.PERSON_EDIT
 
 
 class PersonDetail(PersonAnswer):
@@ -97,8 +96,8 @@ class PairQuery(Schema):
     """Which pairs, and from where on."""
 
     decided = fields.Boolean(load_default=False)
-    after = fields.String(metadata=_TOKEN)
-    limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
+    after = AFTER
+    limit = LIMIT
 
 
 class PairBody(Schema):
@@ -135,58 +134,40 @@ class PairPageAnswer(Schema):
     """One page, the surest first; `next` is null on the last."""
 
     pairs = fields.List(fields.Nested(PairAnswer), attribute="items", required=True)
-    next = fields.String(required=True, allow_none=True)
+    next = NEXT
 
 
-@people.get("/persons/<code>", access=needs(Permission.PERSON_VIEW), answer=PersonDetail())
+@people.get("/persons/<code>", Permission.PERSON_VIEW, answer=PersonDetail())
 def get_person(code: str) -> dict[str, object]:
     """One person."""
     return _detail(code)
 
 
 @people.post(
-    "/persons/<code>/id-number",
-    access=needs(Permission.PERSON_REVEAL),
-    body=PurposeBody,
-    answer=IdNumber(),
+    "/persons/<code>/id-number", Permission.PERSON_REVEAL, body=PurposeBody, answer=IdNumber()
 )
 def reveal_id_number(code: str, purpose: str) -> dict[str, object]:
     """The full ID number; that it was read, by whom, when and what for, is recorded."""
     return {"id_number": services().inventory.persons.reveal_id(actor(), code, purpose)}
 
 
-@people.post(
-    "/persons/<code>/reactivation",
-    access=needs(Permission.CERTIFICATE_REVOKE),
-    answer=PersonDetail(),
-)
+@people.post("/persons/<code>/reactivation", Permission.CERTIFICATE_REVOKE, answer=PersonDetail())
 def allow_reactivation(code: str) -> dict[str, object]:
     """Replace a locked key: the old certificate is revoked, a new key waits for its PIN."""
     services().issuance.allow_reactivation(actor(), code)
     return _detail(code)
 
 
-@people.post(
-    "/persons",
-    access=needs(Permission.PERSON_EDIT),
-    body=PersonCorrectionBody,
-    answer=PersonCorrectionAnswer(),
-)
+@people.post("/persons", _EDIT, body=PersonCorrectionBody, answer=PersonCorrectionAnswer())
 def add_person(
-    facts: dict[str, str | None],
-    effective_on: date | None,
-    seen: datetime | None,
-    dry_run: bool,
+    facts: dict[str, str | None], effective_on: date | None, seen: datetime | None, dry_run: bool
 ) -> Correction:
     """Add one person, with the checks and sentences of a roster."""
     return correct_person(None, facts, effective_on, seen, dry_run)
 
 
 @people.post(
-    "/persons/<code>/correction",
-    access=needs(Permission.PERSON_EDIT),
-    body=PersonCorrectionBody,
-    answer=PersonCorrectionAnswer(),
+    "/persons/<code>/correction", _EDIT, body=PersonCorrectionBody, answer=PersonCorrectionAnswer()
 )
 def correct_person(
     code: str | None,
@@ -204,28 +185,21 @@ def correct_person(
     return persons.store(actor(), cells, code=code, effective_on=effective_on, seen=seen)
 
 
-@duplicates.get(
-    "/duplicates", access=needs(Permission.PERSON_EDIT), query=PairQuery, answer=PairPageAnswer()
-)
+@duplicates.get("/duplicates", _EDIT, query=PairQuery, answer=PairPageAnswer())
 def list_duplicates(decided: bool, limit: int, after: str | None = None) -> Page[PairView]:
     """Pairs in the caller's units that wait for a decision, or that were decided."""
     room = services().inventory.duplicates
     return room.pairs(actor(), are_decided=decided, after=after, limit=limit)
 
 
-@duplicates.post(
-    "/duplicates", access=needs(Permission.PERSON_EDIT), body=PairBody, answer=PairAnswer()
-)
+@duplicates.post("/duplicates", _EDIT, body=PairBody, answer=PairAnswer())
 def pair_persons(first: str, second: str) -> PairView:
     """The pair of two persons, to be decided on."""
     return services().inventory.duplicates.pair_with(actor(), first, second)
 
 
 @duplicates.post(
-    "/duplicates/<id:pair_id>/decision",
-    access=needs(Permission.PERSON_EDIT),
-    body=PairDecisionBody,
-    answer=PairAnswer(),
+    "/duplicates/<id:pair_id>/decision", _EDIT, body=PairDecisionBody, answer=PairAnswer()
 )
 def decide_on_pair(pair_id: int, outcome: str, survivor: str) -> PairView:
     """Merge the two into one entry, keep them apart, or take such a decision back."""

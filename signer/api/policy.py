@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from marshmallow import fields
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
+from signer.api.access import actor
 from signer.api.operations import Operations, Schema
 from signer.api.wording import Said
 from signer.inventory.policy import rules
@@ -61,16 +61,14 @@ class PolicyChangeAnswer(Schema):
     job_id = fields.Integer(required=True, allow_none=True)
 
 
-@policy.get("/policy", access=needs(Permission.POLICY_MANAGE), answer=PolicyAnswer())
+@policy.get("/policy", Permission.POLICY_MANAGE, answer=PolicyAnswer())
 def get_policy() -> dict[str, object]:
     """The policy of every state."""
     actor().require(Permission.POLICY_MANAGE, "")
     return {"states": [{"state": state, **asdict(rule)} for state, rule in rules().items()]}
 
 
-@policy.post(
-    "/policy", access=needs(Permission.POLICY_MANAGE), body=PolicyBody, answer=PolicyChangeAnswer()
-)
+@policy.post("/policy", Permission.POLICY_MANAGE, body=PolicyBody, answer=PolicyChangeAnswer())
 def change_policy(states: list[dict[str, object]], dry_run: bool) -> dict[str, object]:
     """Change the policy from today on; days before keep what was counted then."""
     room, wanted = services().inventory.policy, {}

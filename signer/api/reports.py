@@ -8,8 +8,8 @@ from flask import Response
 from marshmallow import fields
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
-from signer.api.operations import LARGEST_ID, Operations, Schema
+from signer.api.access import actor
+from signer.api.operations import ID, LARGEST_ID, LIMIT, Operations, Schema
 from signer.api.wording import say
 from signer.reports.columns import Cell
 from signer.reports.comparing import Difference
@@ -19,6 +19,7 @@ from signer.reports.snapshot_models import Snapshot
 from signer.services import services
 
 reports = Operations("reports", "Frozen reports of a period; a correction is a new version")
+_VIEW = Permission.REPORT_VIEW
 
 
 class ReportsQuery(Schema):
@@ -26,10 +27,8 @@ class ReportsQuery(Schema):
 
     kind = fields.Enum(PeriodKind, by_value=True)
     unit = fields.String(metadata={"description": "Unit code"})
-    before = fields.Integer(
-        validate=ma.validate.Range(1, LARGEST_ID), metadata={"description": "The last id seen"}
-    )
-    limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
+    before = fields.Integer(validate=ID, metadata={"description": "The last id seen"})
+    limit = LIMIT
 
 
 class FreezeBody(Schema):
@@ -80,7 +79,7 @@ class WithQuery(Schema):
 
     other = fields.Integer(
         data_key="with",
-        validate=ma.validate.Range(1, LARGEST_ID),
+        validate=ID,
         metadata={"description": "An earlier version's id; left out: the figures known now"},
     )
 
@@ -101,17 +100,9 @@ class ReportDifference(Schema):
     after = Figure(required=True, allow_none=True)
 
 
-@reports.get(
-    "/reports",
-    access=needs(Permission.REPORT_VIEW),
-    query=ReportsQuery,
-    answer=ReportEntry(many=True),
-)
+@reports.get("/reports", _VIEW, query=ReportsQuery, answer=ReportEntry(many=True))
 def list_reports(
-    limit: int,
-    kind: PeriodKind | None = None,
-    unit: str | None = None,
-    before: int | None = None,
+    limit: int, kind: PeriodKind | None = None, unit: str | None = None, before: int | None = None
 ) -> list[Snapshot]:
     """The frozen reports of the caller's units."""
     found = services().snapshots.list(
@@ -121,11 +112,7 @@ def list_reports(
 
 
 @reports.post(
-    "/reports",
-    access=needs(Permission.REPORT_FREEZE),
-    body=FreezeBody,
-    answer=FrozenReport(),
-    status=201,
+    "/reports", Permission.REPORT_FREEZE, body=FreezeBody, answer=FrozenReport(), status=201
 )
 def freeze_report(
     kind: PeriodKind, on: date, corrects: int, reason: str, unit: str | None = None
@@ -137,9 +124,7 @@ def freeze_report(
     return services().snapshots.get(actor(), made)
 
 
-@reports.get(
-    "/reports/<id:snapshot_id>", access=needs(Permission.REPORT_VIEW), answer=FrozenReport()
-)
+@reports.get("/reports/<id:snapshot_id>", _VIEW, answer=FrozenReport())
 def get_report(snapshot_id: int) -> Snapshot:
     """One frozen report."""
     return services().snapshots.get(actor(), snapshot_id)
@@ -147,7 +132,7 @@ def get_report(snapshot_id: int) -> Snapshot:
 
 @reports.get(
     "/reports/<id:snapshot_id>/file",
-    access=needs(Permission.REPORT_VIEW),
+    _VIEW,
     query=FormatQuery,
     content_type="application/octet-stream",
 )
@@ -162,7 +147,7 @@ def download_report(snapshot_id: int, format: Format) -> Response:
 
 @reports.get(
     "/reports/<id:snapshot_id>/differences",
-    access=needs(Permission.REPORT_VIEW),
+    _VIEW,
     query=WithQuery,
     answer=ReportDifference(many=True),
 )

@@ -4,14 +4,15 @@ import marshmallow as ma
 from marshmallow import fields
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
-from signer.api.operations import LARGEST_ID, Operations, Schema
+from signer.api.access import actor
+from signer.api.operations import BEFORE, LIMIT, Operations, Schema
 from signer.api.wording import Said
 from signer.issuance.kinds import RequestKind
 from signer.issuance.views import CreatedRequest, RequestPerson, RequestView
 from signer.services import services
 
 requests = Operations("requests", "Requests for certificates and the decisions on them")
+_VIEW = Permission.REQUEST_VIEW
 
 PEOPLE_AT_ONCE = 5000
 
@@ -20,13 +21,10 @@ class RequestQuery(Schema):
     """Which requests, and from where on."""
 
     state = fields.String(
-        validate=ma.validate.OneOf(["pending", "approved", "rejected", "cancelled"]),
+        validate=ma.validate.OneOf(["pending", "approved", "rejected", "cancelled"])
     )
-    before = fields.Integer(
-        validate=ma.validate.Range(1, LARGEST_ID),
-        metadata={"description": "The last id of the page before"},
-    )
-    limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
+    before = BEFORE
+    limit = LIMIT
 
 
 class RequestBody(Schema):
@@ -118,18 +116,10 @@ class Approval(Schema):
 
 
 @requests.post(
-    "/requests",
-    access=needs(Permission.REQUEST_CREATE),
-    body=RequestBody,
-    answer=RequestMade(),
-    status=201,
+    "/requests", Permission.REQUEST_CREATE, body=RequestBody, answer=RequestMade(), status=201
 )
 def create_request(
-    reason: str,
-    kind: RequestKind,
-    lacking: bool,
-    persons: list[str],
-    unit: str | None = None,
+    reason: str, kind: RequestKind, lacking: bool, persons: list[str], unit: str | None = None
 ) -> CreatedRequest | tuple[CreatedRequest, int]:
     """File a request.
 
@@ -137,22 +127,12 @@ def create_request(
     left, nothing is stored and the answer is 200 instead of 201.
     """
     made = services().issuance.create(
-        actor(),
-        unit_code=unit,
-        lacking=lacking,
-        person_codes=persons,
-        reason=reason,
-        kind=kind,
+        actor(), unit_code=unit, lacking=lacking, person_codes=persons, reason=reason, kind=kind
     )
     return made if made.id is not None else (made, 200)
 
 
-@requests.get(
-    "/requests",
-    access=needs(Permission.REQUEST_VIEW),
-    query=RequestQuery,
-    answer=Request(many=True),
-)
+@requests.get("/requests", _VIEW, query=RequestQuery, answer=Request(many=True))
 def list_requests(
     limit: int, state: str | None = None, before: int | None = None
 ) -> list[RequestView]:
@@ -160,17 +140,13 @@ def list_requests(
     return services().issuance.requests(actor(), state=state, before=before, limit=limit)
 
 
-@requests.get("/requests/<id:request_id>", access=needs(Permission.REQUEST_VIEW), answer=Request())
+@requests.get("/requests/<id:request_id>", _VIEW, answer=Request())
 def get_request(request_id: int) -> RequestView:
     """One request."""
     return services().issuance.request_of(actor(), request_id)
 
 
-@requests.get(
-    "/requests/<id:request_id>/persons",
-    access=needs(Permission.REQUEST_VIEW),
-    answer=RequestedPerson(many=True),
-)
+@requests.get("/requests/<id:request_id>/persons", _VIEW, answer=RequestedPerson(many=True))
 def list_request_persons(request_id: int) -> list[RequestPerson]:
     """The people of a request, in the order of the roster."""
     return services().issuance.people_of(actor(), request_id)
@@ -178,7 +154,7 @@ def list_request_persons(request_id: int) -> list[RequestPerson]:
 
 @requests.post(
     "/requests/<id:request_id>/approve",
-    access=needs(Permission.REQUEST_APPROVE),
+    Permission.REQUEST_APPROVE,
     body=NoteBody,
     answer=Approval(),
 )
@@ -189,7 +165,7 @@ def approve_request(request_id: int, note: str) -> dict[str, int]:
 
 @requests.post(
     "/requests/<id:request_id>/reject",
-    access=needs(Permission.REQUEST_APPROVE),
+    Permission.REQUEST_APPROVE,
     body=ReasonBody,
     answer=Request(),
 )
@@ -199,11 +175,7 @@ def reject_request(request_id: int, reason: str) -> RequestView:
     return services().issuance.request_of(actor(), request_id)
 
 
-@requests.post(
-    "/requests/<id:request_id>/cancel",
-    access=needs(Permission.REQUEST_CREATE),
-    answer=Request(),
-)
+@requests.post("/requests/<id:request_id>/cancel", Permission.REQUEST_CREATE, answer=Request())
 def cancel_request(request_id: int) -> RequestView:
     """Take one's own request back before anybody decided on it."""
     services().issuance.cancel(actor(), request_id)

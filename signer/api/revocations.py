@@ -4,8 +4,8 @@ import marshmallow as ma
 from marshmallow import fields
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
-from signer.api.operations import LARGEST_ID, Operations, Schema
+from signer.api.access import actor
+from signer.api.operations import BEFORE, ID, LIMIT, Operations, Schema
 from signer.api.requests import ReasonBody, RefusedPerson
 from signer.api.wording import Said
 from signer.issuance.grounds import Act, Ground, grounds_for
@@ -16,6 +16,7 @@ from signer.services import services
 revocations = Operations(
     "revocations", "Revoking, suspending and releasing certificates, on the decree's grounds"
 )
+_REVOKE = Permission.CERTIFICATE_REVOKE
 
 _ACTS = (Act.REVOKE, Act.SUSPEND, Act.RELEASE)
 _ON_A_GROUND = (Act.REVOKE, Act.SUSPEND)
@@ -24,11 +25,8 @@ _ON_A_GROUND = (Act.REVOKE, Act.SUSPEND)
 class PageQuery(Schema):
     """From where on."""
 
-    before = fields.Integer(
-        validate=ma.validate.Range(1, LARGEST_ID),
-        metadata={"description": "The last id of the page before"},
-    )
-    limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
+    before = BEFORE
+    limit = LIMIT
 
 
 class PreviewBody(Schema):
@@ -65,9 +63,7 @@ class CarryOutBody(PaperBody):
     """The drafts that become orders on one ground."""
 
     drafts = fields.List(
-        fields.Integer(validate=ma.validate.Range(1, LARGEST_ID)),
-        required=True,
-        validate=ma.validate.Length(min=1, max=500),
+        fields.Integer(validate=ID), required=True, validate=ma.validate.Length(min=1, max=500)
     )
     ground = fields.Enum(Ground, by_value=True, allow_none=True, load_default=None)
 
@@ -167,11 +163,7 @@ class DraftAnswer(Schema):
     opened_at = fields.DateTime(required=True)
 
 
-@revocations.get(
-    "/revocation-grounds",
-    access=needs(Permission.CERTIFICATE_REVOKE),
-    answer=GroundAnswer(many=True),
-)
+@revocations.get("/revocation-grounds", _REVOKE, answer=GroundAnswer(many=True))
 def list_grounds() -> list[dict[str, object]]:
     """The grounds on which a person's certificate can be revoked or suspended."""
     rules = {rule.code: rule for act in _ON_A_GROUND for rule in grounds_for(act)}
@@ -189,12 +181,7 @@ def list_grounds() -> list[dict[str, object]]:
     ]
 
 
-@revocations.post(
-    "/revocations/preview",
-    access=needs(Permission.CERTIFICATE_REVOKE),
-    body=PreviewBody,
-    answer=PreviewAnswer(),
-)
+@revocations.post("/revocations/preview", _REVOKE, body=PreviewBody, answer=PreviewAnswer())
 def preview_revocation(act: str, persons: list[str], ground: Ground | None) -> Preview:
     """What the same order would do to each of these people; changes nothing."""
     return services().issuance.revoking.preview(
@@ -202,12 +189,7 @@ def preview_revocation(act: str, persons: list[str], ground: Ground | None) -> P
     )
 
 
-@revocations.post(
-    "/revocations",
-    access=needs(Permission.CERTIFICATE_REVOKE),
-    body=OrderBody,
-    answer=OrderMade(),
-)
+@revocations.post("/revocations", _REVOKE, body=OrderBody, answer=OrderMade())
 def order_revocation(
     act: str, persons: list[str], ground: Ground | None, document_ref: str, note: str
 ) -> Ordered | tuple[Ordered, int]:
@@ -228,34 +210,19 @@ def order_revocation(
     )
 
 
-@revocations.get(
-    "/revocations",
-    access=needs(Permission.CERTIFICATE_REVOKE),
-    query=PageQuery,
-    answer=ActAnswer(many=True),
-)
+@revocations.get("/revocations", _REVOKE, query=PageQuery, answer=ActAnswer(many=True))
 def list_revocations(limit: int, before: int | None = None) -> list[RevocationView]:
     """What was ordered, done and dismissed in the caller's units, newest first."""
     return services().issuance.revoking.history(actor(), before=before, limit=limit)
 
 
-@revocations.get(
-    "/revocation-drafts",
-    access=needs(Permission.CERTIFICATE_REVOKE),
-    query=PageQuery,
-    answer=DraftAnswer(many=True),
-)
+@revocations.get("/revocation-drafts", _REVOKE, query=PageQuery, answer=DraftAnswer(many=True))
 def list_drafts(limit: int, before: int | None = None) -> list[DraftView]:
     """What the roster asks of certificates in the caller's units, newest first."""
     return services().issuance.revoking.drafts(actor(), before=before, limit=limit)
 
 
-@revocations.post(
-    "/revocation-drafts/carry-out",
-    access=needs(Permission.CERTIFICATE_REVOKE),
-    body=CarryOutBody,
-    answer=OrderMade(),
-)
+@revocations.post("/revocation-drafts/carry-out", _REVOKE, body=CarryOutBody, answer=OrderMade())
 def carry_out_drafts(
     drafts: list[int], ground: Ground | None, document_ref: str, note: str
 ) -> Ordered | tuple[Ordered, int]:
@@ -267,12 +234,7 @@ def carry_out_drafts(
     )
 
 
-@revocations.post(
-    "/revocation-drafts/<id:draft_id>/dismiss",
-    access=needs(Permission.CERTIFICATE_REVOKE),
-    body=ReasonBody,
-    status=204,
-)
+@revocations.post("/revocation-drafts/<id:draft_id>/dismiss", _REVOKE, body=ReasonBody, status=204)
 def dismiss_draft(draft_id: int, reason: str) -> None:
     """Pass a draft over, with a reason; the same finding does not open another one."""
     services().issuance.revoking.dismiss(actor(), draft_id, reason)

@@ -56,7 +56,7 @@ class Session(Schema):
     account = fields.Nested(Account, required=True)
 
 
-@sessions.post("/sessions", access=PUBLIC, body=Credentials, answer=Session(), status=201)
+@sessions.post("/sessions", PUBLIC, body=Credentials, answer=Session(), status=201)
 def log_in(name: str, password: str) -> dict[str, object]:
     """Log in.
 
@@ -71,20 +71,20 @@ def log_in(name: str, password: str) -> dict[str, object]:
     return {"token": token, "token_type": "Bearer", "account": found}
 
 
-@sessions.delete("/sessions/current", access=BEFORE_NEW_PASSWORD)
+@sessions.delete("/sessions/current", BEFORE_NEW_PASSWORD)
 def log_out() -> None:
     """Log out: the token is worth nothing from now on."""
     services().accounts.log_out(bearer_token() or "")
 
 
-@sessions.get("/me", access=BEFORE_NEW_PASSWORD, answer=Account())
+@sessions.get("/me", BEFORE_NEW_PASSWORD, answer=Account())
 def who_am_i() -> Actor:
     """Who the token belongs to, and over which units."""
     found: Actor = g.actor
     return found
 
 
-@sessions.post("/me/password", access=BEFORE_NEW_PASSWORD, body=NewPassword, status=204)
+@sessions.post("/me/password", BEFORE_NEW_PASSWORD, body=NewPassword, status=204)
 def change_password(old: str, new: str) -> None:
     """Choose another password; the account's other sessions end."""
     services().accounts.change_password(actor(), old, new, keep=bearer_token())

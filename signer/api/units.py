@@ -8,7 +8,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
+from signer.api.access import actor
 from signer.api.operations import Operations, Schema
 from signer.api.wording import say
 from signer.inventory.bodies import BodyFacts, Duty
@@ -21,6 +21,8 @@ from signer.issuance.rehoming import certified_in
 from signer.services import services
 
 units = Operations("units", "The city's bodies and their divisions, and how they change")
+_MANAGE = Permission.UNIT_MANAGE
+_VIEW = Permission.UNIT_VIEW
 
 
 class UnitQuery(Schema):
@@ -150,40 +152,28 @@ class UnitChangeAnswer(Schema):
     )
 
 
-@units.get("/units", access=needs(Permission.UNIT_VIEW), query=UnitQuery, answer=Unit(many=True))
+@units.get("/units", _VIEW, query=UnitQuery, answer=Unit(many=True))
 def list_units(as_of: date | None = None) -> list[OrgUnit]:
     """The units of the caller's subtrees on a day, in the order of the tree."""
     caller = actor()
     found = services().inventory.units(as_of)
-    return [unit for unit in found if caller.can(Permission.UNIT_VIEW, unit.path)]
+    return [unit for unit in found if caller.can(_VIEW, unit.path)]
 
 
-@units.get(
-    "/units/<code>", access=needs(Permission.UNIT_VIEW), query=UnitQuery, answer=UnitInFull()
-)
+@units.get("/units/<code>", _VIEW, query=UnitQuery, answer=UnitInFull())
 def get_unit(code: str, as_of: date | None = None) -> dict[str, Any]:
     """The unit that has the code on a day, else the newest that had it."""
     return _in_full(_unit(code, as_of))
 
 
-@units.post(
-    "/units/<code>/facts",
-    access=needs(Permission.UNIT_MANAGE),
-    body=FactsBody,
-    answer=UnitInFull(),
-)
+@units.post("/units/<code>/facts", _MANAGE, body=FactsBody, answer=UnitInFull())
 def set_unit_facts(code: str, **told: Any) -> dict[str, Any]:
     """Legal status, seal and codes of an open unit."""
     services().inventory.bodies.set_facts(actor(), _unit(code).code, BodyFacts(**told))
     return _in_full(_unit(code))
 
 
-@units.post(
-    "/units/<code>/officers",
-    access=needs(Permission.UNIT_MANAGE),
-    body=OfficerBody,
-    answer=UnitInFull(),
-)
+@units.post("/units/<code>/officers", _MANAGE, body=OfficerBody, answer=UnitInFull())
 def name_officer(
     code: str, duty: Duty, person: str, decision: str, on: date | None
 ) -> dict[str, Any]:
@@ -194,48 +184,31 @@ def name_officer(
     return _in_full(_unit(code))
 
 
-@units.post(
-    "/unit-changes/preview",
-    access=needs(Permission.UNIT_MANAGE),
-    body=UnitActBody,
-    answer=UnitPreviewAnswer(),
-)
+@units.post("/unit-changes/preview", _MANAGE, body=UnitActBody, answer=UnitPreviewAnswer())
 def preview_unit_change(**told: Any) -> ActPreview:
     """Who would go where, and how many certificates would need a change; nothing changes."""
     return services().inventory.structure.preview(actor(), UnitAct.of(told))
 
 
-@units.post(
-    "/unit-changes",
-    access=needs(Permission.UNIT_MANAGE),
-    body=UnitActBody,
-    answer=UnitChangeAnswer(),
-    status=201,
-)
+@units.post("/unit-changes", _MANAGE, body=UnitActBody, answer=UnitChangeAnswer(), status=201)
 def change_units(**told: Any) -> UnitChange:
     """The act is done, a job does it (`job_id`), or it waits for its day (`planned`)."""
     return services().inventory.structure.carry_out(actor(), UnitAct.of(told))
 
 
-@units.get("/unit-changes", access=needs(Permission.UNIT_VIEW), answer=UnitChangeAnswer(many=True))
+@units.get("/unit-changes", _VIEW, answer=UnitChangeAnswer(many=True))
 def list_unit_changes() -> Sequence[UnitChange]:
     """The newest acts upon the caller's units."""
     return services().inventory.structure.changes(actor())
 
 
-@units.get(
-    "/unit-changes/<id:change_id>", access=needs(Permission.UNIT_VIEW), answer=UnitChangeAnswer()
-)
+@units.get("/unit-changes/<id:change_id>", _VIEW, answer=UnitChangeAnswer())
 def get_unit_change(change_id: int) -> UnitChange:
     """One act: how far it is."""
     return services().inventory.structure.change(actor(), change_id)
 
 
-@units.post(
-    "/unit-changes/<id:change_id>/undo",
-    access=needs(Permission.UNIT_MANAGE),
-    answer=UnitChangeAnswer(),
-)
+@units.post("/unit-changes/<id:change_id>/undo", _MANAGE, answer=UnitChangeAnswer())
 def undo_unit_change(change_id: int) -> UnitChange:
     """Everything as before the act; 409 says what hangs on it."""
     return services().inventory.structure.undo(actor(), change_id)

@@ -53,7 +53,7 @@ class VerdictAnswer(Schema):
     signatures = fields.List(fields.Nested(SignatureAnswer), required=True)
 
 
-@verify.post("/verify", access=PUBLIC, upload=VerifyForm, answer=VerdictAnswer())
+@verify.post("/verify", PUBLIC, upload=VerifyForm, answer=VerdictAnswer())
 def verify_pdf(file: FileStorage) -> dict[str, Any]:
     """Check every signature of a PDF."""
     with saved([file], "file") as [(_, path)]:
