@@ -106,7 +106,7 @@ class Recount:
         _take_room()
         for person_ids in _pages():
             with transaction():
-                self._standings.count_anew(person_ids, with_sums=False)
+                self._standings.count_anew(person_ids, Deltas())
             if progress:
                 progress(len(person_ids))
         with transaction():

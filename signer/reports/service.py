@@ -89,14 +89,14 @@ class Reports:
     ) -> tuple[DayFigures, ...]:
         """The figures of each of so many days, the last one `until` (today when None).
 
-        Over today's subtree of the unit and the units that became part of it.
+        Over the last day's subtree of the unit and the units that became part of it.
         """
         if days < 1:
             raise ValueError("a trend needs a day")
-        today = self._clock.today()
-        last = day_number(self._past_day(until))
+        until = self._past_day(until)
+        last = day_number(until)
         first = max(last - days + 1, 0)
-        paths = with_predecessors(scope_of(actor, today, unit_code).paths)
+        paths = with_predecessors(scope_of(actor, until, unit_code).paths)
         figures = sums.figures_by_facet(first, paths)[facet]
         found = [DayFigures(day=day_of(first), figures=figures)]
         changes = sums.changes_by_day(first + 1, last, facet, paths)
@@ -220,4 +220,6 @@ class Reports:
         today = self._clock.today()
         if day is not None and day > today:
             raise Invalid(N_("Chưa có số liệu của ngày trong tương lai."), field="as_of")
+        if day is not None and day < day_of(0):
+            raise Invalid(N_("Số liệu chỉ có từ ngày 01/01/2000."), field="as_of")
         return day or today

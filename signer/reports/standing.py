@@ -50,18 +50,20 @@ class Standings:
             people |= certified(chunk)
         for chunk in in_chunks(changes.get("signed", ()), CHUNK):
             people |= self._first_signed_today(chunk)
+        deltas = Deltas()
         for chunk in in_chunks(sorted(people), CHUNK):
-            self.count_anew(chunk)
+            self.count_anew(chunk, deltas)
+        # After everybody's own row: who holds sums waits for no person, so no two transactions
+        # wait for each other.
+        deltas.store()
 
-    def count_anew(self, person_ids: Collection[int], *, with_sums: bool = True) -> None:
-        """The rows of these persons and the sums say what the rooms below say, in the open
-        transaction.
+    def count_anew(self, person_ids: Collection[int], deltas: Deltas) -> None:
+        """The rows of these persons say what the rooms below say, in the open transaction.
 
-        The rows are locked before anything is read, so that of two transactions about one person
-        the later one sees what both did.
+        `deltas` has what that adds to the sums. The rows are locked before anything is read, so
+        that of two transactions about one person the later one sees what both did.
         """
-        head_of = _one_with(person_ids)
-        known = stored(head_of, is_locked=True)
+        head_of, known = _locked(person_ids)
         rows = self.rows_of(head_of)
         new = {person_id: row for person_id, row in rows.items() if person_id not in known}
         if new:
@@ -79,14 +81,11 @@ class Standings:
             if person_id in known and row != known[person_id]
         }
         _update(altered)
-        if with_sums:
-            deltas = Deltas()
-            for person_id, row in rows.items():
-                before = known[person_id][STEPS] if person_id in known else b""
-                if before != row[STEPS]:
-                    deltas.add(unpack(before), -1)
-                    deltas.add(unpack(row[STEPS]))
-            deltas.store()
+        for person_id, row in rows.items():
+            before = known[person_id][STEPS] if person_id in known else b""
+            if before != row[STEPS]:
+                deltas.add(unpack(before), -1)
+                deltas.add(unpack(row[STEPS]))
 
     def bring_to_today(self) -> int:
         """How many persons were counted anew because a day came that changes where they stand."""
@@ -95,7 +94,7 @@ class Standings:
         done = 0
         while chunk := db.session.scalars(due).all():
             with transaction():
-                self.count_anew(chunk)
+                self.follow({"person": frozenset(chunk)})
             done += len(chunk)
         return done
 
@@ -131,6 +130,19 @@ class Standings:
                 )
             )
         )
+
+
+def _locked(person_ids: Collection[int]) -> tuple[Mapping[int, int], dict[int, Row]]:
+    """Everybody who is one with any of these, with the one that counts; and their kept rows,
+    which nobody else writes until the transaction ends."""
+    head_of = _one_with(person_ids)
+    while True:
+        known = stored(head_of, is_locked=True)
+        if db.engine.dialect.name == "sqlite":  # nobody else writes anything
+            return head_of, known
+        before, head_of = head_of, _one_with(person_ids)
+        if head_of == before:  # nobody was merged while we waited for a row
+            return head_of, known
 
 
 def _one_with(person_ids: Collection[int]) -> Mapping[int, int]:

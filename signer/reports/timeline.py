@@ -144,6 +144,8 @@ def day_at(instant: datetime) -> int:
 
 def last_covered(until: datetime) -> int:
     """The last day through whose last second something is valid that ends with this second."""
+    if until.year == date.max.year:  # 99991231235959Z says: no end (RFC 5280, 4.1.2.5)
+        return LAST_DAY
     return day_number((until.astimezone(HANOI) + timedelta(seconds=1)).date() - timedelta(days=1))
 
 

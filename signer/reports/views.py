@@ -214,7 +214,7 @@ def _listed(person_ids: Sequence[int]) -> list[Listed]:
             pending_since=_date(row.pending_since),
             waiting=waiting.get(row.person_id),
         )
-        for row in (by_id[person_id] for person_id in person_ids)
+        for row in (by_id[person_id] for person_id in person_ids if person_id in by_id)
     ]
 
 

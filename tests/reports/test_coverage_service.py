@@ -10,6 +10,7 @@ from signer.accounts import SYSTEM, Role
 from signer.db import db
 from signer.errors import Forbidden, Invalid, NotFound
 from signer.inventory.states import PersonState
+from signer.outside.kinds import Carrier
 from tests.databases import both_databases
 from tests.reports.conftest import NOW, officer
 
@@ -46,6 +47,14 @@ def test_the_same_question_on_both_sides_of_the_reform_gives_two_trees(reform, r
     assert after.rate == Decimal("100.0")
 
 
+def test_a_unit_that_is_no_more_has_the_trend_of_its_time(reform, reports):
+    reform.person("0001.0001.", until=LAST_OF_DISTRICTS, since=LAST_OF_DISTRICTS)
+    trend = reports.trend(SYSTEM, until=LAST_OF_DISTRICTS, days=2, unit_code="Q1")
+    assert [one.figures.persons for one in trend] == [0, 1]
+    with pytest.raises(Invalid, match="không hoạt động"):
+        reports.trend(SYSTEM, unit_code="Q1")
+
+
 def test_persons_are_counted_and_not_certificates(reform, reports):
     person = reform.person("0001.0002.", since=FIRST_OF_WARDS)
     reform.certificate(person, key_state="retired")
@@ -77,6 +86,14 @@ def test_an_expired_certificate_no_longer_counts(reform, reports):
     reform.certificate(person, ends=NOW - timedelta(seconds=1))
     assert reports.coverage(SYSTEM).covered == 0
     assert reports.coverage(SYSTEM, as_of=date(2026, 11, 22)).covered == 1
+
+
+def test_a_certificate_without_an_end_covers_every_day_to_come(reform, reports):
+    person = reform.person("0001.0002.", since=FIRST_OF_WARDS)
+    # RFC 5280, 4.1.2.5: no well-defined expiration date; it is already 10000 in Hanoi.
+    endless = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    reform.outside(person, NOW - timedelta(days=1), endless, Carrier.TOKEN)
+    assert reports.coverage(SYSTEM).covered == 1
 
 
 def test_whoever_has_left_or_is_on_long_leave_is_not_counted(reform, reports):
@@ -148,6 +165,8 @@ def test_questions_without_an_answer_are_refused_in_words(reform, reports):
         reports.coverage(SYSTEM, unit_code="W1", as_of=LAST_OF_DISTRICTS)
     with pytest.raises(Invalid, match="trong tương lai"):
         reports.coverage(SYSTEM, as_of=date(2026, 11, 24))
+    with pytest.raises(Invalid, match="từ ngày 01/01/2000"):
+        reports.coverage(SYSTEM, as_of=date(1999, 12, 31))
     with pytest.raises(Invalid, match="Chưa có đơn vị nào của bạn"):
         reports.coverage(officer("0001.0002."), as_of=LAST_OF_DISTRICTS)
 

@@ -132,24 +132,43 @@ def test_groups_of_people_have_lists_of_their_own(wards, reports):
 def test_every_way_to_a_page_finds_the_same_people_in_the_same_order(
     wards, reports, monkeypatch, small, walked
 ):
-    """A small unit sorted, a large one walked, and a rare one read whole."""
+    """A small unit sorted, a large one walked, and a rare one read whole; counted likewise."""
     monkeypatch.setattr(views, "_SMALL", small)
     monkeypatch.setattr(views, "_WALKED", walked)
-    people = [wards.person(WARD if n % 3 else OTHER, is_leader=n % 5 == 0) for n in range(20)]
-    for asked, wanted in (
-        ({}, people),
-        ({"unit_code": "W1"}, [p for n, p in enumerate(people) if n % 3]),
-        ({"unit_code": "W2", "facet": Facet.LEADER}, [people[0], people[15]]),
+    lacking, covered, left = (
+        [
+            wards.person(WARD if n % 3 else OTHER, is_leader=n % 5 == 0, state=state)
+            for n in range(12)
+        ]
+        for state in (PersonState.WORKING, PersonState.WORKING, PersonState.RETIRED)
+    )
+    for person in (*covered, *left):
+        wards.certificate(person, ends=NOW + timedelta(days=30))
+    names = {p.id: p.sort_key for p in db.session.query(Person).all()}
+    for view, people in (
+        (View.LACKS, lacking),
+        *((view, covered) for view in (View.HAS, View.EXPIRING, View.UNUSED)),
+        (View.MUST_REVOKE, left),
     ):
-        names = {p.id: p.sort_key for p in db.session.query(Person).all()}
-        found, after = [], None
-        while True:
-            page = reports.people(SYSTEM, View.LACKS, after=after, limit=4, **asked)
-            found += [one.person_id for one in page.items]
-            if (after := page.next) is None:
-                break
-        assert found == sorted(wanted, key=lambda person: (names[person], person))
-        assert set(reports.ids(SYSTEM, View.LACKS, **asked)) == set(wanted)
+        for asked, wanted in (
+            ({}, people),
+            ({"unit_code": "W1"}, [p for n, p in enumerate(people) if n % 3]),
+            ({"facet": Facet.LEADER}, people[::5]),
+            ({"unit_code": "W2", "facet": Facet.LEADER}, people[:1]),
+        ):
+            found, after = [], None
+            while True:
+                page = reports.people(SYSTEM, view, after=after, limit=3, **asked)
+                found += [one.person_id for one in page.items]
+                if (after := page.next) is None:
+                    break
+            assert found == sorted(wanted, key=lambda person: (names[person], person))
+            assert listed(reports, view, **asked) == set(wanted)
+
+
+def test_who_is_gone_since_the_page_was_found_is_not_on_it(wards):
+    here = wards.person(WARD)
+    assert [one.person_id for one in views._listed([here, here + 1])] == [here]
 
 
 def test_a_list_shows_the_actor_only_the_own_units(wards, reports):
