@@ -56,7 +56,7 @@ def clean_text(text: str) -> str:
     kept = "".join(
         " " if c.isspace() else c
         for c in text.translate(_D_LOOKALIKES)
-        if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cn")
+        if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cn", "Cs")
     )
     marks = _TONE_BEFORE_SHAPE.sub(r"\2\1", unicodedata.normalize("NFD", kept))
     return " ".join(unicodedata.normalize("NFC", marks).split())

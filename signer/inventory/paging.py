@@ -1,8 +1,8 @@
 """Pages of lists that are too long to count: each page names the place where the next begins."""
 
 import base64
-import binascii
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -31,8 +31,22 @@ def place_of(token: str) -> Place:
     """The place of a token; `Invalid` for what no page ever gave."""
     try:
         place, person_id = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        if not (0 < int(person_id) < 2**31 and str(place).isprintable()):
-            raise ValueError("no place a page could have ended at")
-        return str(place), int(person_id)
-    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
-        raise Invalid(N_("Địa chỉ trang danh sách không đúng; hãy mở lại từ đầu.")) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Invalid(_NO_PLACE) from error
+    is_place = isinstance(place, str) and place.isprintable()
+    if not is_place or not isinstance(person_id, int) or not 0 < person_id < 2**31:
+        raise Invalid(_NO_PLACE)
+    return place, person_id
+
+
+def every(page_after: Callable[[str | None], Page[_T]]) -> Iterator[_T]:
+    """All of a list, read page by page as it is taken."""
+    after: str | None = None
+    while True:
+        page = page_after(after)
+        yield from page.items
+        if (after := page.next) is None:
+            return
+
+
+_NO_PLACE = N_("Địa chỉ trang danh sách không đúng; hãy mở lại từ đầu.")

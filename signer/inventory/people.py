@@ -78,64 +78,6 @@ class Listed(Protocol):
     email: str | None
 
 
-def page_of(
-    actor: Actor,
-    asked: PeopleFilter,
-    *,
-    after: str | None = None,
-    limit: int = 50,
-    permission: Permission = Permission.PERSON_VIEW,
-) -> Page[Person]:
-    """A page of the people in the actor's subtrees, by given name (R9); 500 at most."""
-    limit = max(1, min(limit, PAGE_MOST))
-    listing = _Listing(actor, asked, permission)
-    found = listing.places(place_of(after) if after is not None else None, limit + 1)
-    return Page(
-        items=tuple(_people(found[:limit])),
-        next=token_of(found[limit - 1]) if len(found) > limit else None,
-    )
-
-
-def count_of(
-    actor: Actor,
-    asked: PeopleFilter,
-    *,
-    at_most: int | None = None,
-    permission: Permission = Permission.PERSON_VIEW,
-) -> int:
-    """How many people the same list has; `at_most + 1` stands for any number above `at_most`."""
-    listing = _Listing(actor, asked, permission)
-    return len(listing.places(None, at_most + 1)) if at_most is not None else listing.count()
-
-
-def each_of(
-    actor: Actor,
-    asked: PeopleFilter,
-    *,
-    at_once: int,
-    permission: Permission = Permission.PERSON_VIEW,
-) -> Iterator[list[Listed]]:
-    """The whole list in its order, so many at a time."""
-    listing = _Listing(actor, asked, permission)
-    columns = [getattr(Person, name) for name in Listed.__annotations__]
-    after: Place | None = None
-    while found := listing.places(after, at_once):
-        ids = [person_id for _, person_id in found]
-        rows = db.session.execute(select(*columns).where(among(Person.id)), told(ids))
-        people = {row[0]: row for row in rows}
-        yield [cast(Listed, people[person_id]) for person_id in ids]
-        if len(found) < at_once:
-            return
-        after = found[-1]
-
-
-def _people(places: Sequence[Place]) -> list[Person]:
-    ids = [person_id for _, person_id in places]
-    found = db.session.scalars(select(Person).where(Person.id.in_(ids)))
-    people = {person.id: person for person in found}
-    return [people[person_id] for person_id in ids]
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Walk:
     """Entries of an index; those of one key stand in the order of the list."""
@@ -154,20 +96,62 @@ class _Walk:
     """How many entries there are, as far as that was counted."""
 
 
-class _Listing:
+class Listing:
     """One list: the way to walk it, chosen once, and what each person met must satisfy."""
 
     def __init__(self, actor: Actor, asked: PeopleFilter, permission: Permission) -> None:
-        """Reads how common the words and units are that are asked for, and no person."""
+        """Reads how common the words and units are that are asked for, and at most one person."""
         self._roots = _roots(actor.scopes(permission), asked.unit_path or "")
         self._search = search_of(asked.search)
         self._is_empty = not self._roots or self._search.is_hopeless
         self._asked = asked
-        if not self._is_empty:
-            self._walk = self._choose()
-            self._conditions = self._all_but(self._walk)
+        if self._is_empty:
+            return
+        if not self._search.starts:
+            self._walk_along(self._choose())
+        for start in self._search.starts:  # in the order of codes, or else of addresses
+            column = start.column
+            self._walk_along(_Walk(place=column, is_of=column < start.end, begin=(start.text, 0)))
+            if self._places(None, 1):
+                break
 
-    def places(self, after: Place | None, limit: int) -> list[Place]:
+    def page(self, after: str | None, limit: int) -> Page[Person]:
+        """A page of it; 500 people at most."""
+        limit = max(1, min(limit, PAGE_MOST))
+        found = self._places(place_of(after) if after is not None else None, limit + 1)
+        ids = [person_id for _, person_id in found[:limit]]
+        people = {p.id: p for p in db.session.scalars(select(Person).where(Person.id.in_(ids)))}
+        return Page(
+            items=tuple(people[person_id] for person_id in ids),
+            next=token_of(found[limit - 1]) if len(found) > limit else None,
+        )
+
+    def each(self, at_once: int) -> Iterator[list[Listed]]:
+        """All of it in its order, so many people at a time."""
+        columns = [getattr(Person, name) for name in Listed.__annotations__]
+        after: Place | None = None
+        while found := self._places(after, at_once):
+            ids = [person_id for _, person_id in found]
+            rows = db.session.execute(select(*columns).where(among(Person.id)), told(ids))
+            people = {row[0]: row for row in rows}
+            yield [cast(Listed, people[person_id]) for person_id in ids]
+            if len(found) < at_once:
+                return
+            after = found[-1]
+
+    def count(self, at_most: int | None) -> int:
+        """How many there are; `at_most + 1` stands for any number above `at_most`."""
+        if self._is_empty:
+            return 0
+        if at_most is not None:
+            return len(self._places(None, at_most + 1))
+        found = self._entries(self._walk.keys, None, None).distinct().subquery()
+        return db.session.scalar(select(func.count()).select_from(found)) or 0
+
+    def _walk_along(self, walk: _Walk) -> None:
+        self._walk, self._conditions = walk, self._all_but(walk)
+
+    def _places(self, after: Place | None, limit: int) -> list[Place]:
         """The next places of the list."""
         if self._is_empty:
             return []
@@ -184,13 +168,6 @@ class _Listing:
             end = sorted(found)[limit - 1][0] if len(found) >= limit else None
             found.update(self._read(keys, after, end, limit))
         return sorted(found)[:limit]
-
-    def count(self) -> int:
-        """How many there are in all."""
-        if self._is_empty:
-            return 0
-        found = self._entries(self._walk.keys, None, None).distinct().subquery()
-        return db.session.scalar(select(func.count()).select_from(found)) or 0
 
     def _read(
         self, keys: Sequence[Any], after: Place | None, end: str | None, limit: int
@@ -217,9 +194,6 @@ class _Listing:
     def _choose(self) -> _Walk:
         """The walk with the fewest entries; counting stops where something else is rarer."""
         search, states = self._search, self._asked.states
-        if search.starts is not None:  # in the order of codes, or of addresses
-            column, end = search.starts.column, search.starts.end
-            return _Walk(place=column, is_of=column < end, begin=(search.starts.text, 0))
         rarest = _Walk()
         if search.terms:
             rarest = _names(min(search.terms, key=lambda term: term.people))

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
@@ -33,13 +33,16 @@ class Term:
         return or_(begins, folded.contains(f" {other} ", autoescape=True))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Start:
+class Start(NamedTuple):
     """How codes, or addresses, begin: those from `text` on, before `end`."""
 
     column: Any  # of Person: SQLAlchemy's own types
     text: str
-    end: str
+
+    @property
+    def end(self) -> str:
+        """Behind every text that begins so."""
+        return self.text + _LAST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +50,8 @@ class Search:
     """Terms that must all hold, or the start of a code or an address; without both, everybody."""
 
     terms: tuple[Term, ...] = ()
-    starts: Start | None = None
+    starts: tuple[Start, ...] = ()
+    """The first of these by which the list has anybody."""
     is_hopeless: bool = False
     """Nobody is called so."""
 
@@ -55,8 +59,8 @@ class Search:
 def search_of(typed: str | None) -> Search:
     """What is meant, after a look at the vocabulary (R8).
 
-    A text with a digit, a dot or @ is the start of a code or, if no code begins so, of an
-    address; so is a word that no name has.
+    A text with a digit, a dot or @ is the start of a code or, if no code of the list begins so, of
+    an address; so is a word that no name has.
     """
     text = clean_text(typed or "")
     if not text:
@@ -69,12 +73,8 @@ def search_of(typed: str | None) -> Search:
             return Search(terms=terms)
         if " " in text:
             return Search(is_hopeless=True)
-    for column, start in ((Person.code, text.upper()), (Person.email, text.lower())):
-        if db.session.scalar(
-            select(column).where(_starts(column, start)).order_by(column).limit(1)
-        ):
-            return Search(starts=Start(column=column, text=start, end=start + _LAST))
-    return Search(is_hopeless=True)
+    code, address = Start(Person.code, text.upper()), Start(Person.email, text.lower())
+    return Search(starts=(code, address))
 
 
 def _term(text: str) -> Term:

@@ -23,7 +23,7 @@ from signer.inventory.judging import PlannedRow, Verdict
 from signer.inventory.models import OrgUnit, Person, PersonPeriod, RosterImport, UnitKind
 from signer.inventory.names import clean_text
 from signer.inventory.paging import Page
-from signer.inventory.people import EVERYBODY, Listed, PeopleFilter, count_of, each_of, page_of
+from signer.inventory.people import EVERYBODY, Listed, Listing, PeopleFilter
 from signer.inventory.persons import Persons
 from signer.inventory.policy_change import PolicyChange
 from signer.inventory.states import PersonState
@@ -176,10 +176,6 @@ class Inventory:
         """An XLSX of the refused rows, to correct and upload again; texts in one language."""
         return self._imports.corrections(actor, import_id, translate)
 
-    def import_content(self, actor: Actor, import_id: int) -> bytes:
-        """The uploaded file, as it was."""
-        return self._imports.content(actor, import_id)
-
     def imports(self, actor: Actor, limit: int = 20) -> Sequence[RosterImport]:
         """The newest imports: own ones, or everybody's for a city-wide role."""
         return self._imports.recent(actor, limit)
@@ -209,7 +205,7 @@ class Inventory:
         limit: int = 50,
     ) -> Page[Person]:
         """A page of the people in the actor's subtrees, by given name (R9); 500 at most."""
-        return page_of(actor, asked, after=after, limit=limit)
+        return Listing(actor, asked, Permission.PERSON_VIEW).page(after, limit)
 
     def count_people(
         self,
@@ -220,7 +216,7 @@ class Inventory:
         permission: Permission = Permission.PERSON_VIEW,
     ) -> int:
         """How many the same list has; `at_most + 1` stands for any number above `at_most`."""
-        return count_of(actor, asked, at_most=at_most, permission=permission)
+        return Listing(actor, asked, permission).count(at_most)
 
     def each_of_people(
         self,
@@ -231,17 +227,7 @@ class Inventory:
         permission: Permission = Permission.PERSON_VIEW,
     ) -> Iterator[list[Listed]]:
         """The whole list in its order, so many at a time; holds no more of them than that."""
-        return each_of(actor, asked, at_once=at_once, permission=permission)
-
-    def people_in(
-        self, actor: Actor, unit_path: str, *, permission: Permission = Permission.PERSON_VIEW
-    ) -> list[Person]:
-        """Everybody of a subtree over whom the actor holds the permission, in list order."""
-        statement = select(Person).where(
-            in_subtree(_path(Person), unit_path), Person.merged_into_id.is_(None)
-        )
-        statement = visible(actor, permission, statement, _path(Person))
-        return list(db.session.scalars(statement.order_by(Person.sort_key, Person.id)))
+        return Listing(actor, asked, permission).each(at_once)
 
     def people_by_codes(
         self,

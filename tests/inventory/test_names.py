@@ -130,6 +130,11 @@ def test_marks_typed_in_the_wrong_order_are_put_right() -> None:
     assert clean_text("Nguye\u0303\u0302n") == "Nguyễn"
 
 
+def test_half_a_character_is_not_kept() -> None:
+    """JSON can hold a lone surrogate; no database can."""
+    assert clean_text("Lê\ud800 Hà") == "Lê Hà"
+
+
 @pytest.mark.parametrize(
     ("typed", "stored"),
     [

@@ -190,6 +190,24 @@ def test_a_name_is_found_however_it_is_written(
 
 
 @both_databases
+def test_codes_of_other_units_hide_nobody(inventory: Inventory) -> None:
+    """Who is found by an address stays found, whatever codes there are that one may not see."""
+    own, other = (inventory.unit_of(code) for code in UNITS[:2])
+    facts = [
+        PersonFacts(code=code, full_name="Lê Hà", unit_id=unit.id, unit_path=unit.path, email=email)
+        for code, unit, email in (
+            ("HN0001", own, "ha7@hanoi.gov.vn"),
+            ("HA7", other, "x@hanoi.gov.vn"),
+        )
+    ]
+    inventory.add_people(SYSTEM, facts, TODAY, source="test")
+    for actor, code in ((clerk(own.path), "HN0001"), (clerk(other.path), "HA7"), (SYSTEM, "HA7")):
+        found = inventory.people(actor, PeopleFilter(search="ha7"))
+        assert [p.code for p in found.items] == [code]
+        assert inventory.count_people(actor, PeopleFilter(search="ha7")) == 1
+
+
+@both_databases
 def test_the_words_follow_the_name(inventory: Inventory) -> None:
     """A new name is found and the old one is not; the vocabulary counts who has a word."""
     unit = inventory.unit_of("SNV")
