@@ -13,6 +13,7 @@ from sqlalchemy.orm import undefer
 
 from signer.accounts import Actor, Permission, visible
 from signer.audit import Audit
+from signer.ca.invariants import one_instant
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import LOST_RACE, canonical_json, db, transaction
@@ -73,8 +74,15 @@ class Snapshots:
         """The figures of the period the day falls into, as they are known now, and a text.
 
         The text is the draft, else that of the version to be corrected, else (or when `anew`) one
-        drafted from the figures. Raises `Invalid` for a period that is not over.
+        drafted from the figures. Everything is of one instant: a correction that comes in while
+        it is read is in no figure. Raises `Invalid` for a period that is not over.
         """
+        with one_instant():
+            return self._prepared(actor, kind, on, unit_code, anew)
+
+    def _prepared(
+        self, actor: Actor, kind: PeriodKind, on: date, unit_code: str | None, anew: bool
+    ) -> Preparation:
         period, unit = self._asked(actor, kind, on, unit_code)
         appendix = self._appendix(actor, period, unit.code)
         facets = self._reports.facets(actor, as_of=period.ends_on, unit_code=unit.code)
@@ -87,6 +95,7 @@ class Snapshots:
             )
             .order_by(Snapshot.version.desc())
             .limit(1)
+            .options(undefer(Snapshot.content))
         )
         draft = db.session.get(ReportDraft, (unit.code, kind, period.starts_on))
         text = None if anew else _kept_text(draft, newest)
@@ -260,7 +269,8 @@ class Snapshots:
         """
         found = self.get(actor, snapshot_id)
         if with_id is None:
-            now = self._appendix(actor, found.period, found.unit_code)
+            with one_instant():
+                now = self._appendix(actor, found.period, found.unit_code)
             return found, None, differences(found.appendix, now, say)
         other = self.get(actor, with_id)
         if (other.unit_code, other.period) != (found.unit_code, found.period):

@@ -1,5 +1,6 @@
 """Frozen reports: a period that is over, versions with reasons, bytes that nobody changes (R57)."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from signer.accounts import SYSTEM, Role
-from signer.db import db, release, transaction
+from signer.db import changed, db, release, transaction
 from signer.errors import Conflict, Forbidden, Invalid, NotFound, SignerError
 from signer.reports.columns import lines_of
 from signer.reports.coverage import Facet, Figures
@@ -67,6 +68,33 @@ def test_what_is_frozen_is_the_coverage_of_the_last_day(services, over):
     assert found.version == 1
     assert found.text.issuer == found.unit_name
     assert "đạt 33,3%" in found.text.sections[1]
+
+
+@both_databases
+def test_the_figures_of_a_report_are_of_one_instant(services, over, app, monkeypatch):
+    """What is corrected while the figures are read is in all of them or in none."""
+    appendix = services.reports.appendix
+
+    def correct() -> None:
+        with app.app_context(), transaction():
+            db.session.execute(
+                text("UPDATE person_period SET valid_from = '2026-12-20' WHERE person_id = 3")
+            )
+            changed("person", [3])
+
+    def slowly(*args: object, **named: object) -> object:
+        found = appendix(*args, **named)
+        other = threading.Thread(target=correct)
+        other.start()
+        other.join()
+        return found
+
+    monkeypatch.setattr(services.reports, "appendix", slowly)
+    prepared = services.snapshots.prepare(SYSTEM, MONTH, over, unit_code=WARD)
+    assert (prepared.appendix.total.persons, prepared.facets[Facet.ALL].persons) == (3, 3)
+    monkeypatch.undo()
+    prepared = services.snapshots.prepare(SYSTEM, MONTH, over, unit_code=WARD)
+    assert (prepared.appendix.total.persons, prepared.facets[Facet.ALL].persons) == (2, 2)
 
 
 def test_a_later_change_leaves_the_frozen_report_as_it_was(services, city, over):
