@@ -20,12 +20,13 @@ from signer.errors import N_, Conflict, SignerError, Unavailable
 from signer.files import Files
 from signer.inventory.facts import KnownPeople
 from signer.inventory.findings import Finding, Severity
-from signer.inventory.judging import PlannedRow, planned, remarks_on
-from signer.inventory.models import ImportState, OrgUnit, RosterImport
+from signer.inventory.judging import PlannedRow, Verdict, changed_since, planned, remarks_on
+from signer.inventory.models import ImportState, RosterImport
 from signer.inventory.planned_rows import rows_in
 from signer.inventory.roster_models import RosterChunk
-from signer.inventory.storage import ROSTER_LOCK, Stored, Storing, known_people
+from signer.inventory.storage import ROSTER_LOCK, Stored, Storing, known_people, known_units
 from signer.inventory.undoing import marks_now, packed, refuse_if_held, take_back, unpacked
+from signer.inventory.units import KnownUnit
 from signer.jobs import Jobs
 from signer.jobs.service import Failures
 
@@ -47,6 +48,7 @@ class _Chunk:
     before: bytes | None
     state: ImportState
     rows_sha256: str | None
+    at: datetime
     effective_on: date
     applied_by: str
     scopes: str
@@ -142,8 +144,8 @@ class RosterApplying:
                 return
             now = self._clock.now()
             known = known_people([row.facts for row in rows], with_namesakes=False)
-            scopes = tuple(json.loads(chunk.scopes))
-            entries, overtaken = _held_against(rows, known, chunk.effective_on, scopes)
+            units = {unit.id: unit for unit in known_units()}
+            entries, overtaken = _held_against(rows, known, units, chunk)
             storing = Storing(
                 self._audit,
                 actor=chunk.applied_by,
@@ -151,7 +153,7 @@ class RosterApplying:
                 effective_on=chunk.effective_on,
                 now=now,
             )
-            codes = {row[0]: row[1] for row in db.session.execute(select(OrgUnit.id, OrgUnit.code))}
+            codes = {unit.id: unit.code for unit in units.values()}
             stored = storing.store(entries, known, codes)
             self._say_stored(chunk, stored, overtaken, now)
             if not self._remains(chunk.import_id, RosterChunk.stored_at.is_(None)):
@@ -198,7 +200,12 @@ class RosterApplying:
             if not self._still(chunk, ImportState.UNDOING, RosterChunk.undone_at.is_(None)):
                 return
             refuse_if_held(undo, json.loads(chunk.marks), chunk.stored_at)
-            take_back(undo, chunk.effective_on)
+            self._audit.record(
+                chunk.applied_by,
+                "people.taken_back",
+                f"roster_import:{chunk.import_id}",
+                **take_back(undo, chunk.effective_on),
+            )
             db.session.execute(
                 update(RosterChunk)
                 .where(RosterChunk.id == chunk.id)
@@ -267,15 +274,21 @@ class RosterApplying:
 
 
 def _held_against(
-    rows: Sequence[PlannedRow], known: KnownPeople, effective_on: date, scopes: tuple[str, ...]
+    rows: Sequence[PlannedRow],
+    known: KnownPeople,
+    units: Mapping[int, KnownUnit],
+    chunk: _Chunk,
 ) -> tuple[list[PlannedRow], list[Finding]]:
     """The rows that can still be stored, and what keeps out those that others overtook."""
     entries: list[PlannedRow] = []
     overtaken: list[Finding] = []
+    scopes = tuple(json.loads(chunk.scopes))
     for row in rows:
         entry = planned(row.row, row.facts, known)
-        remarks = remarks_on(entry, known, effective_on=effective_on, scopes=scopes)
+        remarks = remarks_on(entry, known, units, effective_on=chunk.effective_on, scopes=scopes)
         errors = [remark for remark in remarks if remark.severity is Severity.ERROR]
+        if not errors and entry.verdict is Verdict.CHANGED:
+            errors = list(changed_since(known.by_code[row.facts.code], chunk.at))
         overtaken += [
             Finding(
                 severity=Severity.ERROR,

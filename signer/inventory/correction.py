@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from signer.errors import N_, Invalid
 from signer.inventory import cells, identity
 from signer.inventory.fields import Field, Heading, as_text
 from signer.inventory.findings import Finding
+from signer.inventory.headings import CORRECTION_SHEET
 from signer.inventory.planned_rows import RefusedRow
 from signer.inventory.sheets import Cell
 
@@ -61,7 +63,7 @@ def error_workbook(
             "strings_to_urls": False,
         }
         book = xlsxwriter.Workbook(file, options)
-        sheet = book.add_worksheet("Dòng lỗi")
+        sheet = book.add_worksheet(CORRECTION_SHEET)
         sheet.freeze_panes(1, 0)
         head = book.add_format({"bold": True, "text_wrap": True, "border": 1, "valign": "vcenter"})
         text = book.add_format({"num_format": "@"})
@@ -108,18 +110,15 @@ def _write_row(
 
 def _typed(field: Field, cell: Cell) -> str:
     """The cell as text that the import reads back as the same thing."""
-    if field in _DATES and isinstance(cell, int | float | date):
-        try:
-            return cells.date_of(cell).day.strftime("%d/%m/%Y")
-        except Invalid:
-            return as_text(cell)
-    if field is Field.ID_NUMBER and isinstance(cell, int | float):
-        try:
-            return identity.id_number_of(cell).value
-        except Invalid:
-            return as_text(cell)
     if isinstance(cell, str):
         return cell[:32_000]  # as it came, marks included; a cell of Excel holds 32,767 characters
+    with suppress(Invalid):
+        if field in _DATES and isinstance(cell, int | float | date):
+            return cells.date_of(cell).day.strftime("%d/%m/%Y")
+        if field is Field.ID_NUMBER and isinstance(cell, int | float):
+            return identity.id_number_of(cell).value
+        if field is Field.RANK_CODE and cell is not None:
+            return cells.rank_of(cell)
     return as_text(cell)
 
 

@@ -53,6 +53,9 @@ _REQUIRED: dict[Field, str] = {
     Field.FULL_NAME: N_("Họ và tên"),
     Field.UNIT: N_("Đơn vị"),
 }
+CORRECTION_SHEET = "Dòng lỗi"
+"""The sheet of refused rows that we write ourselves: its headings mean what they say, whatever
+a clerk once said of the same words elsewhere."""
 HEADER_WITHIN_ROWS = 60
 _HEADER_FIELDS = 3  # a title row may happen to hold one or two of the words
 

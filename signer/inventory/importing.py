@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy import select
@@ -71,6 +71,7 @@ class ImportView:
     unknown_headings: tuple[str, ...]
     missing: tuple[str, ...]
     remark: str | None
+    other_lists: tuple[str, ...]
     headings: tuple[Heading, ...]
     """What each column was taken for; none for imports of before this was kept."""
     absent: tuple[AbsentPerson, ...]
@@ -122,7 +123,7 @@ class RosterImports:
         nowhere.
         """
         actor.require(Permission.ROSTER_IMPORT)
-        today = self._clock.today()
+        at, today = self._clock.now(), self._clock.today()
         day = effective_on or today
         if day > today:
             raise Invalid(N_("Ngày của danh sách không được ở tương lai."), field="effective_on")
@@ -147,8 +148,9 @@ class RosterImports:
             table = find_table(sheets, known_headings, columns)
             planner = Planner(table, _known, rules, Path(folder))
             planned = planner.plan()
-            absent_count, absent = _absent(full_path, planner.named())
-            record = self._record_of(planned, file_name=Path(file_name).name[:200], day=day)
+            asked = None if planned.missing else full_path
+            absent_count, absent = _absent(asked, planner.named())
+            record = self._record_of(planned, file_name=Path(file_name).name[:200], at=at, day=day)
             record.sha256 = self._files.put(path)
             chunks = self._keep_rows(planner, planned, record, Path(folder))
         record.actor = actor.name
@@ -179,6 +181,14 @@ class RosterImports:
         record = seen.record
         if record.state is not ImportState.CHECKED:
             raise Invalid(N_("Danh sách này đã được ghi nên không đổi cách hiểu cột được nữa."))
+        for field in set(columns.values()) - {None}:
+            letters = [letter for letter, said in columns.items() if said is field]
+            if len(letters) > 1:
+                raise Invalid(
+                    N_("Các cột %(letters)s cùng được chọn một nội dung; mỗi nội dung một cột."),
+                    field="columns",
+                    letters=", ".join(letters),
+                )
         sha256, name, day = record.sha256, record.file_name, record.effective_on
         full_path = record.full_unit_path
         unit = select(OrgUnit.code).where(OrgUnit.path == full_path) if full_path else None
@@ -239,6 +249,7 @@ class RosterImports:
             unknown_headings=tuple(report["unknown_headings"]),
             missing=tuple(report.get("missing", ())),
             remark=report["remark"],
+            other_lists=tuple(report.get("other_lists", ())),
             headings=headings,
             absent=tuple(AbsentPerson(**person) for person in report.get("absent", ())),
             overtaken=tuple(
@@ -253,18 +264,16 @@ class RosterImports:
     ) -> bytes:
         """An XLSX of the refused rows with what is wrong beside each; see `error_workbook`."""
         seen = self.view(actor, import_id)
-        refused_sha256 = seen.record.refused_sha256
+        refused_sha256, rows = seen.record.refused_sha256, seen.record.error_rows
         release()
         if refused_sha256 is None:
             raise NotFound(N_("Danh sách này không có dòng lỗi nào."))
         with self._files.path(refused_sha256) as file:
-            return error_workbook(seen.headings, refused_in(file), translate=translate)
-
-    def content(self, actor: Actor, import_id: int) -> bytes:
-        """The uploaded file itself."""
-        sha256 = self._record(actor, import_id).sha256
-        release()
-        return self._files.get(sha256)
+            workbook = error_workbook(seen.headings, refused_in(file), translate=translate)
+        with transaction():
+            subject = f"roster_import:{import_id}"
+            self._audit.record(actor.name, "roster.errors_exported", subject, rows=rows)
+        return workbook
 
     def recent(self, actor: Actor, limit: int) -> Sequence[RosterImport]:
         """The newest imports that the actor may see."""
@@ -284,10 +293,12 @@ class RosterImports:
             raise Forbidden(N_("Danh sách này do người khác tải lên."))
         return record
 
-    def _record_of(self, planned: RosterPlan, *, file_name: str, day: date) -> RosterImport:
+    def _record_of(
+        self, planned: RosterPlan, *, file_name: str, at: datetime, day: date
+    ) -> RosterImport:
         return RosterImport(
             file_name=file_name,
-            at=self._clock.now(),
+            at=at,
             effective_on=day,
             state=ImportState.CHECKED,
             rows=planned.rows,

@@ -1,8 +1,8 @@
 """Holds what a roster tells of a person against what is stored: what it does, why it may not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from signer.errors import N_
@@ -11,6 +11,7 @@ from signer.inventory.fields import Field
 from signer.inventory.findings import Severity
 from signer.inventory.names import fold
 from signer.inventory.states import STATE_RULES
+from signer.inventory.units import KnownUnit
 
 
 class Verdict(StrEnum):
@@ -63,10 +64,16 @@ def held(facts: PersonFacts, known: KnownPeople, name: str) -> str | None:
 
 
 def remarks_on(
-    row: PlannedRow, known: KnownPeople, *, effective_on: date, scopes: tuple[str, ...]
+    row: PlannedRow,
+    known: KnownPeople,
+    units: Mapping[int, KnownUnit],
+    *,
+    effective_on: date,
+    scopes: tuple[str, ...],
 ) -> Iterator[Remark]:
-    """What stored persons say against the row, and what a clerk should look at."""
+    """What stored persons and units say against the row, and what a clerk should look at."""
     facts = row.facts
+    yield from _of_its_unit(row, units[facts.unit_id], effective_on, scopes)
     if id_number := held(facts, known, "id_number"):
         owner = known.code_of_id_number.get(id_number)
         if owner not in (None, facts.code):
@@ -85,6 +92,22 @@ def remarks_on(
         yield from _of_the_same_person(row, before, effective_on, scopes)
 
 
+def _of_its_unit(
+    row: PlannedRow, unit: KnownUnit, effective_on: date, scopes: tuple[str, ...]
+) -> Iterator[Remark]:
+    comes = row.verdict is Verdict.NEW or "unit_id" in row.changes
+    if not unit.path.startswith(scopes):
+        sentence = N_("“%(unit)s” ngoài phạm vi đơn vị mà bạn được giao.")
+        yield error(Field.UNIT, sentence, unit=unit.name)
+    elif comes and (unit.ended_by_act or not unit.is_valid_on(effective_on)):
+        yield error(
+            Field.UNIT,
+            N_("“%(unit)s” đã kết thúc hoạt động nên không nhận thêm người."),
+            N_("Ghi đơn vị tiếp nhận; danh sách phải tính đến ngày đơn vị đó đã hoạt động."),
+            unit=unit.name,
+        )
+
+
 def _of_the_same_person(
     row: PlannedRow, before: KnownPerson, effective_on: date, scopes: tuple[str, ...]
 ) -> Iterator[Remark]:
@@ -97,7 +120,7 @@ def _of_the_same_person(
             code=before.merged_into,
         )
         return
-    if not any(stored.unit_path.startswith(scope) for scope in scopes):
+    if not stored.unit_path.startswith(scopes):
         yield error(Field.CODE, N_("Người có mã này thuộc đơn vị ngoài phạm vi mà bạn được giao."))
         return
     other_number = facts.id_number and stored.id_number and facts.id_number != stored.id_number
@@ -119,6 +142,16 @@ def _of_the_same_person(
     if before.has_left and facts.state is None:
         yield warning(
             Field.CODE, N_("Người này đã thôi công tác; danh sách không đổi trạng thái đó.")
+        )
+
+
+def changed_since(before: KnownPerson, checked_at: datetime) -> Iterator[Remark]:
+    """Refuses a row that would overwrite what its clerk has not seen."""
+    if before.updated_at is not None and before.updated_at > checked_at:
+        yield error(
+            Field.CODE,
+            N_("Thông tin của người này đã được sửa sau khi danh sách được kiểm tra."),
+            N_("Tải tệp lên lại để xem danh sách còn thay đổi gì so với thông tin mới."),
         )
 
 

@@ -75,6 +75,8 @@ class RosterPlan:
     missing: tuple[str, ...] = ()
     """Required columns that nobody has pointed to; nothing is imported without them."""
     remark: str | None = None
+    other_lists: tuple[str, ...] = ()
+    """Sheets with a list of their own that was not read."""
     headings: tuple[Heading, ...] = ()
     """What each column was taken for, from left to right."""
 
@@ -94,6 +96,7 @@ class RosterPlan:
             "unknown_headings": list(self.unknown_headings),
             "missing": list(self.missing),
             "remark": self.remark,
+            "other_lists": list(self.other_lists),
         }
 
 
@@ -109,7 +112,9 @@ def judged(
     if read.facts is None:
         return None, findings
     row = planned(read.number, read.facts, known)
-    remarks = remarks_on(row, known, effective_on=rules.effective_on, scopes=rules.scopes)
+    remarks = remarks_on(
+        row, known, rules.units.by_id, effective_on=rules.effective_on, scopes=rules.scopes
+    )
     findings += [found(remark, source, columns) for remark in remarks]
     refused = any(finding.severity is Severity.ERROR for finding in findings)
     return None if refused else row, findings
@@ -187,6 +192,7 @@ class Planner:
             unknown_headings=self._table.unknown_headings,
             missing=self._table.missing,
             remark=self._table.remark,
+            other_lists=self._table.other_lists,
             headings=self._table.headings,
         )
 

@@ -252,12 +252,6 @@ class _RowReader:
             self._warn(Field.UNIT, N_("Tên đơn vị được hiểu là “%(unit)s”."), unit=unit.name)
         if division and (child := self._rules.units.child(unit, division)) is not None:
             unit, division = child, child.name
-        if not any(unit.path.startswith(scope) for scope in self._rules.scopes):
-            self._error(
-                Field.UNIT,
-                Invalid(N_("“%(unit)s” ngoài phạm vi đơn vị mà bạn được giao."), unit=unit.name),
-            )
-            return None, division
         return unit, division
 
     def _unit_problem(

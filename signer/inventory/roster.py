@@ -9,6 +9,7 @@ from itertools import islice
 from signer.errors import N_, Invalid
 from signer.inventory.fields import Column, Field, Heading, as_text, column_letter
 from signer.inventory.headings import (
+    CORRECTION_SHEET,
     HEADER_WITHIN_ROWS,
     Chosen,
     Remembered,
@@ -69,6 +70,8 @@ class Table:
     """Required columns that it lacks; without them its rows say nothing of use."""
     fonts: Mapping[Field, Evidence]
     remark: str | None = None
+    other_lists: tuple[str, ...] = ()
+    """Further sheets that have a header too; they are not read."""
 
     @property
     def unknown_headings(self) -> tuple[str, ...]:
@@ -105,12 +108,17 @@ def find_table(
     sheets: Sequence[Sheet], remembered: Remembered | None = None, chosen: Chosen | None = None
 ) -> Table:
     """The list in the first sheet that has a header; raises `Invalid` in the clerk's words."""
+    found: list[Table] = []
     for sheet in sheets:
+        meanings = {} if sheet.name == CORRECTION_SHEET else remembered or {}
         head = sheet.head(HEADER_WITHIN_ROWS + 1)
         for font in [sheet.font] if sheet.font else [None, *Font]:
             rows = [[_text_in(font, cell) for cell in row] for row in head]
-            if (place := find_header(rows, remembered or {})) is not None:
-                return _table_of(sheet, rows, place, remembered or {}, chosen)
+            if (place := find_header(rows, meanings)) is not None:
+                found.append(_table_of(sheet, rows, place, meanings, chosen))
+                break
+    if found:
+        return replace(found[0], other_lists=tuple(table.sheet.name for table in found[1:]))
     raise Invalid(
         N_(
             "Không tìm thấy dòng tiêu đề của danh sách "

@@ -87,10 +87,9 @@ class Stored:
 
 def known_units() -> list[KnownUnit]:
     """Every unit, closed ones too."""
-    columns = [
-        getattr(OrgUnit, name)
-        for name in ("id", "code", "name", "path", "parent_id", "valid_from", "valid_to")
-    ]
+    names = ("id", "code", "name", "path", "parent_id", "valid_from", "valid_to")
+    ended_by_act = OrgUnit.closed_by_id.is_not(None).label("ended_by_act")
+    columns = [*(getattr(OrgUnit, name) for name in names), ended_by_act]
     return [KnownUnit(**row._asdict()) for row in db.session.execute(select(*columns))]
 
 

@@ -12,7 +12,14 @@ from sqlalchemy import ColumnElement, Table, delete, func, or_, select, update
 from signer.db import Base, changed, db, tell
 from signer.errors import N_, Conflict
 from signer.inventory.facts import fact_from
-from signer.inventory.models import DuplicatePair, Person, PersonPeriod
+from signer.inventory.models import (
+    DuplicatePair,
+    Person,
+    PersonPeriod,
+    StatePolicy,
+    UnitChange,
+    UnitMove,
+)
 from signer.inventory.names import fold, sort_key
 from signer.inventory.storage import Before, Stored, in_chunks
 from signer.inventory.words import write_words
@@ -24,6 +31,10 @@ _OWN = frozenset({"person", "person_period", "duplicate_pair"})
 _DECIDED = ("merged", "kept_apart")
 _CHANGED_SINCE = N_(
     "Không hoàn tác được: thông tin của %(name)s (mã %(code)s) đã được sửa sau lần nạp này."
+)
+_POLICY_CHANGED = N_(
+    "Không hoàn tác được: chính sách trạng thái công tác đã đổi sau lần nạp này nên số người "
+    "được tính sẽ sai."
 )
 _HANGS_ON = N_(
     "Không hoàn tác được: sau lần nạp này đã có đề nghị, chứng thư, tài khoản hoặc việc khác "
@@ -88,10 +99,19 @@ def marks_now() -> dict[str, int]:
 
 def refuse_if_held(undo: Undo, marks: Mapping[str, int], stored_at: datetime) -> None:
     """Raises `Conflict`, naming the first person, when something has come to rest on the chunk."""
+    moved = any(person.period_id is not None for person in undo.before)
+    decided = select(StatePolicy.state).where(StatePolicy.decided_at > stored_at)
+    if moved and db.session.scalar(decided.limit(1)) is not None:
+        raise Conflict(_POLICY_CHANGED)
     for ids, is_new in ((undo.new_ids, True), (undo.changed_ids, False)):
         for chunk in in_chunks(ids, _IDS_PER_QUERY):
             altered = Person.id.in_(chunk) & (Person.updated_at != stored_at)
             _refuse(_CHANGED_SINCE, select(func.min(Person.id)).where(altered))
+            since = select(UnitChange.id).where(
+                or_(UnitChange.done_at > stored_at, UnitChange.done_at.is_(None))
+            )
+            carried = UnitMove.person_id.in_(chunk) & UnitMove.change_id.in_(since)
+            _refuse(_HANGS_ON, select(func.min(UnitMove.person_id)).where(carried))
             for condition, person_id in _holding(chunk, marks, is_new=is_new):
                 _refuse(_HANGS_ON, select(func.min(person_id)).where(condition))
 
@@ -134,24 +154,32 @@ def _is_derived(table: Table) -> bool:
 # Taking back
 
 
-def take_back(undo: Undo, effective_on: date) -> None:
-    """People and periods are as before the chunk, in the caller's transaction."""
+def take_back(undo: Undo, effective_on: date) -> dict[str, list[str]]:
+    """People and periods are as before the chunk, in the caller's transaction.
+
+    Returns the codes of those who were removed and of those who were restored.
+    """
+    codes = {
+        "removed": [code for code, _ in _named(undo.new_ids).values()],
+        "restored": [code for code, _ in _named(undo.changed_ids).values()],
+    }
     if undo.before:
         _restore(undo.before, effective_on)
         changed("person", undo.changed_ids)
     for chunk in in_chunks(undo.new_ids, _IDS_PER_QUERY):
         _remove(chunk)
+    return codes
 
 
 def _restore(people: Sequence[Before], effective_on: date) -> None:
     rows: list[dict[str, Any]] = []
     names: list[tuple[int, str, str]] = []
-    full_names = _full_names([person.person_id for person in people])
+    named = _named([person.person_id for person in people])
     for person in people:
         row = dict(person.values)
         if "full_name" in row:
             row |= {"search_key": fold(row["full_name"]), "sort_key": sort_key(row["full_name"])}
-            names.append((person.person_id, full_names[person.person_id], row["full_name"]))
+            names.append((person.person_id, named[person.person_id][1], row["full_name"]))
         rows.append(row | {"id": person.person_id})
     db.session.execute(update(Person), rows)
     write_words(names)
@@ -173,16 +201,17 @@ def _remove(ids: Sequence[int]) -> None:
     tell()  # counters take them out while their rows are still there
     pairs = or_(DuplicatePair.first_id.in_(ids), DuplicatePair.second_id.in_(ids))
     db.session.execute(delete(DuplicatePair).where(pairs))
-    write_words((person_id, name, None) for person_id, name in _full_names(ids).items())
+    write_words((person_id, name, None) for person_id, (_, name) in _named(ids).items())
     for table, column in _tables_about_people():
         if _is_derived(table):
             db.session.execute(delete(table).where(column.in_(ids)))
     db.session.execute(delete(Person).where(Person.id.in_(ids)))
 
 
-def _full_names(ids: Sequence[int]) -> dict[int, str]:
-    found: dict[int, str] = {}
+def _named(ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Code and full name of these persons, as they are now."""
+    found: dict[int, tuple[str, str]] = {}
     for chunk in in_chunks(ids, _IDS_PER_QUERY):
-        statement = select(Person.id, Person.full_name).where(Person.id.in_(chunk))
-        found |= {row[0]: row[1] for row in db.session.execute(statement)}
+        statement = select(Person.id, Person.code, Person.full_name).where(Person.id.in_(chunk))
+        found |= {row[0]: (row[1], row[2]) for row in db.session.execute(statement)}
     return found

@@ -40,6 +40,8 @@ class KnownUnit:
     valid_to: date | None
     kind: UnitKind | None = None
     """None where only the name is asked for."""
+    ended_by_act: bool = False
+    """An act ended it and carried its people on: nobody would carry who comes to it now."""
 
     def is_valid_on(self, day: date) -> bool:
         """True when the unit exists on that day."""
@@ -73,6 +75,7 @@ class UnitIndex:
     def __init__(self, units: Iterable[KnownUnit], day: date) -> None:
         self._day = day
         self._units = tuple(units)
+        self.by_id = {unit.id: unit for unit in self._units}
         self._by_code: dict[str, list[KnownUnit]] = defaultdict(list)
         self._exact: dict[str, list[KnownUnit]] = defaultdict(list)
         self._bare: dict[str, list[KnownUnit]] = defaultdict(list)

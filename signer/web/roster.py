@@ -127,13 +127,6 @@ def columns(import_id: int) -> ResponseReturnValue:
         for name, value in request.form.items()
         if (found := _COLUMN.fullmatch(name)) and value in set(Field)
     }
-    twice = {field for field in said.values() if list(said.values()).count(field) > 1}
-    for field in twice:
-        raise Invalid(
-            N_("Có hai cột cùng được chọn là “%(name)s”; mỗi nội dung chỉ ở một cột."),
-            field="columns",
-            name=say(FIELD_NAMES[field]),
-        )
     checked = services().inventory.recheck(actor(), import_id, said)
     flash(_("Đã kiểm tra lại tệp theo các cột bạn chọn và ghi nhớ cho lần sau."), "ok")
     return redirect(url_for("roster.show", import_id=checked.import_id))

@@ -52,8 +52,6 @@ def test_a_whole_journey(services: Services, city: City, held: list[str], tmp_pa
     services.inventory.error_workbook(
         SYSTEM, services.inventory.dry_run(SYSTEM, wrong, wrong.name).import_id
     )
-    for record in services.inventory.imports(SYSTEM):
-        services.inventory.import_content(SYSTEM, record.id)
     city.issue(people)
     code, actor = people[0].code, city.signer_of(people[0])
     services.signing.activate(actor, PIN)

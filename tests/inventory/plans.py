@@ -74,7 +74,7 @@ def table_of(tmp_path: Path, content: bytes, **chosen: Any) -> Table:
 def held(rows: list[list[Cell]], like: Sheet | None = None) -> Sheet:
     """A sheet of these rows."""
     return Sheet(
-        name="DS",
+        name=like.name if like else "DS",
         open_rows=lambda only: (
             (n, row) for n, row in enumerate(rows, start=1) if only is None or n in only
         ),

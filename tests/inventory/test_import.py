@@ -19,12 +19,14 @@ from signer.clock import HANOI
 from signer.db import db
 from signer.errors import Forbidden, Invalid, NotFound
 from signer.inventory import applying, importing
+from signer.inventory.fields import Field
 from signer.inventory.models import ImportState, Person, PersonPeriod, RosterImport, UnitKind
 from signer.inventory.service import Inventory
 from signer.inventory.states import PersonState
 from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.inventory.conftest import (
+    HEADINGS,
     SAMPLE,
     Apply,
     Check,
@@ -32,6 +34,7 @@ from tests.inventory.conftest import (
     csv_text,
     person,
     windows_1258,
+    xlsx_bytes,
 )
 
 
@@ -79,7 +82,6 @@ def test_a_dry_run_touches_nobody_and_keeps_file_and_findings(
     assert view.record.state is ImportState.CHECKED
     assert view.record.error_rows == 13
     assert view.ignored_rows == (307, 309, 310)
-    assert inventory.import_content(hr, checked.import_id) == SAMPLE.read_bytes()
     assert [record.id for record in inventory.imports(hr)] == [checked.import_id]
 
 
@@ -348,6 +350,29 @@ def test_the_error_workbook_corrected_and_sent_back_goes_in(
     assert (again.plan.rows, again.plan.new) == (13, 13)
     apply(again.import_id)
     assert db.session.scalar(select(func.count(Person.id))) == 300
+
+
+def test_the_error_workbook_comes_back_as_it_went(
+    inventory: Inventory, check: Check, hr: Actor, tmp_path: Path, audit: Audit
+) -> None:
+    """Whatever its headings were once taken for, and with the numbers that Excel made of codes."""
+    heads = [*HEADINGS, "Mã ngạch"]
+    row = person(1, **{"Phòng": "Trưởng phòng", "Chức vụ": "Tổ một cửa", "Ngày sinh": "31/02/1980"})
+    content = xlsx_bytes([heads, [*(row[head] for head in HEADINGS), 1.003]])
+    first = check(content=content)
+    said = {h.letter: h.field for h in first.plan.headings}
+    letter = {h.heading: h.letter for h in first.plan.headings}
+    said[letter["Chức vụ"]], said[letter["Phòng"]] = Field.DIVISION, Field.TITLE
+    second = inventory.recheck(hr, first.import_id, said)
+    file = tmp_path / "loi.xlsx"
+    file.write_bytes(inventory.error_workbook(hr, second.import_id))
+    again = check(content=file.read_bytes(), name="loi.xlsx")
+    assert [f.heading for f in again.plan.errors] == ["Ngày sinh"]
+    meant = {h.field: h.example for h in again.plan.headings}
+    assert (meant[Field.TITLE], meant[Field.DIVISION]) == ("Trưởng phòng", "Tổ một cửa")
+    assert meant[Field.RANK_CODE] == "01.003"
+    [event] = [e for e in audit.events() if e.action == "roster.errors_exported"]
+    assert (event.actor, details(event)["rows"]) == (hr.name, 1)
 
 
 def test_no_cell_of_the_error_workbook_is_a_formula(

@@ -1,5 +1,6 @@
 """From a messy list to a plan: what is recognised, refused, warned of."""
 
+import io
 import unicodedata
 from collections import Counter
 from datetime import date
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -362,6 +364,19 @@ def test_the_first_sheet_with_a_header_is_taken_and_unknown_columns_are_named(
     table = table_of(tmp_path, xlsx_bytes(rows))
     assert table.unknown_headings == ("Ghi chú",)
     assert table.columns[Field.CODE].letter == "B"
+
+
+def test_a_second_list_in_the_workbook_is_named(tmp_path: Path) -> None:
+    """An office keeps a sheet for each of its parts; only the first is read, and that is said."""
+    output = io.BytesIO()
+    book = xlsxwriter.Workbook(output)
+    for name, code in (("Phòng A", "A1"), ("Ghi chú", None), ("Phòng B", "B1")):
+        sheet = book.add_worksheet(name)
+        sheet.write_row(0, 0, ["Mã CB", "Họ và tên", "Đơn vị"] if code else ["không có gì"])
+        sheet.write_row(1, 0, [code or "", "Nguyễn An", "Phường Láng"])
+    book.close()
+    made = plan(table_of(tmp_path, output.getvalue()), KnownPeople())
+    assert (made.rows, made.other_lists) == (1, ("Phòng B",))
 
 
 @pytest.mark.parametrize(("index", "letter"), [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ")])

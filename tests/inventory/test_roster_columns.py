@@ -41,6 +41,8 @@ def test_columns_that_nobody_knows_are_asked_for_and_remembered_for_the_unit(
     assert check(content=of_strange(1, 2, 3)).plan.new == 1
     elsewhere = clerk(inventory.unit_of("00199").path)
     assert check(content=of_strange(3), actor=elsewhere).plan.missing, "another unit's clerk"
+    with pytest.raises(Invalid, match="Các cột A, B cùng"):
+        inventory.recheck(hr, first.import_id, {"A": Field.CODE, "B": Field.CODE})
     with pytest.raises(Invalid, match="đã được ghi"):
         inventory.recheck(hr, second.import_id, SAID)
 
@@ -85,3 +87,8 @@ def test_a_full_roster_shows_who_is_missing_and_changes_nobody(
     assert inventory.person_of(hr, "HN000002").unit_id == inventory.unit_of("00199").id
     with pytest.raises(Forbidden):
         checked(clerk(inventory.unit_of("00025").path), "00199")
+    file = tmp_path / "la.csv"
+    file.write_bytes(of_strange(1))
+    unread = inventory.dry_run(hr, file, file.name, full_unit="00199")
+    assert unread.plan.missing, "so nobody can be said to be absent from it"
+    assert inventory.import_of(hr, unread.import_id).absent == ()

@@ -1,19 +1,24 @@
 """Taking an import back: exactly, within a day, and never under anything that rests on it."""
 
+import json
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
-from signer.accounts import Actor
+from signer.accounts import SYSTEM, Actor
 from signer.audit import Audit
 from signer.db import Base, db, release, transaction
 from signer.errors import Conflict
 from signer.inventory.applying import ROSTER_JOB_KIND
 from signer.inventory.models import ImportState, Person
+from signer.inventory.policy import rules
 from signer.inventory.service import Inventory
+from signer.inventory.states import PersonState
+from signer.inventory.structure_plan import ActKind, Heir, UnitAct
 from signer.jobs import Jobs
 from tests.clocks import StandingClock
 from tests.databases import both_databases
@@ -64,7 +69,12 @@ def test_everything_is_as_before(
     undo(wrong.import_id)
     assert everything() == before
     assert inventory.import_of(hr, wrong.import_id).record.state is ImportState.UNDONE
-    assert [e.action for e in audit.events(limit=3)].count("roster.undone") == 1
+    events = {e.action: e for e in audit.events(limit=4)}
+    assert events["roster.undone"].subject == f"roster_import:{wrong.import_id}"
+    assert json.loads(events["people.taken_back"].details) == {
+        "removed": ["HN000004"],
+        "restored": ["HN000001", "HN000002", "HN000003"],
+    }
     audit.verify()
     with pytest.raises(Conflict, match="đã được hoàn tác"):
         inventory.start(hr, wrong.import_id)
@@ -90,6 +100,44 @@ def test_a_later_change_is_in_the_way(
     with pytest.raises(Conflict, match=r"Trần Thị Hai \(mã HN000002\) đã được sửa"):
         inventory.undo(hr, made.import_id)
     assert inventory.undo(hr, later.import_id)
+
+
+def test_a_policy_decided_since_is_in_the_way(
+    inventory: Inventory, stored: Check, clock: StandingClock, hr: Actor
+) -> None:
+    """The denominator was cut at its day, across the periods that undoing would join."""
+    two = {"Họ và tên": "Lê Thị Hai"}
+    stored(person(1), person(2, **two))
+    clock.move(timedelta(days=1))
+    moved = stored(person(1, **{"Trạng thái công tác": "Nghỉ không lương"}))
+    named = stored(person(2, **two, **{"Chức vụ": "Tổ trưởng"}))
+    clock.at += timedelta(hours=1)
+    rule = rules()[PersonState.UNPAID_LEAVE]
+    inventory.policy.change(
+        SYSTEM, {PersonState.UNPAID_LEAVE: replace(rule, counted=not rule.counted)}
+    )
+    assert inventory.undo(hr, named.import_id), "who was not moved is not concerned"
+    with pytest.raises(Conflict, match="chính sách"):
+        inventory.undo(hr, moved.import_id)
+
+
+def test_an_act_upon_the_past_is_in_the_way(
+    inventory: Inventory, stored: Check, clock: StandingClock, hr: Actor
+) -> None:
+    """It cut a period that undoing would open again, of somebody who has left that unit."""
+    stored(person(1), effective_on=date(2026, 1, 1))
+    made = stored(person(1, **{"Đơn vị": "Phường Giảng Võ"}))
+    clock.at += timedelta(hours=1)
+    act = UnitAct(
+        kind=ActKind.CLOSE,
+        on=date(2026, 3, 1),
+        decision="12/QĐ-UBND",
+        codes=("00199",),
+        heirs=(Heir(code="00004"),),
+    )
+    inventory.structure.carry_out(SYSTEM, act)
+    with pytest.raises(Conflict, match="HN000001"):
+        inventory.undo(hr, made.import_id)
 
 
 def test_what_comes_to_rest_on_it_meanwhile_keeps_its_chunk(

@@ -85,7 +85,7 @@ def test_columns_are_named_on_the_page_and_an_import_is_undone_there(
     twice = {"column-A": "code", "column-B": "code"}
     refused = visitor.post("/roster/1/columns", twice, form_at="/roster/1")
     assert refused.status_code == 400
-    assert "Có hai cột cùng được chọn" in refused.text
+    assert "Các cột A, B cùng được chọn" in refused.text
     said = {"column-A": "code", "column-B": "full_name", "column-C": "unit"}
     said |= {"column-D": "birth_date", "column-E": "sex", "column-F": ""}
     again = visitor.post("/roster/1/columns", said, form_at="/roster/1")
