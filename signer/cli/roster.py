@@ -48,7 +48,9 @@ def import_roster(
     day = as_of.date() if as_of else None
     checked = inventory.dry_run(SYSTEM, file, file.name, day, full_unit=full_unit)
     if columns:
-        said = {h.letter: h.field for h in checked.plan.headings} | dict(map(_column, columns))
+        chosen = dict(map(_column, columns))
+        guessed = {h.letter: h.field for h in checked.plan.headings}
+        said = {a: f for a, f in guessed.items() if f not in chosen.values()} | chosen
         checked = inventory.recheck(SYSTEM, checked.import_id, said)
     done = 0
     if not dry_run and not checked.plan.missing:
@@ -122,6 +124,9 @@ def _show_plan(plan: RosterPlan, dry_run: bool) -> None:
                     "value": finding.value,
                 }
             )
+    if plan.other_lists:
+        sheets = ", ".join(plan.other_lists)
+        click.echo(_("Không đọc danh sách ở các trang tính khác: %(sheets)s.") % {"sheets": sheets})
     if plan.missing:
         needed = ", ".join(map(_, plan.missing))
         click.echo(_("Danh sách thiếu cột bắt buộc: %(columns)s.") % {"columns": needed})
