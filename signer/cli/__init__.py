@@ -7,13 +7,10 @@ import click
 from signer import __version__
 from signer.cli import (
     accounts,
-    campaigns,
-    expiring,
     issuing,
     ledger,
     outside,
     people,
-    person,
     reports,
     revoking,
     roster,
@@ -43,10 +40,9 @@ def cli() -> None:
 
 for _command in (
     accounts.account,
-    campaigns.campaign,
     issuing.request,
     issuing.issue,
-    expiring.expiring,
+    issuing.expiring,
     revoking.revoke,
     revoking.suspend,
     revoking.release,
@@ -56,8 +52,8 @@ for _command in (
     outside.outside,
     people.person,
     roster.roster,
-    person.duplicate,
-    person.policy,
+    people.duplicate,
+    people.policy,
     people.coverage,
     reports.report,
     server.doctor,

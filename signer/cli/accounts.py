@@ -3,56 +3,39 @@
 import click
 
 from signer.accounts import SYSTEM, Role
-from signer.cli.console import _, show_json, with_services
+from signer.cli import console
+from signer.cli.console import _, say
 from signer.services import Services
 
-
-@click.group(help=_("Tài khoản đăng nhập."))
-def account() -> None:
-    """Commands about accounts."""
+account = click.Group("account", help=_("Tài khoản đăng nhập."))
 
 
 @account.command(help=_("Tạo tài khoản và in mật khẩu dùng một lần."))
 @click.argument("name")
 @click.option(
-    "--role",
-    type=click.Choice([r.value for r in Role]),
-    required=True,
-    help=_("Vai trò trong phạm vi đơn vị."),
+    "--role", type=console.OneOf(Role), required=True, help=_("Vai trò trong phạm vi đơn vị.")
 )
-@click.option("--unit", help=_("Mã đơn vị; bỏ trống là toàn thành phố."))
-@click.option("--person", "person_code", help=_("Mã cán bộ mà tài khoản này thuộc về."))
-@click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
-@with_services
-def create(
-    services: Services,
-    name: str,
-    role: str,
-    unit: str | None,
-    person_code: str | None,
-    as_json: bool,
-) -> None:
+@console.unit_option
+@click.option("--person", "code", help=_("Mã cán bộ mà tài khoản này thuộc về."))
+@console.json_option
+@console.with_services
+def create(services: Services, name: str, role: Role, unit: str | None, code: str | None) -> None:
     """A new account with one role over a unit's subtree; its password is printed once."""
-    path = services.inventory.unit_of(unit).path if unit else ""
-    person = (
-        services.inventory.person_of(SYSTEM, person_code)
-        if person_code
-        else services.logins.find_person_for(name)
-    )
+    inventory = services.inventory
+    path = inventory.unit_of(unit).path if unit else ""
+    person = inventory.person_of(SYSTEM, code) if code else services.logins.find_person_for(name)
     made = services.accounts.create(
         SYSTEM,
         name=name,
-        role=Role(role),
+        role=role,
         scope_path=path,
         display_name=person.full_name if person else None,
     )
     if person is not None:
-        services.inventory.link_account(SYSTEM, person.id, made.id)
-    if as_json:
-        show_json({"name": made.name, "role": role, "unit": unit, "password": made.password})
+        inventory.link_account(SYSTEM, person.id, made.id)
+    if console.wants_json():
+        told = {"name": made.name, "role": role, "unit": unit, "password": made.password}
+        console.show_json(told)
         return
-    click.echo(_("Tài khoản: %(name)s") % {"name": made.name})
-    click.echo(
-        _("Mật khẩu dùng một lần, phải đổi khi đăng nhập: %(password)s")
-        % {"password": made.password}
-    )
+    say(_("Tài khoản: %(name)s"), name=made.name)
+    say(_("Mật khẩu dùng một lần, phải đổi khi đăng nhập: %(password)s"), password=made.password)

@@ -1,16 +1,17 @@
-"""What every command shares: the language, this installation, errors and progress."""
+"""What every command shares: the language, this installation, options, and how results are told."""
 
 import functools
 import gettext
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import click
 from flask import Flask
@@ -18,6 +19,9 @@ from flask import Flask
 from signer.clock import Clock
 from signer.config import Settings, load_settings
 from signer.errors import N_, ConfigError, SignerError, worded
+from signer.inventory.paging import Page
+from signer.issuance.views import Refused
+from signer.jobs import Progress
 from signer.pkcs11.token import configure_softhsm
 from signer.services import Services
 
@@ -76,9 +80,15 @@ def with_services(command: Callable[Concatenate[Services, _P], _T]) -> Callable[
     return run
 
 
-def show_json(value: object) -> None:
-    """One JSON document on standard output, for a machine to read."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+def as_officer(command: Callable[..., _T]) -> Callable[..., _T]:  # options are click's mixed bag
+    """`--as` names who acts; the command gets the services and that actor before its arguments."""
+
+    @functools.wraps(command)
+    def run(services: Services, /, account: str, **told: Any) -> _T:
+        return command(services, services.accounts.actor_of(account), **told)
+
+    named = click.option("--as", "account", required=True, help=_("Tài khoản thực hiện."))
+    return named(with_services(run))
 
 
 class CreateApp(Protocol):
@@ -107,6 +117,107 @@ def this_machine() -> Machine:
     return click.get_current_context().ensure_object(Machine)
 
 
+# Options ----------------------------------------------------------------------------------------
+
+
+class OneOf(click.Choice):  # type: ignore[type-arg]  # older releases of click know no argument
+    """One member of the enumeration, or of some of them, typed by its value."""
+
+    def __init__(self, kind: type[StrEnum], among: Iterable[StrEnum] | None = None) -> None:
+        super().__init__([one.value for one in (kind if among is None else among)])
+        self._kind = kind
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        return self._kind(super().convert(value, param, ctx))
+
+
+class _Day(click.DateTime):
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        return super().convert(value, param, ctx).date()
+
+
+DAY = _Day(["%Y-%m-%d", "%d/%m/%Y"])
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+unit_option = click.option("--unit", help=_("Mã đơn vị; bỏ trống là toàn thành phố."))
+dry_run_option = click.option("--dry-run", is_flag=True, help=_("Chỉ cho xem điều sẽ xảy ra."))
+yes_option = click.option("--yes", is_flag=True, help=_("Thực hiện mà không hỏi lại."))
+json_option = click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda context, _option, wanted: context.meta.update({"signer.json": wanted}),
+    help=_("In kết quả dạng JSON."),
+)
+
+
+def wants_json() -> bool:
+    """Whether `--json` was given to the command that is running."""
+    return bool(click.get_current_context().meta.get("signer.json"))
+
+
+Rows = Iterable[tuple[Mapping[str, Any], str]]
+"""Each as a machine is told it, and as a line for people."""
+
+
+# What is told -----------------------------------------------------------------------------------
+
+
+def say(sentence: str, *, err: bool = False, **values: Any) -> None:
+    """The sentence, with its values, on a line of its own."""
+    click.echo(sentence % values if values else sentence, err=err)
+
+
+def answer(told: Mapping[str, object], sentence: str) -> None:
+    """The result: all of it for a machine, else the sentence with those of its values it names."""
+    if wants_json():
+        show_json(told)
+    else:
+        click.echo(sentence % told)
+
+
+def show_rows(rows: Rows, total: str = "", **values: Any) -> None:
+    """Each row as it is told a machine, or its line; then, for people, how many there were."""
+    if wants_json():
+        show_json([told for told, _line in rows])
+        return
+    count = 0
+    for _told, line in rows:
+        click.echo(line.rstrip())
+        count += 1
+    if total:
+        say(total, count=count, **values)
+
+
+def show_refused(refused: Iterable[Refused]) -> None:
+    """Who was left out, and why, on standard error."""
+    for row in refused:
+        say(f"{row.code} {row.name}: {_(row.sentence)}", err=True)
+
+
+def refused_rows(refused: Iterable[Refused]) -> list[dict[str, str]]:
+    """The same for a machine."""
+    return [{"code": row.code, "name": row.name, "message": _(row.sentence)} for row in refused]
+
+
+def every(page_after: Callable[[str | None], Page[_T]]) -> Iterator[_T]:
+    """All of a list that comes in pages, asked for with the token of the page before."""
+    page = page_after(None)
+    yield from page.items
+    while page.next is not None:
+        page = page_after(page.next)
+        yield from page.items
+
+
+def show_json(value: object) -> None:
+    """One JSON document on standard output, for a machine to read."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def facts(of: object, *names: str) -> dict[str, object]:
+    """These attributes of it, by name."""
+    return {name: getattr(of, name) for name in names}
+
+
 @contextmanager
 def progress(total: int, label: str) -> Iterator[Callable[[int], None]]:
     """A progress bar on standard error; call what is yielded with each number finished.
@@ -117,6 +228,13 @@ def progress(total: int, label: str) -> Iterator[Callable[[int], None]]:
         length=total, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
         yield bar.update
+
+
+def work_off(services: Services, job_id: int, label: str) -> Progress:
+    """How the job stands when all of it was tried here and now, beside any worker."""
+    with progress(services.jobs.progress(job_id).waiting, label) as advance:
+        services.jobs.run(services.job_handlers, job_id=job_id, on_progress=advance)
+    return services.jobs.progress(job_id)
 
 
 def secret_from(file: Path) -> str:

@@ -7,10 +7,7 @@ from signer.cli import console
 from signer.cli.console import _, progress, say
 from signer.services import Services
 
-
-@click.group(help=_("Số liệu về người và đơn vị."))
-def inventory() -> None:
-    """Commands about the figures kept of the inventory."""
+inventory = click.Group("inventory", help=_("Số liệu về người và đơn vị."))
 
 
 @inventory.command(

@@ -12,7 +12,8 @@ from signer.ca import checking, checking_lists
 from signer.ca.crl import RevocationReason
 from signer.ca.invariants import RULES, Finding, Progress, Rule, one_instant
 from signer.ca.profiles import load_profiles
-from signer.cli.console import _, progress, show_json, with_services
+from signer.cli import console
+from signer.cli.console import _, progress, say
 from signer.db import transaction
 from signer.errors import N_, Invalid, worded
 from signer.issuance import checking as checking_keys
@@ -43,24 +44,22 @@ class _Seen:
         return "open" if self.first.is_open else "broken"
 
 
-@click.group(help=_("Sổ chứng thư."))
-def ledger() -> None:
-    """Commands about the ledger."""
+ledger = click.Group("ledger", help=_("Sổ chứng thư."))
 
 
 @ledger.command(
     help=_("Kiểm tra sổ chứng thư: mã thoát 0 đúng cả, 1 có chỗ sai, 2 có chỗ chưa kiểm tra được.")
 )
-@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, type=console.FILE)
 @click.option(
     "--waiting-minutes",
     default=PATIENCE_MINUTES,
     show_default=True,
     help=_("Số hiệu bỏ dở quá số phút này là một chỗ sai."),
 )
-@click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
-@with_services
-def check(services: Services, files: tuple[Path, ...], waiting_minutes: int, as_json: bool) -> int:
+@console.json_option
+@console.with_services
+def check(services: Services, files: tuple[Path, ...], waiting_minutes: int) -> int:
     """Each rule with the first row that breaks it; FILES are certificates met elsewhere."""
     SYSTEM.require(Permission.AUDIT_VIEW)
     seen = {rule: _Seen() for rule in Rule}
@@ -75,8 +74,8 @@ def check(services: Services, files: tuple[Path, ...], waiting_minutes: int, as_
             SYSTEM.name, "ledger.checked", "ledger:all", broken=broken, open=unchecked
         )
     told = [_told(rule, seen[rule]) for rule in Rule]
-    if as_json:
-        show_json({"sound": not broken and not unchecked, "rules": told})
+    if console.wants_json():
+        console.show_json({"sound": not broken and not unchecked, "rules": told})
     else:
         for line in told:
             _show(line)
@@ -88,12 +87,12 @@ def check(services: Services, files: tuple[Path, ...], waiting_minutes: int, as_
 @click.option(
     "--reason",
     required=True,
-    type=click.Choice([r.value for r in RevocationReason if r is not _HOLD]),
+    type=console.OneOf(RevocationReason, [r for r in RevocationReason if r is not _HOLD]),
     help=_("Lý do theo RFC 5280."),
 )
-@click.option("--yes", is_flag=True, help=_("Không hỏi lại."))
-@with_services
-def revoke(services: Services, serial: str, reason: str, yes: bool) -> None:
+@console.yes_option
+@console.with_services
+def revoke(services: Services, serial: str, reason: RevocationReason, yes: bool) -> None:
     """A person's certificate is refused here: `signer revoke` knows its grounds and keys."""
     SYSTEM.require(Permission.CERTIFICATE_REVOKE)
     try:
@@ -105,8 +104,8 @@ def revoke(services: Services, serial: str, reason: str, yes: bool) -> None:
     if not yes:
         click.echo(found.subject, err=True)
         click.confirm(_("Thu hồi hẳn chứng thư này?"), abort=True, err=True)
-    services.authority.revoke(found.serial, RevocationReason(reason), SYSTEM.name)
-    click.echo(_("Đã thu hồi chứng thư %(serial)s.") % {"serial": found.serial_hex})
+    services.authority.revoke(found.serial, reason, SYSTEM.name)
+    say(_("Đã thu hồi chứng thư %(serial)s."), serial=found.serial_hex)
 
 
 def check_ledger(

@@ -2,80 +2,51 @@
 
 import signal
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import click
 
-from signer.cli.console import (
-    _,
-    sentence,
-    settings_of_this_machine,
-    show_json,
-    this_machine,
-    with_services,
-)
-from signer.cli.serving import serve_embedded, serve_validation
+from signer.cli import console
+from signer.cli.console import _, say, sentence, settings_of_this_machine, this_machine
+from signer.cli.serving import PLACES, serve_embedded, serve_validation
 from signer.errors import SignerError
 from signer.services import Services
 
-THREADS = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was looked at."""
-
-    name: str
-    is_well: bool
-    said: str
-
 
 @click.command(help=_("Kiểm tra cài đặt: cơ sở dữ liệu, HSM, CA, nhật ký, kho tệp."))
-@click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
-@with_services
-def doctor(services: Services, as_json: bool) -> int:
+@console.json_option
+@console.with_services
+def doctor(services: Services) -> int:
     """Every part is looked at even when one before it is ill; 1 when any is."""
-    findings = list(_examine(services))
-    if as_json:
-        show_json([finding.__dict__ for finding in findings])
-    else:
-        for finding in findings:
-            mark = click.style("✓", "green") if finding.is_well else click.style("✗", "red")
-            click.echo(f"{mark} {finding.name}: {finding.said}")
-    return 0 if all(finding.is_well for finding in findings) else 1
-
-
-def _examine(services: Services) -> Iterator[Finding]:
-    looks = (
-        (_("Cơ sở dữ liệu"), lambda: services.audit.count()),
-        (_("Nhật ký nguyên vẹn"), lambda: services.audit.verify()),
-        (_("HSM"), lambda: services.hsm.status().label),
-        (_("Khóa của CA"), lambda: _proved(services)),
-        (_("CRL"), lambda: services.authority.current_crl_der() and ""),
-        (_("Địa chỉ xác thực"), lambda: _addressed(services)),
-        (_("Việc đang chờ"), lambda: services.jobs.waiting()),
+    settings, authority = services.settings, services.authority
+    looks: Sequence[tuple[str, Callable[[], object], str | None]] = (
+        (_("Cơ sở dữ liệu"), services.audit.count, None),
+        (_("Nhật ký nguyên vẹn"), services.audit.verify, None),
+        (_("HSM"), lambda: services.hsm.status().label, None),
+        (_("Khóa của CA"), authority.prove_key, settings.issuing_key_label),
+        (_("CRL"), authority.current_crl_der, ""),
+        (_("Địa chỉ xác thực"), authority.prove_addresses, settings.validation_address),
+        (_("Việc đang chờ"), services.jobs.waiting, None),
     )
-    for name, look in looks:
+    findings = []
+    for name, look, proved in looks:
         try:
-            yield Finding(name=name, is_well=True, said=str(look()))
+            found, is_well = look(), True
+            said = str(found) if proved is None else proved
         except SignerError as error:
-            yield Finding(name=name, is_well=False, said=sentence(error))
-
-
-def _proved(services: Services) -> str:
-    services.authority.prove_key()
-    return services.settings.issuing_key_label
-
-
-def _addressed(services: Services) -> str:
-    services.authority.prove_addresses()
-    return services.settings.validation_address
+            said, is_well = sentence(error), False
+        findings.append({"name": name, "is_well": is_well, "said": said})
+        if not console.wants_json():
+            mark = click.style("✓", "green") if is_well else click.style("✗", "red")
+            say(f"{mark} {name}: {said}")
+    if console.wants_json():
+        console.show_json(findings)
+    return int(not all(finding["is_well"] for finding in findings))
 
 
 @click.command(help=_("Phục vụ tại 127.0.0.1: trang web và API, hoặc chỉ việc xác thực."))
 @click.option("--port", default=8080, show_default=True, help=_("Cổng."))
-@click.option("--threads", default=THREADS, show_default=True, help=_("Số luồng."))
+@click.option("--threads", default=PLACES, show_default=True, help=_("Số luồng."))
 @click.option(
     "--role",
     type=click.Choice(["all", "validation"]),
@@ -95,12 +66,7 @@ def serve(port: int, threads: int, role: str, workers: int) -> None:
     if role == "validation":
         serve_validation(this_machine(), port, workers)
     else:
-        serve_here(port, threads)
-
-
-def serve_here(port: int, threads: int = THREADS) -> None:
-    """Serves on the loopback address until it is told to stop; `signer setup` ends in it too."""
-    serve_embedded(this_machine(), port, threads)
+        serve_embedded(this_machine(), port, threads)
 
 
 @click.command(help=_("Xử lý các công việc đang chờ cho đến khi được bảo dừng."))

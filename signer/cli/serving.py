@@ -21,6 +21,8 @@ from signer.errors import N_, ConfigError
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+PLACES = 8
+"""Requests that the application answers at a time, unless the command says another number."""
 _CONNECTIONS = 10_000
 """For each process, as far as the system lets it open files; an idle one costs no thread."""
 _OTHER_FILES = 500

@@ -19,7 +19,7 @@ from signer.cli.ceremony import ceremony_is_due, ceremony_of, hold_ceremony
 from signer.cli.console import CreateApp, _, settings_of_this_machine, this_machine
 from signer.cli.demo.days import HISTORY_DAYS, EarlierClock
 from signer.cli.demo.logins import Login, read_logins
-from signer.cli.server import serve_here
+from signer.cli.serving import PLACES, serve_embedded
 from signer.clock import HANOI, Clock
 from signer.config import Settings, load_settings
 from signer.db import db
@@ -61,7 +61,7 @@ def setup(no_serve: bool, empty: bool, reset: bool, port: int) -> None:
     if made.is_new:  # the HSM was opened here: a server begins with a process of its own
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, sys.argv[0], "serve", "--port", str(port)])  # noqa: S606  # our own command, no shell
-    serve_here(port)
+    serve_embedded(this_machine(), port, PLACES)
 
 
 def set_up(

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from signer.accounts import SYSTEM
-from signer.cli.console import _, secret_from, show_json, with_services
+from signer.cli import console
+from signer.cli.console import _, say, secret_from
 from signer.errors import N_, Invalid
 from signer.services import Services
 from signer.signing.geometry import Box
-from signer.signing.placement import Placement
 from signer.signing.service import Place
 from signer.signing.validation import VerdictClass
 
@@ -18,15 +18,19 @@ EXIT_CODES = {VerdictClass.VALID: 0, VerdictClass.INVALID: 1}
 """Anything else, an unsigned file too, is 2: there is no telling."""
 
 
-@click.command(help=_("Đặt mã PIN cho khóa ký của một người; khóa đang bị khóa được cấp lại."))
-@click.option("--person", "code", required=True, help=_("Mã cán bộ."))
-@click.option(
+_person = click.option("--person", "code", required=True, help=_("Mã cán bộ."))
+_pin_file = click.option(
     "--pin-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=console.FILE,
     required=True,
     help=_("Tệp chứa mã PIN ở dòng đầu, chỉ chủ sở hữu đọc được."),
 )
-@with_services
+
+
+@click.command(help=_("Đặt mã PIN cho khóa ký của một người; khóa đang bị khóa được cấp lại."))
+@_person
+@_pin_file
+@console.with_services
 def activate(services: Services, code: str, pin_file: Path) -> None:
     """The person's key is sealed under the PIN; a locked key is first replaced by a new one."""
     pin = secret_from(pin_file)
@@ -34,18 +38,13 @@ def activate(services: Services, code: str, pin_file: Path) -> None:
     if services.signing.key_of_person(person).state == "locked":
         services.issuance.allow_reactivation(SYSTEM, code)
     services.signing.activate_person(person, pin, SYSTEM.name)
-    click.echo(_("Đã kích hoạt chữ ký số của %(name)s.") % {"name": person.full_name})
+    say(_("Đã kích hoạt chữ ký số của %(name)s."), name=person.full_name)
 
 
 @click.command(help=_("Ký một tệp PDF bằng khóa của một người."))
-@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--person", "code", required=True, help=_("Mã cán bộ."))
-@click.option(
-    "--pin-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help=_("Tệp chứa mã PIN ở dòng đầu, chỉ chủ sở hữu đọc được."),
-)
+@click.argument("source", type=console.FILE)
+@_person
+@_pin_file
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -55,8 +54,8 @@ def activate(services: Services, code: str, pin_file: Path) -> None:
 @click.option("--near", help=_("Đặt chữ ký gần dòng chữ này; mặc định là họ tên người ký."))
 @click.option("--page", type=click.IntRange(min=1), help=_("Trang, đếm từ 1; cần có --box."))
 @click.option("--box", help=_("x1,y1,x2,y2 tính bằng point từ góc dưới bên trái."))
-@click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
-@with_services
+@console.json_option
+@console.with_services
 def sign(
     services: Services,
     source: Path,
@@ -66,7 +65,6 @@ def sign(
     near: str | None,
     page: int | None,
     box: str | None,
-    as_json: bool,
 ) -> None:
     """OUT is SOURCE with one more visible signature; asked twice, it is the same file."""
     pin = secret_from(pin_file)
@@ -79,11 +77,9 @@ def sign(
     if box is not None and page is not None:
         place = Place(page=page, box=_box(box))
     else:
-        place = _place(
-            services.signing.propose_in(
-                source, near or person.full_name, "" if near else person.title or ""
-            )
-        )
+        title = "" if near else person.title or ""
+        found = services.signing.propose_in(source, near or person.full_name, title)
+        place = Place(page=found.page, box=found.box, field_name=found.field_name)
     stored = services.files.put(source)
     key = services.signing.key_of_person(person)
     act = sha256(f"{stored} {key.serial_hex} {place}".encode()).hexdigest()
@@ -91,27 +87,27 @@ def sign(
         person, SYSTEM.name, intent=f"file-{act}", input_sha256=stored, pin=pin, place=place
     )
     out.write_bytes(services.files.get(signed))
-    if as_json:
-        show_json({"out": str(out), "sha256": signed, "page": place.page})
+    if console.wants_json():
+        console.show_json({"out": str(out), "sha256": signed, "page": place.page})
     else:
-        click.echo(_("Đã ký: %(file)s") % {"file": out})
+        say(_("Đã ký: %(file)s"), file=out)
 
 
 @click.command(help=_("Kiểm tra chữ ký số: mã thoát 0 hợp lệ, 1 không hợp lệ, 2 chưa đủ căn cứ."))
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help=_("In kết quả dạng JSON."))
-@with_services
-def verify(services: Services, file: Path, as_json: bool) -> int:
+@click.argument("file", type=console.FILE)
+@console.json_option
+@console.with_services
+def verify(services: Services, file: Path) -> int:
     """One sentence, then each signature."""
     verdict = services.signing.verify(file)
-    if as_json:
-        show_json(verdict.to_json())
+    if console.wants_json():
+        console.show_json(verdict.to_json())
     else:
-        click.echo(_(verdict.sentence))
+        say(_(verdict.sentence))
         for signature in verdict.signatures:
-            click.echo(f"- {signature.signer} · {signature.unit}")
+            say(f"- {signature.signer} · {signature.unit}")
             for line in signature.sentences:
-                click.echo(f"  {_(line)}")
+                say(f"  {_(line)}")
     return EXIT_CODES.get(verdict.verdict, 2)
 
 
@@ -121,7 +117,3 @@ def _box(text: str) -> Box:
     except ValueError as error:
         raise Invalid(N_("--box cần bốn số x1,y1,x2,y2."), field="box") from error
     return Box(x0=min(x0, x1), y0=min(y0, y1), x1=max(x0, x1), y1=max(y0, y1))
-
-
-def _place(proposed: Placement) -> Place:
-    return Place(page=proposed.page, box=proposed.box, field_name=proposed.field_name)
