@@ -67,7 +67,7 @@ class Settings:
     """The folder of anchors.toml: issuers of certificates from outside, each file with its
     SHA-256 pin, and whether its certificates count (R16, R17). Relative: below `home`."""
     period_closing_day: int = 14
-    """The day of the month that closes a month's report (Decree 09/2019, article 12)."""
+    """The day of the month that closes its report (Decree 09/2019, article 12); 31 is its last."""
     renewal_min_days_left: int = 0
     """Below this a renewal is refused; the former Decree 130/2018 asked for 60."""
     renewals_allowed: int = 1
@@ -75,6 +75,14 @@ class Settings:
     secret_key_file: Path = Path("secret.key")
     demo: bool = field(default=False)
     """True when the data are invented: every page then wears the sample-data band."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.period_closing_day <= 31:
+            raise ConfigError(
+                N_("Thiết lập “%(key)s” phải là một ngày từ 1 đến 31, không phải %(value)s."),
+                key="period_closing_day",
+                value=self.period_closing_day,
+            )
 
     def below_home(self, path: Path) -> Path:
         """The path itself when absolute, else the path below `home`."""

@@ -110,7 +110,11 @@ class Signing:
         self.activate_person(self._person_of(actor), pin, actor.name)
 
     def activate_person(self, person: Person, pin: str, actor_name: str) -> None:
-        """As `activate`, for the person; `NotFound` without a key that waits for activation."""
+        """As `activate`, for the person; `NotFound` without a key that waits for activation.
+
+        `Forbidden` for whoever may not sign in the present state of service (R11).
+        """
+        _require_may_sign(person)
         key = keys.find_current_key(person.id)
         if key is None or key.state != "ready":
             raise NotFound(N_("Không có khóa ký nào đang chờ kích hoạt."))
@@ -311,9 +315,7 @@ class Signing:
             return None
 
     def _usable_key(self, person: Person) -> CurrentKey:
-        state, _ = service_of([person.id])[person.id]
-        if not rules()[state].may_sign:
-            raise Forbidden(N_("Người này không còn ở trạng thái công tác được ký số."))
+        _require_may_sign(person)
         key = keys.find_current_key(person.id)
         if key is None:
             raise NotFound(N_("Bạn chưa được cấp chứng thư chữ ký số."))
@@ -353,6 +355,12 @@ class Signing:
 
     def _unit_name(self, person: Person) -> str:
         return db.session.scalar(select(OrgUnit.name).where(OrgUnit.id == person.unit_id)) or ""
+
+
+def _require_may_sign(person: Person) -> None:
+    state, _ = service_of([person.id])[person.id]
+    if not rules()[state].may_sign:
+        raise Forbidden(N_("Người này không còn ở trạng thái công tác được ký số."))
 
 
 def _storable(field_name: str) -> str:

@@ -24,6 +24,8 @@ def test_variables_win_over_the_file(tmp_path: Path) -> None:
         ('hsm_sessions = "many"', "hsm_sessions"),
         ("demo = 3", "demo"),
         ("demo = [", "settings.toml"),
+        ("period_closing_day = 0", "“period_closing_day” phải là một ngày từ 1 đến 31"),
+        ("period_closing_day = 32", "không phải 32"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, text: str, named: str) -> None:

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from signer.accounts import Actor
-from signer.db import db
+from signer.db import db, transaction
 from signer.errors import Conflict, Forbidden, Invalid, NotFound, SignerError
 from signer.inventory.models import Person
+from signer.inventory.states import PersonState
 from signer.issuance.models import SigningKey
 from signer.services import Services
 from signer.signing.geometry import Box
@@ -123,6 +124,24 @@ def test_a_pin_that_everybody_tries_first_is_refused(
         services.signing.activate(actor, pin)
     assert refused.value.field == "pin"
     assert services.signing.key_of(actor).state == "ready"
+
+
+@both_databases
+def test_who_may_not_sign_activates_nothing(
+    services: Services, official: tuple[Person, Actor]
+) -> None:
+    """The person's state decides, not only at each signature: no envelope is made for nobody."""
+    person, actor = official
+    with transaction():
+        db.session.get_one(Person, person.id).state = PersonState.SUSPENDED
+    with pytest.raises(Forbidden, match="không còn ở trạng thái"):
+        services.signing.activate(actor, PIN)
+    assert services.signing.key_of(actor).state == "ready"
+    assert db.session.scalar(select(Activation.envelope)) is None
+    with transaction():
+        db.session.get_one(Person, person.id).state = PersonState.WORKING
+    services.signing.activate(actor, PIN)
+    assert services.signing.key_of(actor).state == "active"
 
 
 def test_the_same_act_is_done_once(services: Services, official: tuple[Person, Actor]) -> None:
