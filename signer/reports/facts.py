@@ -1,19 +1,16 @@
 """Reads what coverage is made from, for many people at once: periods, certificates, requests."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     ColumnElement,
     Row,
     Select,
     String,
     and_,
-    bindparam,
     cast,
     extract,
     func,
@@ -23,20 +20,13 @@ from sqlalchemy import (
 )
 
 from signer.ca.models import Certificate
-from signer.db import Base, db
+from signer.db import Base, among, db, told
 from signer.inventory.models import Person, PersonPeriod
 from signer.inventory.states import LEFT_STATES
 from signer.issuance.models import CertificateRequest, Decision, RequestItem, SigningKey
 from signer.outside.counting import counting
 from signer.outside.kinds import Carrier
-from signer.reports.timeline import (
-    LAST_DAY,
-    Cover,
-    History,
-    Period,
-    day_at,
-    last_covered,
-)
+from signer.reports.timeline import LAST_DAY, Cover, History, Period, day_at, last_covered
 from signer.signing.models import Signature
 
 _HANOI_SECONDS = 7 * 3600
@@ -54,13 +44,12 @@ _NEWEST = Base.metadata.tables[Certificate.__tablename__].alias("newest")
 
 
 def histories(head_of: Mapping[int, int], *, own_ca_counts: bool) -> dict[int, History]:
-    """What is known of everybody who counts, by what is known of all who are one with them.
+    """What is known of each person; all of it is said of the one that counts for several.
 
     `head_of` has each person with the one that counts (`inventory.duplicates.families`). Half a
     dozen queries, whatever their number.
     """
-    heads = set(head_of.values())
-    found = _people(heads, head_of)
+    found = _people(head_of)
     _read_periods(found, head_of)
     _read_own(found, head_of, counts=own_ca_counts)
     for cover in counting(head_of):
@@ -113,14 +102,14 @@ def _statements_of(dialect: str) -> Mapping[str, Select[*tuple[Any, ...]]]:
             _PERSON.sort_key,
             _PERSON.unit_path,
             day(signed.scalar_subquery()),
-        ).where(among(_PERSON.id, dialect)),
+        ).where(among(_PERSON.id)),
         "periods": select(
             *(_PERIOD.person_id, date_day(_PERIOD.valid_from), date_day(_PERIOD.valid_to)),
             *(_PERIOD.unit_id, _PERIOD.unit_path, type_coerce(_PERIOD.kind, String)),
             *(_PERIOD.is_leader, _PERIOD.is_one_stop, _PERIOD.counted),
             _PERIOD.state.in_(LEFT_STATES),
         )
-        .where(among(_PERIOD.person_id, dialect))
+        .where(among(_PERIOD.person_id))
         .order_by(_PERIOD.valid_from),
         # A renewed or changed key had earlier certificates, which count too.
         "own": _by_key(
@@ -128,7 +117,7 @@ def _statements_of(dialect: str) -> Mapping[str, Select[*tuple[Any, ...]]]:
             day(_EACH.issued_at),
             day(_EACH.not_after, 1) - 1,
             day(_EACH.revoked_at),
-        ).where(among(_KEY.person_id, dialect), _EACH.issued_at.is_not(None)),
+        ).where(among(_KEY.person_id), _EACH.issued_at.is_not(None)),
         "waits": select(
             _ITEM.person_id,
             _ITEM.state,
@@ -140,34 +129,20 @@ def _statements_of(dialect: str) -> Mapping[str, Select[*tuple[Any, ...]]]:
         .join(Base.metadata.tables["certificate_request"], _REQUEST.id == _ITEM.request_id)
         .outerjoin(Base.metadata.tables["decision"], _DECISION.request_id == _REQUEST.id)
         .where(
-            among(_ITEM.person_id, dialect),
+            among(_ITEM.person_id),
             or_(
                 _ITEM.state == "open",
                 and_(_ITEM.state == "issued", _REQUEST.kind.in_(("issue", "rekey"))),
                 and_(_ITEM.state == "closed", _DECISION.outcome == "rejected"),
             ),
         ),
-        "certified": _by_key(_KEY.person_id).where(among(_EACH.id, dialect)),
+        "certified": _by_key(_KEY.person_id).where(among(_EACH.id)),
     }
 
 
 def _asked(question: str, ids: Collection[int]) -> Sequence[Row[*tuple[Any, ...]]]:
-    dialect = db.engine.dialect.name
-    statement = _statements_of(dialect)[question]
-    return db.session.execute(statement, {"ids": ids_told(ids, dialect)}).all()
-
-
-def among(column: Any, dialect: str) -> ColumnElement[bool]:
-    """SQL: the column is one of `ids`, which are told as one value and not as thousands."""
-    if dialect == "postgresql":
-        return column == func.any(bindparam("ids", type_=ARRAY(BigInteger)))  # type: ignore[no-any-return]  # any column
-    told = func.json_each(bindparam("ids", type_=String)).table_valued("value")
-    return column.in_(select(told.c.value))  # type: ignore[no-any-return]  # any column
-
-
-def ids_told(ids: Collection[int], dialect: str) -> list[int] | str:
-    """The value of `ids` in a statement with `among`."""
-    return list(ids) if dialect == "postgresql" else json.dumps(list(ids))
+    statement = _statements_of(db.engine.dialect.name)[question]
+    return db.session.execute(statement, told(ids)).all()
 
 
 def _by_key(*columns: Any) -> Select[*tuple[Any, ...]]:  # columns of several types
@@ -180,9 +155,9 @@ def _by_key(*columns: Any) -> Select[*tuple[Any, ...]]:  # columns of several ty
     )
 
 
-def _people(heads: Collection[int], head_of: Mapping[int, int]) -> dict[int, History]:
+def _people(head_of: Mapping[int, int]) -> dict[int, History]:
     rows = _asked("people", head_of)
-    found = {row[0]: History(sort_key=row[1], unit_path=row[2]) for row in rows if row[0] in heads}
+    found = {row[0]: History(sort_key=row[1], unit_path=row[2]) for row in rows}
     for person_id, _, _, day in rows:
         if day is not None:
             history = found[head_of[person_id]]

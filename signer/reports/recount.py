@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
-    ColumnElement,
     Integer,
     MetaData,
     Select,
@@ -24,13 +23,12 @@ from sqlalchemy import (
 
 from signer.ca.invariants import one_instant
 from signer.clock import Clock
-from signer.db import Base, db, transaction
+from signer.db import db, transaction
 from signer.inventory.duplicates import families
 from signer.inventory.models import OrgUnit, Person
 from signer.reports.coverage import Facet
-from signer.reports.models import CoverageSum, StandingNow
-from signer.reports.standing import CHUNK, FIELDS, STEPS, Row, Standings, is_due, stored
-from signer.reports.sums import BITS, COUNTS, LEVELS, Deltas
+from signer.reports.standing import CHUNK, FIELDS, STEPS, TABLE, Row, Standings, is_due, stored
+from signer.reports.sums import BITS, COUNTS, LEVELS, SUMS, Deltas
 from signer.reports.timeline import (
     FACETS,
     day_number,
@@ -43,8 +41,6 @@ from signer.reports.timeline import (
 
 Progress = Callable[[int], None]
 """Called with the number of persons looked at since the last call."""
-_SUMS = Base.metadata.tables[CoverageSum.__tablename__]
-_STANDING = Base.metadata.tables[StandingNow.__tablename__]
 _KEYS = ("facet", "bucket", "unit_id")
 _COUNTED = Table(
     "coverage_counted",
@@ -114,7 +110,7 @@ class Recount:
                 # Whoever changed rows of `standing` meanwhile waits here, and adds what it
                 # changed to the new sums.
                 db.session.execute(text("LOCK TABLE coverage_sum IN EXCLUSIVE MODE"))
-            db.session.execute(delete(_SUMS))
+            db.session.execute(delete(SUMS))
             _count_steps()
             _store_sums()
             _COUNTED.drop(db.session.connection())
@@ -199,9 +195,9 @@ def _count_steps() -> None:
     deltas = Deltas()
     last = -1
     while page := db.session.execute(
-        select(_STANDING.c.person_id, _STANDING.c.steps)
-        .where(_STANDING.c.person_id > last)
-        .order_by(_STANDING.c.person_id)
+        select(TABLE.c.person_id, TABLE.c.steps)
+        .where(TABLE.c.person_id > last)
+        .order_by(TABLE.c.person_id)
         .limit(CHUNK)
     ).all():
         for _, steps in page:
@@ -214,84 +210,61 @@ def _count_steps() -> None:
 
 
 def _put_down(deltas: Deltas) -> None:
-    rows = [(*key, *counts) for key, counts in deltas.items()]
-    if not rows:
-        return
-    connection = db.session.connection()
-    driver: Any = connection.connection.driver_connection  # the DB-API's own, by far the fastest
-    names = ", ".join((*_KEYS, *COUNTS))
+    names = (*_KEYS, *COUNTS)
+    into = f"coverage_counted ({', '.join(names)})"
+    driver: Any = db.session.connection().connection.driver_connection  # by far the fastest way
     if db.engine.dialect.name == "postgresql":
-        with (
-            driver.cursor() as cursor,
-            cursor.copy(f"COPY coverage_counted ({names}) FROM STDIN") as copy,
-        ):
-            for row in rows:
-                copy.write_row(row)
+        with driver.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+            for key, counts in deltas.items():
+                copy.write_row((*key, *counts))
     else:
-        marks = ", ".join("?" * (len(_KEYS) + len(COUNTS)))
-        statement = f"INSERT INTO coverage_counted ({names}) VALUES ({marks})"  # noqa: S608  # ours
-        driver.executemany(statement, rows)
+        marks = ", ".join("?" * len(names))
+        rows = ((*key, *counts) for key, counts in deltas.items())
+        driver.executemany(f"INSERT INTO {into} VALUES ({marks})", rows)  # noqa: S608  # ours
 
 
 def _store_sums() -> None:
     columns = ("level", *_KEYS, *COUNTS)
     for level in range(LEVELS):
-        source = _COUNTED if level == 0 else _SUMS
-        bucket = source.c.bucket if level == 0 else source.c.bucket // (1 << BITS)
-        statement = select(
-            literal(level),
-            source.c.facet,
-            bucket,
-            source.c.unit_id,
-            *(func.sum(source.c[name]) for name in COUNTS),
-        ).group_by(source.c.facet, bucket, source.c.unit_id)
-        if level:
-            statement = statement.where(_SUMS.c.level == level - 1)
-        db.session.execute(insert(_SUMS).from_select(columns, statement))
+        wanted = _added_up(_parts(level)).subquery()
+        db.session.execute(insert(SUMS).from_select(columns, select(literal(level), *wanted.c)))
 
 
 def _differing_sum() -> Difference | None:
+    one = SUMS.c
     for level in range(LEVELS):
-        if level == 0:
-            counted = _signed(_COUNTED, _COUNTED.c.bucket, is_kept=False)
-        else:
-            counted = _signed(_SUMS, _SUMS.c.bucket // (1 << BITS), is_kept=False)
-            counted = counted.where(_SUMS.c.level == level - 1)
-        kept = _signed(_SUMS, _SUMS.c.bucket, is_kept=True).where(_SUMS.c.level == level)
-        both = union_all(counted, kept).subquery()
-        right = [func.sum(both.c[f"counted_{name}"]) for name in COUNTS]
-        ours = [func.sum(both.c[f"kept_{name}"]) for name in COUNTS]
-        keys = [both.c[name] for name in _KEYS]
-        row = db.session.execute(
-            select(*keys, *right, *ours)
-            .group_by(*keys)
-            .having(or_(*(a != b for a, b in zip(right, ours, strict=True))))
-            .order_by(both.c.bucket, both.c.unit_id, both.c.facet)
-            .limit(1)
-        ).first()
+        kept = select(
+            *(one[name] for name in _KEYS), *((-one[name]).label(name) for name in COUNTS)
+        )
+        rest = _added_up(_parts(level), kept.where(one.level == level)).subquery()
+        is_left = or_(*(rest.c[name] != 0 for name in COUNTS))
+        order = (rest.c.bucket, rest.c.unit_id, rest.c.facet)
+        row = db.session.execute(select(rest).where(is_left).order_by(*order).limit(1)).first()
         if row is not None:
-            facet, bucket, unit_id, *values = row
-            pairs = zip(COUNTS, values[: len(COUNTS)], values[len(COUNTS) :], strict=True)
-            name, is_right, is_kept = next(pair for pair in pairs if pair[1] != pair[2])
+            name = next(name for name in COUNTS if row._mapping[name])
+            key = (one.level == level, *(one[key] == row._mapping[key] for key in _KEYS))
+            found = db.session.scalar(select(one[name]).where(*key)) or 0
             return Difference(
                 person_code=None,
-                unit_code=_unit_code(unit_id),
-                day=day_of(bucket << BITS * level),
-                facet=FACETS[facet],
-                figure=name if level == 0 else f"{name}/{8**level}",
-                kept=str(is_kept),
-                counted=str(is_right),
+                unit_code=_unit_code(row.unit_id),
+                day=day_of(row.bucket << BITS * level),
+                facet=FACETS[row.facet],
+                figure=f"{name}/{8**level}" if level else name,
+                kept=str(found),
+                counted=str(found + row._mapping[name]),
             )
     return None
 
 
-def _signed(source: Table, bucket: ColumnElement[int], *, is_kept: bool) -> Select[Any]:
-    """The counts of a source under one of two names, and zeros under the other."""
-    values = [
-        (source.c[name] if kept == is_kept else literal(0)).label(
-            f"{'kept' if kept else 'counted'}_{name}"
-        )
-        for kept in (False, True)
-        for name in COUNTS
-    ]
-    return select(source.c.facet, bucket.label("bucket"), source.c.unit_id, *values)
+def _parts(level: int) -> Select[Any]:
+    """What the sums of a level are made of: the days as counted, or the sums of the level below."""
+    one = SUMS.c if level else _COUNTED.c
+    bucket = (one.bucket // (1 << BITS)).label("bucket") if level else one.bucket
+    parts = select(one.facet, bucket, one.unit_id, *(one[name] for name in COUNTS))
+    return parts.where(SUMS.c.level == level - 1) if level else parts
+
+
+def _added_up(*sources: Select[Any]) -> Select[Any]:
+    rows = union_all(*sources).subquery()
+    keys = [rows.c[name] for name in _KEYS]
+    return select(*keys, *(func.sum(rows.c[name]).label(name) for name in COUNTS)).group_by(*keys)

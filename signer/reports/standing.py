@@ -1,34 +1,24 @@
 """Keeps everybody's row of `standing` and the sums true, in the transactions that change them."""
 
-from collections.abc import Collection, Iterator, Mapping
-from functools import cache
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import Base, Changes, db, transaction
+from signer.db import Base, Changes, among, db, told, transaction
 from signer.inventory.duplicates import families
 from signer.inventory.models import Person
 from signer.inventory.storage import in_chunks
-from signer.reports.facts import among, certified, histories, ids_told
+from signer.reports.facts import certified, histories
 from signer.reports.models import StandingNow
 from signer.reports.sums import Deltas
-from signer.reports.timeline import (
-    NOWHERE,
-    History,
-    Now,
-    day_number,
-    now_of,
-    pack,
-    steps_of,
-    unpack,
-)
+from signer.reports.timeline import History, Now, day_number, now_of, pack, steps_of, unpack
 
 CHUNK = 5_000
 """Persons taken together: SQLite takes up to 32,766 values in a statement."""
-_TABLE = Base.metadata.tables[StandingNow.__tablename__]
+TABLE = Base.metadata.tables[StandingNow.__tablename__]
 FIELDS = (*Now._fields, "steps", "sort_key", "last_signed")
 STEPS, NEXT_ON = FIELDS.index("steps"), FIELDS.index("next_on")
 
@@ -44,7 +34,10 @@ class Standings:
         self._clock = clock
 
     def follow(self, changes: Changes) -> None:
-        """Everybody whom these changed rows are about is counted anew, in the open transaction."""
+        """Everybody whom these changed rows are about is counted anew, in the open transaction.
+
+        `create_app` makes it run inside every transaction.
+        """
         people = set(changes.get("person", ()))
         for chunk in in_chunks(changes.get("certificate", ()), CHUNK):
             people |= certified(chunk)
@@ -64,33 +57,31 @@ class Standings:
         that of two transactions about one person the later one sees what both did.
         """
         head_of, known = _locked(person_ids)
-        rows = self.rows_of(head_of)
-        new = {person_id: row for person_id, row in rows.items() if person_id not in known}
-        if new:
-            values = [
-                {"person_id": i, **dict(zip(FIELDS, row, strict=True))} for i, row in new.items()
-            ]
-            db.session.execute(insert(_TABLE), values)
-        altered = {
-            person_id: {
-                name: now
-                for name, before, now in zip(FIELDS, known[person_id], row, strict=True)
-                if before != now
-            }
-            for person_id, row in rows.items()
-            if person_id in known and row != known[person_id]
-        }
-        _update(altered)
-        for person_id, row in rows.items():
-            before = known[person_id][STEPS] if person_id in known else b""
-            if before != row[STEPS]:
-                deltas.add(unpack(before), -1)
+        new: list[dict[str, Any]] = []
+        altered: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        for person_id, row in self.rows_of(head_of).items():
+            kept = known.get(person_id)
+            if kept is None:
+                new.append({"person_id": person_id, **dict(zip(FIELDS, row, strict=True))})
+            elif kept != row:
+                # Whatever column is named is written into its indexes again.
+                pairs = zip(FIELDS, kept, row, strict=True)
+                values = {name: now for name, before, now in pairs if before != now}
+                altered.setdefault(tuple(values), []).append({"row": person_id, **values})
+            steps = kept[STEPS] if kept else b""
+            if steps != row[STEPS]:
+                deltas.add(unpack(steps), -1)
                 deltas.add(unpack(row[STEPS]))
+        if new:
+            db.session.execute(insert(TABLE), new)
+        for names, rows in altered.items():
+            statement = update(TABLE).where(TABLE.c.person_id == bindparam("row"))
+            db.session.execute(statement.values({name: bindparam(name) for name in names}), rows)
 
     def bring_to_today(self) -> int:
         """How many persons were counted anew because a day came that changes where they stand."""
         today = day_number(self._clock.today())
-        due = select(_TABLE.c.person_id).where(_TABLE.c.next_on <= today).limit(CHUNK)
+        due = select(TABLE.c.person_id).where(TABLE.c.next_on <= today).limit(CHUNK)
         done = 0
         while chunk := db.session.scalars(due).all():
             with transaction():
@@ -102,15 +93,11 @@ class Standings:
         """What the rows of these persons, with all that are one with them, must say today."""
         found = histories(head_of, own_ca_counts=self._settings.own_ca_counts)
         today = day_number(self._clock.today())
-        rows = {person_id: self._row(history, today) for person_id, history in found.items()}
-        for person_id, sort_key, unit_path in _names(head_of.keys() - found.keys()):
-            rows[person_id] = (*NOWHERE._replace(unit_path=unit_path), b"", sort_key, None)
-        return rows
+        return {person_id: self._row(history, today) for person_id, history in found.items()}
 
     def _row(self, history: History, today: int) -> Row:
-        times = history.times()
-        steps = steps_of(history, times)
-        now = now_of(history, times, steps, today, self._settings.unused_after_days)
+        steps = steps_of(history)
+        now = now_of(history, steps, today, self._settings.unused_after_days)
         return (*now, pack(steps), history.sort_key, history.last_signed)
 
     def _first_signed_today(self, person_ids: Collection[int]) -> set[int]:
@@ -118,18 +105,10 @@ class Standings:
 
         Some people sign a thousand times a day.
         """
-        one = _TABLE.c
-        return set(
-            db.session.scalars(
-                select(one.person_id).where(
-                    one.person_id.in_(person_ids),
-                    or_(
-                        one.last_signed.is_(None),
-                        one.last_signed < day_number(self._clock.today()),
-                    ),
-                )
-            )
-        )
+        one, today = TABLE.c, day_number(self._clock.today())
+        is_first = or_(one.last_signed.is_(None), one.last_signed < today)
+        statement = select(one.person_id).where(among(one.person_id), is_first)
+        return set(db.session.scalars(statement, told(person_ids)))
 
 
 def _locked(person_ids: Collection[int]) -> tuple[Mapping[int, int], dict[int, Row]]:
@@ -158,40 +137,12 @@ _ANY_MERGED = select(_PERSON.id).where(_PERSON.merged_into_id.is_not(None)).limi
 
 def stored(person_ids: Collection[int], *, is_locked: bool = False) -> dict[int, Row]:
     """The rows of these persons as they are kept."""
-    dialect = db.engine.dialect.name
-    rows = db.session.execute(_stored(dialect, is_locked), {"ids": ids_told(person_ids, dialect)})
-    return {row[0]: tuple(row[1:]) for row in rows.all()}
-
-
-@cache
-def _stored(dialect: str, is_locked: bool) -> Select[*tuple[Any, ...]]:
-    one = _TABLE.c
+    one = TABLE.c
     statement = select(one.person_id, *(one[name] for name in FIELDS))
-    statement = statement.where(among(one.person_id, dialect)).order_by(one.person_id)
-    return statement.with_for_update() if is_locked else statement
-
-
-def _names(person_ids: Collection[int]) -> Iterator[tuple[int, str, str]]:
-    if person_ids:
-        statement = select(Person.id, Person.sort_key, Person.unit_path)
-        for row in db.session.execute(statement.where(Person.id.in_(person_ids))):
-            yield row[0], row[1], row[2]
-
-
-def _update(altered: Mapping[int, Mapping[str, Any]]) -> None:
-    """Only columns that change are named: whatever is named is written into its indexes again."""
-    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for person_id, values in altered.items():
-        if values:
-            alike.setdefault(tuple(values), []).append({"row": person_id, **values})
-    for names, rows in alike.items():
-        db.session.execute(_update_of(names), rows)
-
-
-@cache
-def _update_of(names: tuple[str, ...]) -> Update:
-    statement = update(_TABLE).where(_TABLE.c.person_id == bindparam("row"))
-    return statement.values({name: bindparam(name) for name in names})
+    statement = statement.where(among(one.person_id)).order_by(one.person_id)
+    if is_locked:
+        statement = statement.with_for_update()
+    return {row[0]: tuple(row[1:]) for row in db.session.execute(statement, told(person_ids))}
 
 
 def is_due(row: Row, today: int) -> bool:

@@ -6,10 +6,10 @@ revoked or suspended before the day ended.
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import pairwise
+from functools import cached_property
 from typing import NamedTuple
 
 from signer.clock import HANOI
@@ -21,20 +21,18 @@ _FIRST = date(2000, 1, 1)
 LAST_DAY = 0xFFFF
 """In the year 2179; what has no end reaches to it."""
 _STEP = struct.Struct(">HIB")
-
-
 FACETS = tuple(Facet)
 CARRIERS = tuple(Carrier)
 """In the order of which one counts for a person who has several: the official device first."""
-_KINDS: dict[str | None, int] = {
-    None: 0,
-    **{kind.value: place for place, kind in enumerate(PersonKind, start=1)},
-}
+_KINDS: dict[str | None, int] = {None: 0}
+_KINDS |= {kind.value: place for place, kind in enumerate(PersonKind, start=1)}
 _NOT_COUNTED, _LACKING, _PENDING, _COVERED = range(4)
 NOBODY = (0, _NOT_COUNTED)
 
 Step = tuple[int, int, int]
 """From a day on: the unit's id, and facets and standing as `code`; (0, 0) while not counted."""
+Days = tuple[int, int]
+"""From one day to another, both included."""
 
 
 class Period(NamedTuple):  # made by the million, and a frozen dataclass takes three times as long
@@ -62,13 +60,9 @@ class Cover(NamedTuple):
     """Of our own CA: its uses are signatures that we know of."""
 
 
-Days = tuple[int, int]
-"""From one day to another, both included."""
-
-
-@dataclass(slots=True)
+@dataclass
 class History:
-    """All that coverage needs to know of one person."""
+    """All that coverage needs to know of one person; complete before `by_carrier` is asked for."""
 
     sort_key: str
     unit_path: str
@@ -82,36 +76,21 @@ class History:
         """Where the person sits on the day, counted or not."""
         return next((p for p in self.periods if p.first <= day <= p.last), None)
 
-    def times(self) -> "Times":
-        """When certificates cover the person, unbroken by renewals."""
-        counting = [cover for cover in self.covers if cover.counts]
-        own = [cover for cover in counting if cover.is_own]
-        covered = joined(counting)
-        by_carrier: list[tuple[int, Days]] = []
-        carriers = {cover.carrier for cover in counting}
-        for carrier in carriers:
-            theirs = [cover for cover in counting if cover.carrier is carrier]
-            days = covered if len(carriers) == 1 else joined(theirs)
-            by_carrier += [(CARRIERS.index(carrier), one) for one in days]
-        return Times(
-            by_carrier=by_carrier,
-            covered=covered,
-            own=covered if len(own) == len(counting) else joined(own),
-            held=covered if len(counting) == len(self.covers) else joined(self.covers),
-        )
+    @cached_property
+    def by_carrier(self) -> list[tuple[int, Days]]:
+        """The unbroken times of the certificates that count, with the carrier's place."""
+        counting: dict[Carrier, list[Cover]] = {}
+        for cover in self.covers:
+            if cover.counts:
+                counting.setdefault(cover.carrier, []).append(cover)
+        return [(CARRIERS.index(one), days) for one in counting for days in joined(counting[one])]
 
-
-class Times(NamedTuple):
-    """The unbroken times of one person's certificates."""
-
-    by_carrier: list[tuple[int, Days]]
-    """Those that count, with the carrier's place."""
-    covered: list[Days]
-    """Those that count, whatever the carrier."""
-    own: list[Days]
-    """Those that count and are our own CA's."""
-    held: list[Days]
-    """All."""
+    @cached_property
+    def turns(self) -> list[int]:
+        """The days on which something of the person begins, or is over, in order."""
+        spans = [(period.first, period.last) for period in self.periods]
+        spans += [days for _, days in self.by_carrier] + self.waits
+        return sorted({day for a, b in spans for day in (a, b + 1) if day <= LAST_DAY})
 
 
 def joined(covers: Iterable[Cover]) -> list[Days]:
@@ -149,51 +128,34 @@ def last_covered(until: datetime) -> int:
     return day_number((until.astimezone(HANOI) + timedelta(seconds=1)).date() - timedelta(days=1))
 
 
-def steps_of(history: History, times: Times) -> tuple[Step, ...]:
+def steps_of(history: History) -> tuple[Step, ...]:
     """The days on which the person's unit, facets or standing change, in order."""
     steps: list[Step] = []
     before = NOBODY
-    for day in _turns(history, times.by_carrier):
-        now = _state_on(history, times.by_carrier, day)
+    for day in history.turns:
+        now = _state_on(history, day)
         if now != before:
             steps.append((day, *now))
             before = now
     return tuple(steps)
 
 
-def _turns(history: History, by_carrier: Iterable[tuple[int, Days]]) -> list[int]:
-    """The days on which something of the person begins, or is over, in order."""
-    days = set()
-    for period in history.periods:
-        days |= {period.first, period.last + 1}
-    for _, (first, last) in by_carrier:
-        days |= {first, last + 1}
-    for first, last in history.waits:
-        days |= {first, last + 1}
-    return sorted(day for day in days if day <= LAST_DAY)
-
-
-def _state_on(history: History, stretches: Sequence[tuple[int, Days]], day: int) -> tuple[int, int]:
+def _state_on(history: History, day: int) -> tuple[int, int]:
     """The unit's id and the code of the day."""
     period = history.period_on(day)
     if period is None or not period.is_counted:
         return NOBODY
     code = _KINDS[period.kind] << 3 | period.is_leader << 6 | period.is_one_stop << 7
-    carriers = [place for place, (first, last) in stretches if first <= day <= last]
+    carriers = [place for place, days in history.by_carrier if days[0] <= day <= days[1]]
     if carriers:
         return period.unit_id, code | _COVERED + min(carriers)
-    is_waiting = any(first <= day <= last for first, last in history.waits)
-    return period.unit_id, code | (_PENDING if is_waiting else _LACKING)
+    return period.unit_id, code | (_PENDING if _around(day, history.waits) else _LACKING)
 
 
 def state_at(steps: Sequence[Step], day: int) -> tuple[int, int]:
     """The unit's id and the code of the day, from the steps."""
-    found = NOBODY
-    for first, unit_id, code in steps:
-        if first > day:
-            break
-        found = (unit_id, code)
-    return found
+    past = [step for step in steps if step[0] <= day]
+    return past[-1][1:] if past else NOBODY
 
 
 def standing_in(code: int) -> Standing | None:
@@ -232,39 +194,38 @@ class Now(NamedTuple):
     """What the lists say of a person on one day, and the next day on which that may change."""
 
     unit_path: str
-    kind: str | None
-    is_leader: bool
-    is_one_stop: bool
-    standing: Standing | None
-    carrier: Carrier | None
-    covered_since: int | None
-    covered_until: int | None
-    pending_since: int | None
-    is_unused: bool
-    must_revoke: bool
-    next_on: int | None
+    kind: str | None = None
+    is_leader: bool = False
+    is_one_stop: bool = False
+    standing: Standing | None = None
+    carrier: Carrier | None = None
+    covered_since: int | None = None
+    covered_until: int | None = None
+    pending_since: int | None = None
+    is_unused: bool = False
+    must_revoke: bool = False
+    next_on: int | None = None
 
 
-NOWHERE = Now("", None, False, False, None, None, None, None, None, False, False, None)
-"""Of somebody who does not count, and of whom nothing is known."""
-
-
-def now_of(
-    history: History, times: Times, steps: Sequence[Step], today: int, unused_after_days: int
-) -> Now:
-    """Where the person stands today; times and steps are the history's own."""
+def now_of(history: History, steps: Sequence[Step], today: int, unused_after_days: int) -> Now:
+    """Where the person stands today; the steps are the history's own."""
     period = history.period_on(today)
     code = state_at(steps, today)[1]
     standing = standing_in(code)
-    is_covered = standing is Standing.COVERED
-    covered = _around(today, times.covered) if is_covered else None
-    in_use = _around(today, times.own) if is_covered else None
-    coming = [day for day in _turns(history, times.by_carrier) if day > today]
-    coming += [last + 1 for first, last in times.held if first <= today <= last < LAST_DAY]
-    unused_from = None
-    if in_use is not None:  # issued and not used (R55)
+    covered = in_use = None
+    if standing is Standing.COVERED:
+        counting = [cover for cover in history.covers if cover.counts]
+        covered = _around(today, joined(counting))
+        in_use = _around(today, joined(cover for cover in counting if cover.is_own))
+    held = _around(today, joined(history.covers))
+    coming = [day for day in history.turns if day > today]
+    if held and held[1] < LAST_DAY:
+        coming.append(held[1] + 1)
+    is_unused = False
+    if in_use:  # issued and not used (R55)
         unused_from = max(in_use[0], history.last_signed or 0) + unused_after_days
-        if unused_from > today:
+        is_unused = unused_from <= today
+        if not is_unused:
             coming.append(unused_from)
     waits = [first for first, last in history.waits if first <= today <= last]
     return Now(
@@ -277,10 +238,8 @@ def now_of(
         covered_since=covered[0] if covered else None,
         covered_until=covered[1] if covered else None,
         pending_since=min(waits) if standing is Standing.PENDING else None,
-        is_unused=unused_from is not None and unused_from <= today,
-        must_revoke=period is not None
-        and period.has_left
-        and _around(today, times.held) is not None,
+        is_unused=is_unused,
+        must_revoke=period is not None and period.has_left and held is not None,
         next_on=min(coming, default=None),
     )
 
@@ -288,8 +247,3 @@ def now_of(
 def _around(day: int, times: Iterable[Days]) -> Days | None:
     """The time that the day lies in."""
     return next((days for days in times if days[0] <= day <= days[1]), None)
-
-
-def spans(steps: Sequence[Step]) -> Iterator[tuple[int, Step, Step]]:
-    """Each step's day, with what held before it and what holds from it on."""
-    yield from ((b[0], a, b) for a, b in pairwise(((0, *NOBODY), *steps)))

@@ -170,7 +170,7 @@ def _lives(draw):
 
 @given(_lives(), st.integers(0, 70))
 def test_the_steps_say_of_every_day_what_the_rules_say(history, day):
-    steps = steps_of(history, history.times())
+    steps = steps_of(history)
     assert unpack(pack(steps)) == steps
     unit_id, code = state_at(steps, day)
     period = next((p for p in history.periods if p.first <= day <= p.last and p.is_counted), None)
@@ -185,7 +185,7 @@ def test_the_steps_say_of_every_day_what_the_rules_say(history, day):
 
 @given(_lives())
 def test_steps_are_only_where_something_changes(history):
-    steps = steps_of(history, history.times())
+    steps = steps_of(history)
     assert [day for day, *_ in steps] == sorted({day for day, *_ in steps})
     states = [(0, 0), *((unit, code) for _, unit, code in steps)]
     assert all(before != after for before, after in itertools.pairwise(states))
