@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.operations import BatchOperations
 
 revision = "0003"
 down_revision = "0002"
@@ -613,7 +614,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["person_id"], ["person.id"], name=op.f("fk_person_word_person_id")
         ),
-        sa.PrimaryKeyConstraint("word", "sort_key", "person_id", name=op.f("pk_person_word")),
+        sa.PrimaryKeyConstraint(
+            "word",
+            "sort_key",
+            "person_id",
+            name=op.f("pk_person_word"),
+            postgresql_include=["folded"],
+        ),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -852,6 +859,7 @@ def upgrade() -> None:
         batch_op.create_check_constraint(
             batch_op.f("ck_person_merged_into"), sa.text("merged_into_id <> id")
         )
+        _compare(batch_op, "C")
         batch_op.drop_index(batch_op.f("ix_person_search_key"))
         batch_op.drop_constraint(batch_op.f("uq_person_id_number"), type_="unique")
         batch_op.drop_index(batch_op.f("ix_person_list"))
@@ -994,7 +1002,9 @@ def downgrade() -> None:
         batch_op.drop_column("is_leader")
         batch_op.drop_column("kind")
 
+    op.execute("UPDATE person SET email = NULL WHERE merged_into_id IS NOT NULL")
     with op.batch_alter_table("person", schema=None) as batch_op:
+        _compare(batch_op, None)
         batch_op.drop_constraint(batch_op.f("fk_person_merged_into_id"), type_="foreignkey")
         batch_op.drop_index(
             "uq_person_active_id_number",
@@ -1181,6 +1191,29 @@ def _fill() -> None:
     op.execute(
         "UPDATE person_period SET kind = (SELECT person.kind FROM person"
         " WHERE person.id = person_period.person_id)"
+    )
+
+
+_AT_WORK = "state NOT IN ('transferred', 'retired', 'resigned', 'dismissed', 'deceased')"
+
+
+def _compare(persons: BatchOperations, collation: str | None) -> None:
+    """Codes and addresses compared byte by byte; whoever was merged may keep the other's address."""
+    for name, length, nullable in (("code", 20, False), ("email", 254, True)):
+        as_bytes = sa.String(length, collation=collation)
+        persons.alter_column(
+            name,
+            type_=sa.String(length).with_variant(as_bytes, "postgresql"),
+            existing_nullable=nullable,
+        )
+    whose = sa.text(_AT_WORK + (" AND merged_into_id IS NULL" if collation else ""))
+    persons.drop_index("uq_person_active_email")
+    persons.create_index(
+        "uq_person_active_email",
+        ["email"],
+        unique=True,
+        sqlite_where=whose,
+        postgresql_where=whose,
     )
 
 
