@@ -1,7 +1,7 @@
 """The record nobody can rewrite unseen: every change of state, hash-chained, in its transaction."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 
 from signer.audit.models import AuditEvent
 from signer.clock import Clock
-from signer.db import Base, advisory_lock, canonical_json, db, in_transaction
+from signer.db import Base, advisory_lock, canonical_json, db, in_transaction, transaction
 from signer.errors import N_, Conflict
 
 GENESIS = "0" * 64
@@ -73,6 +73,23 @@ class Audit:
             head = digest
         if rows:
             db.session.execute(insert(_EVENTS), rows)
+
+    def exported(
+        self, actor: str, listed: str, *, rows: int, filters: Mapping[str, str], file: str
+    ) -> None:
+        """It is on record who takes so many rows of a list away; a transaction of its own.
+
+        Whoever keeps personal data must be able to say who has them (Law 91/2025/QH15).
+        """
+        with transaction():
+            self.record(
+                actor,
+                "list.exported",
+                f"list:{listed}",
+                rows=rows,
+                filters=dict(filters),
+                file=file,
+            )
 
     def events(
         self, *, subject: str | None = None, before: int | None = None, limit: int = 50

@@ -39,12 +39,12 @@ def place_of(token: str) -> Place:
     return place, person_id
 
 
-def every(page_after: Callable[[str | None], Page[_T]]) -> Iterator[_T]:
-    """All of a list, read page by page as it is taken."""
+def whole(page_after: Callable[[str | None], Page[_T]]) -> Iterator[tuple[_T, ...]]:
+    """All of a list, page by page, each read as it is taken."""
     after: str | None = None
     while True:
         page = page_after(after)
-        yield from page.items
+        yield page.items
         if (after := page.next) is None:
             return
 

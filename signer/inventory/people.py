@@ -145,7 +145,7 @@ class Listing:
             return 0
         if at_most is not None:
             return len(self._places(None, at_most + 1))
-        found = self._entries(self._walk.keys, None, None).distinct().subquery()
+        found = self._entries(self._walk.keys, None, None).subquery()
         return db.session.scalar(select(func.count()).select_from(found)) or 0
 
     def _walk_along(self, walk: _Walk) -> None:
@@ -172,10 +172,11 @@ class Listing:
     def _read(
         self, keys: Sequence[Any], after: Place | None, end: str | None, limit: int
     ) -> list[Place]:
-        entries = self._entries(keys, after, end)
-        if len(keys) > 1 and self._walk.key is PersonWord.word:
-            entries = entries.distinct()
-        entries = entries.order_by(self._walk.place, self._walk.person_id).limit(limit)
+        entries = (
+            self._entries(keys, after, end)
+            .order_by(self._walk.place, self._walk.person_id)
+            .limit(limit)
+        )
         return [(place, person_id) for place, person_id in db.session.execute(entries)]
 
     def _entries(self, keys: Sequence[Any], after: Place | None, end: str | None) -> Select[Any]:
@@ -189,7 +190,8 @@ class Listing:
             entries = entries.where(tuple_(walk.place, walk.person_id) > tuple_(*behind))
         if end is not None:
             entries = entries.where(walk.place <= end)
-        return entries.where(*self._conditions)
+        entries = entries.where(*self._conditions)
+        return entries.distinct() if len(keys) > 1 and walk.key is PersonWord.word else entries
 
     def _choose(self) -> _Walk:
         """The walk with the fewest entries; counting stops where something else is rarer."""
