@@ -152,6 +152,32 @@ def test_what_was_suspended_meanwhile_stays_off(engine: Engine) -> None:
     assert states == {1: "reserved", 2: "revoked", 3: "revoked", 4: "abandoned"}
 
 
+def test_two_entries_of_one_person_come_back_apart(engine: Engine) -> None:
+    """The first release lets nobody share an address or a number, merged or not."""
+    migrations.upgrade(engine)
+    person = {
+        "full_name": "Nguyễn Thị Ánh",
+        "search_key": "nguyen thi anh",
+        "sort_key": "anh",
+        "unit_id": 1,
+        "unit_path": "0001.",
+        "state": "working",
+        "state_since": NOW.date(),
+        "email": "anh@hanoi.gov.vn",
+        "id_number": "001185000001",
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    with engine.begin() as connection:
+        for number, merged in ((1, None), (2, 1)):
+            own = {"id": number, "code": f"HN{number}", "merged_into_id": merged}
+            connection.execute(insert(reflected(engine)["person"]), [person | own])
+    migrations.downgrade(engine, "0001")
+    with engine.connect() as connection:
+        kept = connection.execute(text("SELECT email, id_number FROM person ORDER BY id")).all()
+    assert [tuple(row) for row in kept] == [(person["email"], person["id_number"]), (None, None)]
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -1002,7 +1002,7 @@ def downgrade() -> None:
         batch_op.drop_column("is_leader")
         batch_op.drop_column("kind")
 
-    op.execute("UPDATE person SET email = NULL WHERE merged_into_id IS NOT NULL")
+    op.execute("UPDATE person SET email = NULL, id_number = NULL WHERE merged_into_id IS NOT NULL")
     with op.batch_alter_table("person", schema=None) as batch_op:
         _compare(batch_op, None)
         batch_op.drop_constraint(batch_op.f("fk_person_merged_into_id"), type_="foreignkey")
