@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import BinaryIO
@@ -17,6 +18,8 @@ Value = str | int | float | date | datetime | None
 ROWS_OF_A_SHEET = 1_048_576
 """As many as Excel has (ISO/IEC 29500 leaves it open); what is more stands on the next sheet."""
 _ROWS_AT_ONCE = 500
+_BEGINS_A_CELL = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@＝＋－＠])")
+"""A formula behind what separates cells where a comma is the decimal sign, whatever is quoted."""
 
 
 def csv_pieces(headings: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[bytes]:
@@ -26,8 +29,13 @@ def csv_pieces(headings: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iter
     writer.writerow(map(_text, headings))
     yield b"\xef\xbb\xbf"
     for written, row in enumerate(rows, start=1):
-        # A letter or a digit begins no formula, and nearly every text of a long list.
-        writer.writerow([v if v.__class__ is str and v[:1].isalnum() else _text(v) for v in row])
+        # What begins like a word and holds no separator is plain: nearly every text of a list.
+        writer.writerow(
+            v
+            if type(v) is str and v[:1].isalnum() and ";" not in v and v.isprintable()
+            else _text(v)
+            for v in row
+        )
         if written % _ROWS_AT_ONCE == 0:
             yield text.getvalue().encode()
             text.seek(0)
@@ -77,7 +85,7 @@ def write_xlsx(
 
 def _text(value: Value) -> str:
     if isinstance(value, str):
-        return spreadsheet_text(value)
+        return spreadsheet_text(_BEGINS_A_CELL.sub(r"\1'", value))
     if isinstance(value, date):
         return f"{_day(value):%d/%m/%Y}"
     return "" if value is None else str(value)

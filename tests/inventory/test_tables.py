@@ -32,6 +32,22 @@ def test_a_text_file_is_read_back_and_starts_no_formula() -> None:
     assert [row[0] for row in read[4:]] == ["'-2+3", "'＝1"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "stands"),
+    [
+        ("Tổ trưởng;=1+1", "Tổ trưởng;'=1+1"),
+        ("Tổ trưởng; @SUM(A1)", "Tổ trưởng; '@SUM(A1)"),
+        ("hai\n=1+1", "hai\n'=1+1"),
+        ("một\t-2+3", "một\t'-2+3"),
+        ("a=b-c; d", "a=b-c; d"),
+    ],
+)
+def test_nothing_starts_a_formula_where_semicolons_separate(typed: str, stands: str) -> None:
+    """Where a comma is the decimal sign, as in Vietnam, spreadsheets may split at semicolons."""
+    text = b"".join(csv_pieces(["Tên"], [[typed]])).decode("utf-8-sig")
+    assert list(csv.reader(io.StringIO(text, newline="")))[1] == [stands]
+
+
 def test_a_workbook_has_texts_days_and_numbers() -> None:
     """What looks like a formula is its own characters; an instant is its day in Hanoi."""
     file = io.BytesIO()
