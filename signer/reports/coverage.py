@@ -222,7 +222,6 @@ def roll_up(
     unit above it that is: closing a unit must not make its people disappear from the total.
     """
     by_path = {unit.path: unit for unit in units}
-    single = root_paths[0] if len(root_paths) == 1 else None
     totals: dict[str, Figures] = {path: Figures() for path in rows_below(by_path, root_paths)}
     overall = direct = Figures()
     for path, figures in counted.items():
@@ -232,21 +231,12 @@ def roll_up(
         row = next((p for p in lineage(path) if p in totals), None)
         if row is not None:
             totals[row] += figures
-        elif single is not None:
+        elif len(root_paths) == 1:
             direct += figures
+    order = sorted(totals, key=lambda p: (-totals[p].gap, by_path[p].sort_key, by_path[p].code))
     rows = [
-        UnitCoverage(
-            code=by_path[path].code,
-            name=by_path[path].name,
-            persons=figures.persons,
-            covered=figures.covered,
-            pending=figures.pending,
-            carriers=figures.carriers,
-        )
-        for path, figures in totals.items()
+        UnitCoverage(code=by_path[p].code, name=by_path[p].name, **vars(totals[p])) for p in order
     ]
-    keys = {by_path[path].code: by_path[path].sort_key for path in totals}
-    rows.sort(key=lambda row: (-row.gap, keys[row.code], row.code))
     return overall, direct, tuple(rows)
 
 
@@ -254,12 +244,11 @@ def rows_below(by_path: Mapping[str, UnitOnDay], root_paths: Sequence[str]) -> l
     """The paths that get a row: what is directly below one root, or several roots themselves."""
     if len(root_paths) > 1:
         return [path for path in root_paths if path in by_path]
-    return [path for path in by_path if _parent(path, by_path) == root_paths[0]]
 
+    def above(path: str) -> str | None:
+        return next((p for p in lineage(path)[1:] if p in by_path), None)
 
-def _parent(path: str, by_path: Mapping[str, UnitOnDay]) -> str | None:
-    """The nearest unit above that existed on the day."""
-    return next((p for p in lineage(path) if p != path and p in by_path), None)
+    return [path for path in by_path if above(path) == root_paths[0]]
 
 
 def lineage(path: str) -> list[str]:

@@ -59,7 +59,6 @@ class StandingNow(Base):
     standing: Mapped[str | None] = mapped_column(String(10))
     """None: not counted today."""
     carrier: Mapped[str | None] = mapped_column(String(10))
-    covered_since: Mapped[int | None]
     covered_until: Mapped[int | None]
     """The last day of the certificate that lasts longest."""
     pending_since: Mapped[int | None]

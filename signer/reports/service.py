@@ -6,7 +6,6 @@ from datetime import date
 from signer.accounts import Actor, Permission
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import Changes
 from signer.errors import N_, Invalid
 from signer.inventory.paging import Page
 from signer.reports import sums, views
@@ -23,10 +22,13 @@ from signer.reports.coverage import (
     forecast,
     roll_up,
 )
-from signer.reports.recount import Difference, Progress, Recount
-from signer.reports.scope import Scope, paths_of, scope_of, with_predecessors
+from signer.reports.recount import Recount
+from signer.reports.scope import paths_of, scope_of, with_predecessors
 from signer.reports.standing import Standings
 from signer.reports.timeline import day_number, day_of
+
+_PACE_DAYS = 14
+"""The forecast goes on at the pace of so many last days."""
 
 
 class Reports:
@@ -35,8 +37,10 @@ class Reports:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._clock = clock
         self._settings = settings
-        self._standings = Standings(settings, clock)
-        self._recount = Recount(clock, self._standings)
+        standings = Standings(settings, clock)
+        recount = Recount(clock, standings)
+        self.follow, self.bring_to_today = standings.follow, standings.bring_to_today
+        self.first_difference, self.rebuild = recount.first_difference, recount.rebuild
 
     def coverage(
         self,
@@ -65,10 +69,7 @@ class Reports:
             name=scope.single.name if scope.single else None,
             units=rows,
             direct=direct,
-            persons=overall.persons,
-            covered=overall.covered,
-            pending=overall.pending,
-            carriers=overall.carriers,
+            **vars(overall),
         )
 
     def facets(
@@ -105,14 +106,11 @@ class Reports:
             found.append(DayFigures(day=day_of(day), figures=figures))
         return tuple(found)
 
-    def forecast(
-        self, actor: Actor, *, unit_code: str | None = None, over_days: int = 14
-    ) -> Forecast:
-        """When the gap of the unit closes at the pace of the last `over_days` days."""
-        days = self.trend(actor, days=over_days + 1, unit_code=unit_code)
-        return forecast(
-            days[0].figures, days[-1].figures, today=self._clock.today(), over_days=over_days
-        )
+    def forecast(self, actor: Actor, *, unit_code: str | None = None) -> Forecast:
+        """When the gap of the unit closes at the pace of the last 14 days."""
+        days = self.trend(actor, days=_PACE_DAYS + 1, unit_code=unit_code)
+        today = self._clock.today()
+        return forecast(days[0].figures, days[-1].figures, today=today, over_days=_PACE_DAYS)
 
     def appendix(
         self, actor: Actor, *, as_of: date, since: date, unit_code: str | None = None
@@ -133,25 +131,17 @@ class Reports:
         *,
         unit_code: str | None = None,
         facet: Facet = Facet.ALL,
-        expiring_days: int | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> Page[Listed]:
         """A page of the people behind one figure of today, in the order of given names (R9)."""
-        asked = self._asked(actor, view, unit_code, facet, expiring_days)
-        return views.page(asked, after=after, limit=limit)
+        return views.page(self._asked(actor, view, unit_code, facet), after=after, limit=limit)
 
     def count(
-        self,
-        actor: Actor,
-        view: View,
-        *,
-        unit_code: str | None = None,
-        facet: Facet = Facet.ALL,
-        expiring_days: int | None = None,
+        self, actor: Actor, view: View, *, unit_code: str | None = None, facet: Facet = Facet.ALL
     ) -> int:
         """How many people the same list has."""
-        asked = self._asked(actor, view, unit_code, facet, expiring_days)
+        asked = self._asked(actor, view, unit_code, facet)
         if view not in (View.HAS, View.LACKS, View.PENDING):
             return views.count(asked)
         figures = sums.figures_by_facet(day_number(self._clock.today()), asked.paths)[facet]
@@ -162,58 +152,18 @@ class Reports:
         }[view]
 
     def ids(
-        self,
-        actor: Actor,
-        view: View,
-        *,
-        unit_code: str | None = None,
-        facet: Facet = Facet.ALL,
-        expiring_days: int | None = None,
+        self, actor: Actor, view: View, *, unit_code: str | None = None, facet: Facet = Facet.ALL
     ) -> Iterator[int]:
         """Everybody on the same list, for an act upon all of them."""
-        return views.ids(self._asked(actor, view, unit_code, facet, expiring_days))
+        return views.ids(self._asked(actor, view, unit_code, facet))
 
-    def follow(self, changes: Changes) -> None:
-        """See `Standings.follow`; `create_app` makes it run inside every transaction."""
-        self._standings.follow(changes)
-
-    def bring_to_today(self) -> int:
-        """See `Standings.bring_to_today`."""
-        return self._standings.bring_to_today()
-
-    def first_difference(self, progress: Progress | None = None) -> Difference | None:
-        """See `Recount.first_difference`."""
-        return self._recount.first_difference(progress)
-
-    def rebuild(self, progress: Progress | None = None) -> None:
-        """See `Recount.rebuild`."""
-        self._recount.rebuild(progress)
-
-    def scope(
-        self,
-        actor: Actor,
-        day: date,
-        unit_code: str | None,
-        permission: Permission = Permission.REPORT_VIEW,
-    ) -> Scope:
-        """See `scope_of`."""
-        return scope_of(actor, day, unit_code, permission)
-
-    def _asked(
-        self,
-        actor: Actor,
-        view: View,
-        unit_code: str | None,
-        facet: Facet,
-        expiring_days: int | None,
-    ) -> views.Asked:
+    def _asked(self, actor: Actor, view: View, unit_code: str | None, facet: Facet) -> views.Asked:
         today = self._clock.today()
-        until = day_number(today) + (EXPIRING_DAYS if expiring_days is None else expiring_days)
         return views.Asked(
             view=view,
             paths=paths_of(actor, Permission.PERSON_VIEW, unit_code, today),
             facet=facet,
-            until=until,
+            until=day_number(today) + EXPIRING_DAYS,
         )
 
     def _past_day(self, day: date | None) -> date:

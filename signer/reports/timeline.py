@@ -199,7 +199,6 @@ class Now(NamedTuple):
     is_one_stop: bool = False
     standing: Standing | None = None
     carrier: Carrier | None = None
-    covered_since: int | None = None
     covered_until: int | None = None
     pending_since: int | None = None
     is_unused: bool = False
@@ -235,7 +234,6 @@ def now_of(history: History, steps: Sequence[Step], today: int, unused_after_day
         is_one_stop=period is not None and period.is_one_stop,
         standing=standing,
         carrier=carrier_in(code),
-        covered_since=covered[0] if covered else None,
         covered_until=covered[1] if covered else None,
         pending_since=min(waits) if standing is Standing.PENDING else None,
         is_unused=is_unused,

@@ -54,8 +54,8 @@ class Asked:
 
     view: View
     paths: tuple[str, ...]
-    facet: Facet = Facet.ALL
-    until: int | None = None
+    facet: Facet
+    until: int
     """The last day that counts as soon, for what is expiring."""
 
     @property
@@ -127,7 +127,7 @@ def _conditions(asked: Asked) -> list[Any]:  # columns of several types
 def _entries(asked: Asked) -> Subquery:
     """The whole view, from the index that has it; what is asked besides comes afterwards."""
     if asked.view is View.EXPIRING:  # nobody's row stays as it is for longer than the cover
-        is_of = and_(_S.next_on <= (asked.until or 0) + 1, _S.covered_until <= asked.until)
+        is_of = and_(_S.next_on <= asked.until + 1, _S.covered_until <= asked.until)
     else:
         is_of = _is_of(asked)
     # With a limit SQLite keeps to that order, and does not begin with the unit.

@@ -642,7 +642,6 @@ def upgrade() -> None:
         sa.Column("is_one_stop", sa.Boolean(), nullable=False),
         sa.Column("standing", sa.String(length=10), nullable=True),
         sa.Column("carrier", sa.String(length=10), nullable=True),
-        sa.Column("covered_since", sa.Integer(), nullable=True),
         sa.Column("covered_until", sa.Integer(), nullable=True),
         sa.Column("pending_since", sa.Integer(), nullable=True),
         sa.Column("is_unused", sa.Boolean(), nullable=False),
