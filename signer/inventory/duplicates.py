@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, insert, or_, select, tuple_, update
+from sqlalchemy import Select, insert, literal, or_, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from signer.accounts import SYSTEM, Actor, Permission, visible
@@ -18,7 +18,7 @@ from signer.clock import Clock
 from signer.db import LOST_RACE, advisory_lock, changed, db, move_state, transaction
 from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.inventory.likeness import Likeness, alike, differ, difference
-from signer.inventory.models import DuplicatePair, Person, PersonPeriod
+from signer.inventory.models import DuplicatePair, Person
 from signer.inventory.names import clean_text
 from signer.inventory.paging import Page
 from signer.inventory.policy import rules
@@ -224,12 +224,7 @@ class Duplicates:
         db.session.flush()
         changed("person", concerned | families([person.id]))
         is_counted = survivor_id is None and rules()[person.state].counted
-        otherwise = select(PersonPeriod.person_id).where(
-            PersonPeriod.person_id == person.id,
-            PersonPeriod.valid_to.is_(None),
-            PersonPeriod.counted.is_not(is_counted),
-        )
-        flip_counted(self._clock.today(), db.session.scalars(otherwise).all())
+        flip_counted(self._clock.today(), [person.id], literal(is_counted))
 
     def _decide(self, actor: Actor, pair: PairView, expected: tuple[str, ...], state: str) -> None:
         move_state(

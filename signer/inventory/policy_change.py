@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
-from sqlalchemy import Select, func, insert, literal, not_, select, update
+from sqlalchemy import ColumnElement, Select, func, insert, literal, not_, or_, select, update
 
 from signer.accounts import Actor, Permission
 from signer.audit import Audit
-from signer.clock import Clock
+from signer.clock import HANOI, Clock
 from signer.db import advisory_lock, changed, db, transaction
-from signer.errors import N_, Invalid
+from signer.errors import N_, Conflict, Invalid
 from signer.inventory.models import Person, PersonPeriod, StatePolicy
 from signer.inventory.policy import DECIDED, counted_states, forget_rules, rules
 from signer.inventory.states import Consequence, PersonState, StateRule
 from signer.inventory.storage import ROSTER_LOCK, in_chunks
 from signer.jobs import Jobs
+from signer.jobs.models import Job
 from signer.jobs.service import Failures
 
 POLICY_JOB_KIND = "state_policy"
@@ -75,19 +76,21 @@ class PolicyChange:
         """The policy is this from today on.
 
         Few people enter or leave the denominator in the same commit; for many the id of the job
-        is returned that moves them.
+        is returned that moves them. `Conflict` while such a job of an earlier day is under way:
+        it would move people from its own day on.
         """
         today = self._clock.today()
         with transaction():
             advisory_lock(ROSTER_LOCK)
+            _require_settled(today)
             lines = self.preview(actor, wanted)
             for line in lines:
                 self._store(actor, line)
             db.session.flush()
             forget_rules()
-            moved = db.session.scalars(_miscounted()).all() if lines else []
+            moved = db.session.scalars(_miscounted(today)).all() if lines else []
             if len(moved) <= CHUNK_PEOPLE:
-                flip_counted(today, moved)
+                flip_counted(today, moved, _as_decided())
                 return None
             parts = in_chunks(moved, CHUNK_PEOPLE)
             return self._jobs.create(
@@ -100,11 +103,12 @@ class PolicyChange:
     def count_items(self, keys: Sequence[str]) -> Failures:
         """The handler of that job: people of these ranges are counted as the policy says now."""
         for key in keys:
-            day, first, last = key.split("/")
+            first_day, first, last = key.split("/")
+            day = date.fromisoformat(first_day)
             with transaction():
                 advisory_lock(ROSTER_LOCK)
-                found = db.session.scalars(_miscounted(int(first), int(last))).all()
-                flip_counted(date.fromisoformat(day), found)
+                found = db.session.scalars(_miscounted(day, int(first), int(last))).all()
+                flip_counted(day, found, _as_decided())
         return {}
 
     def _store(self, actor: Actor, line: PolicyLine) -> None:
@@ -123,19 +127,20 @@ class PolicyChange:
         )
 
 
-def flip_counted(day: date, person_ids: Iterable[int]) -> None:
-    """From that day on these people are counted if they were not, and are not if they were.
+def flip_counted(day: date, person_ids: Iterable[int], counted: ColumnElement[bool]) -> None:
+    """From that day on these people are counted as `counted` says of each of their periods.
 
     Inside the caller's transaction. A period that begins that day or later is changed as it
-    stands; an older one ends the day before.
+    stands; one that began earlier ends the day before, and a copy of it goes on.
     """
     for ids in in_chunks(person_ids, _IDS_PER_QUERY):
-        is_open = (PersonPeriod.person_id.in_(ids), PersonPeriod.valid_to.is_(None))
-        older = select(PersonPeriod.id).where(*is_open, PersonPeriod.valid_from < day)
-        ended = db.session.scalars(older).all()
+        wrong = (PersonPeriod.person_id.in_(ids), _reaches(day), PersonPeriod.counted != counted)
+        ended = db.session.scalars(
+            select(PersonPeriod.id).where(*wrong, PersonPeriod.valid_from < day)
+        ).all()
         db.session.execute(
             update(PersonPeriod)
-            .where(*is_open, PersonPeriod.valid_from >= day)
+            .where(*wrong, PersonPeriod.valid_from >= day)
             .values(counted=not_(PersonPeriod.counted))
         )
         same = [c for c in PersonPeriod.__table__.c if c.name not in _NEW_IN_A_COPY]
@@ -152,19 +157,46 @@ def flip_counted(day: date, person_ids: Iterable[int]) -> None:
         changed("person", ids)
 
 
-def _miscounted(first: int = 0, last: int = 2**31 - 1) -> Select[int]:
-    """Selects, by id, who is in the denominator against the policy, or out of it."""
+def _reaches(day: date) -> ColumnElement[bool]:
+    return or_(PersonPeriod.valid_to.is_(None), PersonPeriod.valid_to >= day)
+
+
+def _as_decided() -> ColumnElement[bool]:
+    return PersonPeriod.state.in_(counted_states())
+
+
+def _miscounted(day: date, first: int = 0, last: int = 2**31 - 1) -> Select[int]:
+    """Selects, by id, who is in the denominator against the policy, or out of it, since the day.
+
+    Not only in the open period: the job of the day before may meet somebody who moved meanwhile.
+    """
     return (
         select(PersonPeriod.person_id)
+        .distinct()
         .join(Person, Person.id == PersonPeriod.person_id)
         .where(
-            PersonPeriod.valid_to.is_(None),
+            _reaches(day),
             PersonPeriod.person_id.between(first, last),
             Person.merged_into_id.is_(None),
-            PersonPeriod.counted != PersonPeriod.state.in_(counted_states()),
+            PersonPeriod.counted != _as_decided(),
         )
         .order_by(PersonPeriod.person_id)
     )
+
+
+def _require_settled(today: date) -> None:
+    under_way = select(Job.id).where(
+        Job.kind == POLICY_JOB_KIND,
+        Job.state.in_(("running", "paused")),
+        Job.created_at < datetime.combine(today, time(), HANOI),
+    )
+    if db.session.scalar(under_way.limit(1)) is not None:
+        raise Conflict(
+            N_(
+                "Số người theo lần đổi chính sách trước vẫn đang được tính lại; hãy đợi công việc "
+                "đó xong rồi mới đổi tiếp."
+            )
+        )
 
 
 def _check(state: PersonState, rule: StateRule) -> None:

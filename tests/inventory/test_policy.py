@@ -8,7 +8,7 @@ import pytest
 from signer.accounts import Actor, Role
 from signer.audit import Audit
 from signer.db import db, release
-from signer.errors import Forbidden, Invalid
+from signer.errors import Conflict, Forbidden, Invalid
 from signer.inventory import policy_change
 from signer.inventory.policy import counted_states, rules
 from signer.inventory.policy_change import POLICY_JOB_KIND
@@ -97,6 +97,51 @@ def test_many_people_are_moved_by_a_job(
     jobs.retry_failed(job_id, ADMIN.name)
     assert inventory.policy.count_items([f"{decided.isoformat()}/1/99"]) == {}
     assert len(counted(decided)) == 5, "done again it changes nothing"
+
+
+@both_databases
+def test_whoever_moves_before_the_job_comes_is_counted_from_the_same_day(
+    inventory: Inventory,
+    stored: Check,
+    clock: StandingClock,
+    jobs: Jobs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Past midnight there are days between the decision and the job: they are the policy's too."""
+    monkeypatch.setattr(policy_change, "CHUNK_PEOPLE", 2)
+    away = {"Trạng thái công tác": "Nghỉ thai sản"}
+    stored(*(person(n, **away) for n in range(1, 6)), effective_on=clock.today())
+    clock.move(timedelta(days=1))
+    decided = clock.today()
+    inventory.policy.change(ADMIN, with_(MATERNITY, counted=True))
+    clock.move(timedelta(days=1))
+    moved = person(1, **away, **{"Đơn vị": "UBND phường Ba Đình"})
+    stored(moved, effective_on=clock.today())
+    jobs.run({POLICY_JOB_KIND: inventory.policy.count_items})
+    assert [len(counted(decided + timedelta(days=n))) for n in (-1, 0, 1)] == [0, 5, 5]
+
+
+def test_a_policy_is_not_changed_while_that_of_another_day_is_carried_out(
+    inventory: Inventory,
+    stored: Check,
+    clock: StandingClock,
+    jobs: Jobs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The job of yesterday would date today's decision back; on the same day it may be undone."""
+    monkeypatch.setattr(policy_change, "CHUNK_PEOPLE", 2)
+    stored(*(person(n, **{"Trạng thái công tác": "Nghỉ thai sản"}) for n in range(1, 6)))
+    decided = clock.today()
+    inventory.policy.change(ADMIN, with_(MATERNITY, counted=True))
+    inventory.policy.change(ADMIN, with_(MATERNITY, counted=False))
+    inventory.policy.change(ADMIN, with_(MATERNITY, counted=True))
+    clock.move(timedelta(days=1))
+    with pytest.raises(Conflict, match="lần đổi chính sách trước"):
+        inventory.policy.change(ADMIN, with_(MATERNITY, counted=False))
+    jobs.run({POLICY_JOB_KIND: inventory.policy.count_items})
+    assert inventory.policy.change(ADMIN, with_(MATERNITY, counted=False))
+    jobs.run({POLICY_JOB_KIND: inventory.policy.count_items})
+    assert [len(counted(decided + timedelta(days=n))) for n in (0, 1)] == [5, 0]
 
 
 def test_rules_are_read_once_a_transaction_and_anew_in_the_next(inventory: Inventory) -> None:
