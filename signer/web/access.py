@@ -26,26 +26,30 @@ _WITH_OLD_PASSWORD = ("accounts.password_page", "accounts.change_password", "acc
 class Access:
     """What a view asks of its visitor; a permission implies being signed in."""
 
-    signed_in: bool
+    signed_in: bool = True
     permission: Permission | None = None
 
 
-def public(view: _View) -> _View:
-    """The view is open to everybody; `g.actor` may be None in it."""
-    return _marked(view, Access(signed_in=False))
+PUBLIC = Access(signed_in=False)
+"""Open to everybody; `g.actor` may be None."""
+SIGNED_IN = Access()
+"""Open to everybody with an account; the service decides the rest."""
 
 
-def signed_in(view: _View) -> _View:
-    """The view is open to everybody with an account; the service decides the rest."""
-    return _marked(view, Access(signed_in=True))
-
-
-def permission(needed: Permission) -> Callable[[_View], _View]:
-    """The view is open to actors who hold the permission over some unit.
+def marked(view: _View, access: Access | Permission) -> _View:
+    """The view is open to those; a permission may be held over any unit.
 
     Over which unit is the service's question, because it knows the object.
     """
-    return lambda view: _marked(view, Access(signed_in=True, permission=needed))
+    if isinstance(access, Permission):
+        access = Access(permission=access)
+    setattr(view, _MARK, access)
+    return view
+
+
+def permission(needed: Permission) -> Callable[[_View], _View]:
+    """The view is open to actors who hold the permission over some unit."""
+    return lambda view: marked(view, needed)
 
 
 def access_of(view: Callable[..., Any]) -> Access | None:
@@ -143,11 +147,6 @@ def actor() -> Actor:
     if found is None:
         raise Forbidden(N_("Bạn cần đăng nhập để xem trang này."))
     return found
-
-
-def _marked(view: _View, access: Access) -> _View:
-    setattr(view, _MARK, access)
-    return view
 
 
 def _actor_of_cookie() -> Actor | None:

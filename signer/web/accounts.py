@@ -1,37 +1,26 @@
 """Logging in and out, and choosing a password."""
 
-from flask import (
-    Blueprint,
-    flash,
-    make_response,
-    redirect,
-    render_template,
-    request,
-    session,
-    url_for,
-)
+from flask import flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from signer.errors import N_, Invalid
 from signer.services import services
-from signer.web.access import actor, forget, public, remember, safe_next, session_cookie, signed_in
-from signer.web.forms import FormError, required, shown_again_by
+from signer.web.access import PUBLIC, SIGNED_IN, actor, forget, remember, safe_next, session_cookie
+from signer.web.forms import FormError, required
+from signer.web.pages import Pages
 
-blueprint = Blueprint("accounts", __name__)
+blueprint = Pages("accounts", __name__)
 
 
-@blueprint.get("/login")
-@public
+@blueprint.page("/login", PUBLIC)
 def login_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Name and password; `next` leads back to where the visitor was going."""
     target = safe_next(request.values.get("next"))
     return render_template("accounts/login.html", errors=errors, target=target)
 
 
-@blueprint.post("/login")
-@public
-@shown_again_by(login_page)
+@blueprint.form("/login", PUBLIC, again=login_page)
 def log_in() -> ResponseReturnValue:
     """The visitor has a session, under a new token, and goes on."""
     name = required("name", N_("Hãy nhập tên đăng nhập."))
@@ -43,28 +32,24 @@ def log_in() -> ResponseReturnValue:
     return answer
 
 
-@blueprint.post("/logout")
-@signed_in
+@blueprint.form("/logout", SIGNED_IN)
 def log_out() -> ResponseReturnValue:
     """The session is over, here and on the server."""
     services().accounts.log_out(request.cookies[session_cookie()])
     session.clear()
     flash(_("Bạn đã đăng xuất."), "ok")
-    answer = make_response(redirect(url_for("accounts.login_page")))
+    answer = make_response(redirect(url_for(".login_page")))
     forget(answer)
     return answer
 
 
-@blueprint.get("/password")
-@signed_in
+@blueprint.page("/password", SIGNED_IN)
 def password_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form for a new password; the first page somebody with a one-time password sees."""
     return render_template("accounts/password.html", errors=errors)
 
 
-@blueprint.post("/password")
-@signed_in
-@shown_again_by(password_page)
+@blueprint.form("/password", SIGNED_IN, again=password_page)
 def change_password() -> ResponseReturnValue:
     """The password is another one, and other sessions of the account are over."""
     new = request.form.get("new", "")

@@ -6,12 +6,13 @@ from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response, send_file, url_for
+from flask import Flask, Response, send_file, url_for
 
 from signer.errors import N_, NotFound
-from signer.web.access import public
+from signer.web.access import PUBLIC
+from signer.web.pages import Pages
 
-blueprint = Blueprint("assets", __name__)
+blueprint = Pages("assets", __name__)
 
 _YEAR = 365 * 24 * 3600
 _OWN = Path(__file__).parent / "static"
@@ -45,8 +46,7 @@ def address_of(name: str) -> str:
     return url_for("assets.show", digest=_shelf().digest, name=name)
 
 
-@blueprint.get("/assets/<digest>/<path:name>")
-@public
+@blueprint.page("/assets/<digest>/<path:name>", PUBLIC)
 def show(digest: str, name: str) -> Response:
     """One file of the shelf."""
     file = _shelf().files.get(name)

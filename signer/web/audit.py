@@ -2,16 +2,17 @@
 
 import json
 
-from flask import Blueprint, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from signer.accounts import Permission
 from signer.errors import N_
 from signer.services import services
-from signer.web.access import actor, permission
+from signer.web.access import actor
 from signer.web.forms import number_in_query
+from signer.web.pages import Pages
 
-blueprint = Blueprint("audit", __name__)
+blueprint = Pages("audit", __name__)
 
 PAGE_SIZE = 50
 ACTION_NAMES = {
@@ -35,7 +36,9 @@ ACTION_NAMES = {
     "roster.checked": N_("Kiểm tra tệp danh sách"),
     "roster.applied": N_("Ghi danh sách"),
     "roster.undone": N_("Hoàn tác lần nạp danh sách"),
+    "roster.errors_exported": N_("Tải các dòng lỗi của danh sách"),
     "people.created": N_("Thêm cán bộ"),
+    "people.taken_back": N_("Hoàn tác việc thêm, sửa cán bộ"),
     "person.changed": N_("Sửa thông tin cán bộ"),
     "person.account_linked": N_("Gắn tài khoản với cán bộ"),
     "person.merged": N_("Gộp hồ sơ trùng"),
@@ -45,6 +48,7 @@ ACTION_NAMES = {
     "duplicates.found": N_("Tìm hồ sơ trùng"),
     "policy.changed": N_("Đổi chính sách trạng thái công tác"),
     "person.id_revealed": N_("Xem số định danh cá nhân"),
+    "list.exported": N_("Tải danh sách về máy"),
     "certificate.issue": N_("Ký chứng thư"),
     "certificate.revoke": N_("Thu hồi chứng thư"),
     "certificate.suspend": N_("Tạm dừng chứng thư"),
@@ -71,8 +75,7 @@ ACTION_NAMES = {
 """What the record's codes mean; a code that is not here is shown as it is."""
 
 
-@blueprint.get("/audit")
-@permission(Permission.AUDIT_VIEW)
+@blueprint.page("/audit", Permission.AUDIT_VIEW)
 def index() -> ResponseReturnValue:
     """The newest events first, a page at a time; `subject` narrows them to one thing.
 

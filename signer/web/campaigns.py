@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markupsafe import Markup
@@ -16,12 +16,14 @@ from signer.campaigns.kinds import CAUSE_NAMES, TASK_STATE_NAMES, TaskState
 from signer.campaigns.models import Campaign
 from signer.errors import N_, Invalid
 from signer.services import services
-from signer.web.access import actor, permission
+from signer.web.access import actor
 from signer.web.formats import language, say
-from signer.web.forms import FormError, day_from, shown_again_by
+from signer.web.forms import FormError, day_from
 from signer.web.labels import unit_options
+from signer.web.pages import Pages, told
 
-blueprint = Blueprint("campaigns", __name__)
+blueprint = Pages("campaigns", __name__)
+_VIEW, _MANAGE = Permission.REPORT_VIEW, Permission.CAMPAIGN_MANAGE
 
 UNITS_SHOWN = 20
 """A morning's work; a link shows them all."""
@@ -33,65 +35,55 @@ ORDERS: dict[str, Callable[[Board], Sequence[UnitLine]]] = {
 }
 
 
-@blueprint.get("/campaigns")
-@permission(Permission.REPORT_VIEW)
+@blueprint.page("/campaigns", _VIEW)
 def index() -> ResponseReturnValue:
     """Every campaign; straight to the board when just one is running, but for ?all=1."""
     found = services().campaigns.campaigns(actor())
     running = [campaign for campaign in found if services().campaigns.is_running(campaign)]
     if len(running) == 1 and "all" not in request.args:
-        return redirect(url_for("campaigns.board", campaign_id=running[0].id))
+        return redirect(url_for(".board", campaign_id=running[0].id))
     return render_template(
         "campaigns/index.html", campaigns=found, running=running, today=services().clock.today()
     )
 
 
-@blueprint.get("/campaigns/new")
-@permission(Permission.CAMPAIGN_MANAGE)
+@blueprint.page("/campaigns/new", _MANAGE)
 def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form for a campaign; sixty days from today, as the directive has it."""
     return _form(None, errors)
 
 
-@blueprint.post("/campaigns")
-@permission(Permission.CAMPAIGN_MANAGE)
-@shown_again_by(new_page)
+@blueprint.form("/campaigns", _MANAGE, again=new_page)
 def create() -> ResponseReturnValue:
     """The campaign exists, with the usual scoring table."""
     unit_code = request.form.get("unit", "")
     made = services().campaigns.start(actor(), unit_code=unit_code, **_typed())
     flash(_("Đã mở chiến dịch. Việc tiếp theo: giao nhiệm vụ cho các đơn vị."), "ok")
-    return redirect(url_for("campaigns.board", campaign_id=made))
+    return redirect(url_for(".board", campaign_id=made))
 
 
-@blueprint.get("/campaigns/<int:campaign_id>/edit")
-@permission(Permission.CAMPAIGN_MANAGE)
+@blueprint.page("/campaigns/<int:campaign_id>/edit", _MANAGE)
 def edit_page(campaign_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form with what holds now."""
     return _form(services().campaigns.campaign_of(actor(), campaign_id), errors)
 
 
-@blueprint.post("/campaigns/<int:campaign_id>/edit")
-@permission(Permission.CAMPAIGN_MANAGE)
-@shown_again_by(edit_page)
+@blueprint.form("/campaigns/<int:campaign_id>/edit", _MANAGE, again=edit_page)
 def change(campaign_id: int) -> ResponseReturnValue:
     """The campaign is as the form says."""
     services().campaigns.change(actor(), campaign_id, **_typed())
-    flash(_("Đã ghi nhận thay đổi của chiến dịch."), "ok")
-    return redirect(url_for("campaigns.board", campaign_id=campaign_id))
+    return told(_("Đã ghi nhận thay đổi của chiến dịch."), ".board", campaign_id=campaign_id)
 
 
-@blueprint.post("/campaigns/<int:campaign_id>/close")
-@permission(Permission.CAMPAIGN_MANAGE)
+@blueprint.form("/campaigns/<int:campaign_id>/close", _MANAGE)
 def close(campaign_id: int) -> ResponseReturnValue:
     """The campaign is over."""
     services().campaigns.close(actor(), campaign_id)
-    flash(_("Chiến dịch đã kết thúc; số liệu vẫn xem được."), "ok")
-    return redirect(url_for("campaigns.board", campaign_id=campaign_id))
+    done = _("Chiến dịch đã kết thúc; số liệu vẫn xem được.")
+    return told(done, ".board", campaign_id=campaign_id)
 
 
-@blueprint.get("/campaigns/<int:campaign_id>")
-@permission(Permission.REPORT_VIEW)
+@blueprint.page("/campaigns/<int:campaign_id>", _VIEW)
 def board(campaign_id: int) -> ResponseReturnValue:
     """Countdown, burn-down, units in the chosen order, tasks, and who is behind."""
     unit_code = request.args.get("unit", "").strip() or None
@@ -113,15 +105,14 @@ def board(campaign_id: int) -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/campaigns/<int:campaign_id>/tasks")
-@permission(Permission.REPORT_VIEW)
+@blueprint.page("/campaigns/<int:campaign_id>/tasks", _VIEW)
 def tasks(campaign_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The tasks by state, and for who leads the campaign the form for another one."""
     campaign = services().campaigns.campaign_of(actor(), campaign_id)
     found = services().campaigns.tasks.listed(actor(), campaign_id)
     asked = request.args.get("state", "")
     state = TaskState(asked) if asked in TASK_STATE_NAMES else None
-    units = services().inventory.visible_units(actor(), Permission.CAMPAIGN_MANAGE)
+    units = services().inventory.visible_units(actor(), _MANAGE)
     return render_template(
         "campaigns/tasks.html",
         campaign=campaign,
@@ -136,10 +127,8 @@ def tasks(campaign_id: int, errors: tuple[FormError, ...] = ()) -> ResponseRetur
     )
 
 
-@blueprint.post("/campaigns/<int:campaign_id>/tasks")
-@permission(Permission.CAMPAIGN_MANAGE)
-@shown_again_by(tasks)
-def give(campaign_id: int) -> ResponseReturnValue:
+@blueprint.form("/campaigns/<int:campaign_id>/tasks", _MANAGE, again=tasks)
+def give(campaign_id: int) -> None:
     """The chosen units, or every unit directly below the campaign's own, have the task."""
     campaign = services().campaigns.campaign_of(actor(), campaign_id)
     chosen = request.form.getlist("unit")
@@ -154,11 +143,9 @@ def give(campaign_id: int) -> ResponseReturnValue:
         due_on=day_from(request.form, "due_on"),
     )
     flash(_("Đã giao nhiệm vụ cho %(count)s đơn vị.", count=len(made)), "ok")
-    return redirect(url_for("campaigns.tasks", campaign_id=campaign_id))
 
 
-@blueprint.get("/tasks/<int:task_id>")
-@permission(Permission.REPORT_VIEW)
+@blueprint.page("/tasks/<int:task_id>", _VIEW)
 def task(task_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """One task with all that was said about it, and the form to say how it stands."""
     found = services().campaigns.tasks.task_of(actor(), task_id)
@@ -169,15 +156,13 @@ def task(task_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValu
         campaign=campaign,
         said=services().campaigns.tasks.reports_of(found),
         may_report=actor().can(Permission.TASK_REPORT, found.row.unit_path),
-        may_move=actor().can(Permission.CAMPAIGN_MANAGE, found.row.unit_path),
+        may_move=actor().can(_MANAGE, found.row.unit_path),
         errors=errors,
     )
 
 
-@blueprint.post("/tasks/<int:task_id>")
-@permission(Permission.TASK_REPORT)
-@shown_again_by(task)
-def report(task_id: int) -> ResponseReturnValue:
+@blueprint.form("/tasks/<int:task_id>", Permission.TASK_REPORT, again=task)
+def report(task_id: int) -> None:
     """The task stands as its unit says."""
     state = request.form.get("state", "")
     if state not in TASK_STATE_NAMES:
@@ -191,17 +176,13 @@ def report(task_id: int) -> ResponseReturnValue:
         wished_due_on=day_from(request.form, "wished_due_on"),
     )
     flash(_("Đã ghi nhận báo cáo về nhiệm vụ."), "ok")
-    return redirect(url_for("campaigns.task", task_id=task_id))
 
 
-@blueprint.post("/tasks/<int:task_id>/due")
-@permission(Permission.CAMPAIGN_MANAGE)
-@shown_again_by(task)
-def move(task_id: int) -> ResponseReturnValue:
+@blueprint.form("/tasks/<int:task_id>/due", _MANAGE, again=task)
+def move(task_id: int) -> None:
     """The task is due on another day."""
     services().campaigns.tasks.move(actor(), task_id, day_from(request.form, "due_on"))
     flash(_("Đã đổi thời hạn của nhiệm vụ."), "ok")
-    return redirect(url_for("campaigns.task", task_id=task_id))
 
 
 def _typed() -> dict[str, Any]:
@@ -215,7 +196,7 @@ def _typed() -> dict[str, Any]:
 
 
 def _form(campaign: Campaign | None, errors: tuple[FormError, ...]) -> ResponseReturnValue:
-    units = services().inventory.visible_units(actor(), Permission.CAMPAIGN_MANAGE)
+    units = services().inventory.visible_units(actor(), _MANAGE)
     return render_template(
         "campaigns/form.html",
         campaign=campaign,
@@ -228,7 +209,7 @@ def _form(campaign: Campaign | None, errors: tuple[FormError, ...]) -> ResponseR
 
 def _rights(campaign: Campaign) -> dict[str, object]:
     return {
-        "may_manage": actor().can(Permission.CAMPAIGN_MANAGE, campaign.unit_path),
+        "may_manage": actor().can(_MANAGE, campaign.unit_path),
         "is_running": services().campaigns.is_running(campaign),
         "today": services().clock.today(),
     }

@@ -26,7 +26,6 @@ from signer.web import (
     person,
     policy,
     problems,
-    reminders,
     reports,
     requests,
     revocations,
@@ -37,19 +36,9 @@ from signer.web import (
     verify,
 )
 
-BLUEPRINTS = tuple(
-    feature.blueprint
-    for feature in (
-        assets,
-        home,
-        accounts,
-        person,
-        duplicates,
-        policy,
-        units,
-        roster,
-        requests,
-        revocations,
+_FEATURES = (
+    *(assets, home, accounts, person, duplicates, policy, units, roster, requests, revocations),
+    *(
         expiring,
         outside,
         jobs,
@@ -60,10 +49,10 @@ BLUEPRINTS = tuple(
         reports,
         campaigns,
         scoring,
-        reminders,
         audit,
-    )
+    ),
 )
+BLUEPRINTS = (*(feature.blueprint for feature in _FEATURES), home.reminders)
 LANGUAGES = ("vi", "en")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

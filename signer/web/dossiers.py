@@ -3,17 +3,7 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from flask import (
-    Blueprint,
-    Response,
-    flash,
-    g,
-    redirect,
-    render_template,
-    request,
-    send_file,
-    url_for,
-)
+from flask import Response, g, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -21,20 +11,20 @@ from signer.accounts import Permission
 from signer.errors import N_, Invalid
 from signer.inventory.people import PeopleFilter
 from signer.services import services
-from signer.web.access import actor, permission
-from signer.web.forms import FormError, day_from, number_in_query, required, shown_again_by
+from signer.web.access import actor
+from signer.web.forms import FormError, day_from, number_in_query, required
 from signer.web.labels import unit_options
+from signer.web.pages import Pages, told
 from signer.web.uploads import FILES_AT_ONCE, KeptFile, keep, kept_files, kept_token
 
-blueprint = Blueprint("dossiers", __name__)
+blueprint = Pages("dossiers", __name__)
 
 STATES = {"open": N_("Đang ký"), "done": N_("Đã ký xong"), "returned": N_("Bị trả lại")}
 _PAGE = 50
 _FOUND = 12
 
 
-@blueprint.get("/dossiers")
-@permission(Permission.DOSSIER_VIEW)
+@blueprint.page("/dossiers", Permission.DOSSIER_VIEW)
 def index() -> ResponseReturnValue:
     """The dossiers this visitor may see, the newest first, a page at a time."""
     state = request.args.get("state", "")
@@ -49,16 +39,14 @@ def index() -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/dossiers/<int:dossier_id>")
-@permission(Permission.DOSSIER_VIEW)
+@blueprint.page("/dossiers/<int:dossier_id>", Permission.DOSSIER_VIEW)
 def show(dossier_id: int) -> ResponseReturnValue:
     """One dossier with its documents, their steps and versions."""
     dossier = services().dossiers.dossier_of(actor(), dossier_id)
     return render_template("dossiers/show.html", dossier=dossier, states=STATES)
 
 
-@blueprint.get("/dossiers/new")
-@permission(Permission.DOSSIER_CREATE)
+@blueprint.page("/dossiers/new", Permission.DOSSIER_CREATE)
 def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form; files that were already sent stay chosen when something else was wrong."""
     kept: tuple[KeptFile, ...] = g.get("kept_files", ())
@@ -74,9 +62,7 @@ def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/dossiers/new")
-@permission(Permission.DOSSIER_CREATE)
-@shown_again_by(new_page)
+@blueprint.form("/dossiers/new", Permission.DOSSIER_CREATE, again=new_page)
 def create() -> ResponseReturnValue:
     """A new dossier goes to its first signer."""
     g.kept_files = files = (*kept_files("kept"), *keep("files"))
@@ -91,12 +77,10 @@ def create() -> ResponseReturnValue:
             files=[(f.name, stack.enter_context(services().files.path(f.sha256))) for f in files],
             signers=_signer_codes(),
         )
-    flash(_("Đã lập hồ sơ và trình ký."), "ok")
-    return redirect(url_for("dossiers.show", dossier_id=dossier_id))
+    return told(_("Đã lập hồ sơ và trình ký."), ".show", dossier_id=dossier_id)
 
 
-@blueprint.get("/dossiers/people")
-@permission(Permission.DOSSIER_CREATE)
+@blueprint.page("/dossiers/people", Permission.DOSSIER_CREATE)
 def people() -> ResponseReturnValue:
     """A fragment: the people whose name or code matches what is being typed."""
     wanted = request.args.get("q", "").strip()
@@ -106,9 +90,8 @@ def people() -> ResponseReturnValue:
     return render_template("dossiers/_people.html", people=found, states=states, wanted=wanted)
 
 
-@blueprint.get("/documents/<int:document_id>/file")
-@blueprint.get("/documents/<int:document_id>/versions/<int:version>/file")
-@permission(Permission.DOSSIER_VIEW)
+@blueprint.page("/documents/<int:document_id>/file", Permission.DOSSIER_VIEW)
+@blueprint.page("/documents/<int:document_id>/versions/<int:version>/file", Permission.DOSSIER_VIEW)
 def download(document_id: int, version: int | None = None) -> ResponseReturnValue:
     """A version of the document, the newest unless its number is given, byte for byte."""
     name, sha256 = services().dossiers.file_of(actor(), document_id, version)

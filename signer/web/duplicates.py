@@ -1,6 +1,6 @@
 """Entries that look like one person: compared, merged, kept apart, and taken back (R10)."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -8,10 +8,11 @@ from signer.accounts import Permission
 from signer.errors import N_
 from signer.inventory.likeness import Likeness
 from signer.services import services
-from signer.web.access import actor, permission
-from signer.web.forms import FormError, required, shown_again_by
+from signer.web.access import actor
+from signer.web.forms import FormError, required
+from signer.web.pages import Pages
 
-blueprint = Blueprint("duplicates", __name__)
+blueprint = Pages("duplicates", __name__)
 
 PAGE_SIZE = 50
 LIKENESSES = {
@@ -42,16 +43,12 @@ _COMPARED = (
 )
 
 
-@blueprint.get("/duplicates")
-@permission(Permission.PERSON_EDIT)
+@blueprint.page("/duplicates", Permission.PERSON_EDIT)
 def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Pairs that wait for a decision, the surest first; or those that were decided."""
     is_decided = request.args.get("decided") == "1"
     page = services().inventory.duplicates.pairs(
-        actor(),
-        are_decided=is_decided,
-        after=request.args.get("after") or None,
-        limit=PAGE_SIZE,
+        actor(), are_decided=is_decided, after=request.args.get("after") or None, limit=PAGE_SIZE
     )
     people = [person for pair in page.items for person in (pair.first, pair.second)]
     return render_template(
@@ -65,19 +62,16 @@ def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/duplicates")
-@permission(Permission.PERSON_EDIT)
-@shown_again_by(index)
+@blueprint.form("/duplicates", Permission.PERSON_EDIT, again=index)
 def compare() -> ResponseReturnValue:
     """The page that compares two persons whom nothing proposed."""
     sentence = N_("Ghi mã của cả hai người.")
     codes = required("first", sentence), required("second", sentence)
     pair = services().inventory.duplicates.pair_with(actor(), *codes)
-    return redirect(url_for("duplicates.show", pair_id=pair.id))
+    return redirect(url_for(".show", pair_id=pair.id))
 
 
-@blueprint.get("/duplicates/<int:pair_id>")
-@permission(Permission.PERSON_EDIT)
+@blueprint.page("/duplicates/<int:pair_id>", Permission.PERSON_EDIT)
 def show(pair_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Two persons side by side, and what may be done."""
     pair = services().inventory.duplicates.pair_of(actor(), pair_id)
@@ -94,10 +88,8 @@ def show(pair_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValu
     )
 
 
-@blueprint.post("/duplicates/<int:pair_id>")
-@permission(Permission.PERSON_EDIT)
-@shown_again_by(show)
-def decide(pair_id: int) -> ResponseReturnValue:
+@blueprint.form("/duplicates/<int:pair_id>", Permission.PERSON_EDIT, again=show)
+def decide(pair_id: int) -> None:
     """Merged into the chosen person, kept apart, or the decision taken back."""
     duplicates, outcome = services().inventory.duplicates, request.form.get("outcome")
     if outcome == "merge":
@@ -110,4 +102,3 @@ def decide(pair_id: int) -> ResponseReturnValue:
     elif outcome == "keep_apart":
         duplicates.keep_apart(actor(), pair_id)
         flash(_("Đã ghi nhận đây là hai người khác nhau."), "ok")
-    return redirect(url_for("duplicates.show", pair_id=pair_id))

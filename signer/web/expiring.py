@@ -1,25 +1,25 @@
 """Certificates that are about to run out, and the way to a request for those who hold them."""
 
-from flask import Blueprint, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from signer.accounts import Permission
 from signer.issuance.kinds import IN_ANOTHER_REQUEST, NO_EMAIL, NO_LONGER_AT_WORK, SUSPENDED
 from signer.services import services
-from signer.web.access import actor, permission
+from signer.web.access import actor
 from signer.web.labels import unit_options
+from signer.web.pages import Pages
 from signer.web.people import find_unit
 
-blueprint = Blueprint("expiring", __name__)
+blueprint = Pages("expiring", __name__)
 
 PAGE_SIZE = 50
 _NO_REQUEST_HELPS = frozenset({NO_LONGER_AT_WORK, NO_EMAIL, SUSPENDED, IN_ANOTHER_REQUEST})
 """Reasons against a renewal that are reasons against a new key and a change as well."""
 
 
-@blueprint.get("/expiring")
-@permission(Permission.PERSON_VIEW)
+@blueprint.page("/expiring", Permission.PERSON_VIEW)
 def index() -> ResponseReturnValue:
     """Who runs out within the chosen days, the soonest first, with what can be done about it."""
     counts = services().issuance.count_expiring(actor())

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from signer.accounts import Permission
@@ -11,10 +11,11 @@ from signer.issuance.revoking import REVOKE_JOB_KIND
 from signer.issuance.views import RequestPerson, RequestView
 from signer.jobs import Jobs
 from signer.services import services
-from signer.web.access import actor, permission
-from signer.web.forms import FormError, shown_again_by
+from signer.web.access import actor
+from signer.web.forms import FormError
+from signer.web.pages import Pages
 
-blueprint = Blueprint("jobs", __name__)
+blueprint = Pages("jobs", __name__)
 
 _ACTS: dict[str, Callable[[Jobs, int, str], object]] = {
     "pause": Jobs.pause,
@@ -23,23 +24,21 @@ _ACTS: dict[str, Callable[[Jobs, int, str], object]] = {
 }
 
 
-@blueprint.get("/jobs/<int:job_id>")
-@permission(Permission.JOB_VIEW)
+@blueprint.page("/jobs/<int:job_id>", Permission.JOB_VIEW)
 def show(job_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Progress, switches and failures; the script renews the first part, a link all of it."""
     return _rendered("jobs/show.html", job_id, errors)
 
 
-@blueprint.get("/jobs/<int:job_id>/progress")
-@permission(Permission.JOB_VIEW)
+@blueprint.page("/jobs/<int:job_id>/progress", Permission.JOB_VIEW)
 def progress(job_id: int) -> ResponseReturnValue:
     """Only the part of the page that changes while the job runs."""
     return _rendered("jobs/_progress.html", job_id, ())
 
 
-@blueprint.post("/jobs/<int:job_id>/<any(pause, resume, cancel, retry):act>")
-@permission(Permission.JOB_VIEW)
-@shown_again_by(lambda job_id, act, errors: show(job_id, errors=errors))
+@blueprint.form(
+    "/jobs/<int:job_id>/<any(pause, resume, cancel, retry):act>", Permission.JOB_VIEW, again=show
+)
 def steer(job_id: int, act: str) -> ResponseReturnValue:
     """The job goes on, rests, ends, or tries its failures again."""
     job = services().jobs.job_of(job_id)
@@ -48,7 +47,7 @@ def steer(job_id: int, act: str) -> ResponseReturnValue:
         services().issuance.cancel_job(actor(), job_id)
     else:
         _ACTS[act](services().jobs, job_id, actor().name)
-    return redirect(url_for("jobs.show", job_id=job_id))
+    return redirect(url_for(".show", job_id=job_id))
 
 
 def _rendered(template: str, job_id: int, errors: tuple[FormError, ...]) -> ResponseReturnValue:

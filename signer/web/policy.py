@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -12,10 +12,11 @@ from signer.errors import N_
 from signer.inventory.policy import rules
 from signer.inventory.states import Consequence, PersonState, StateRule
 from signer.services import services
-from signer.web.access import actor, permission
-from signer.web.forms import FormError, shown_again_by
+from signer.web.access import actor
+from signer.web.forms import FormError
+from signer.web.pages import Pages
 
-blueprint = Blueprint("policy", __name__)
+blueprint = Pages("policy", __name__)
 
 CONSEQUENCES = {
     Consequence.NONE: N_("Không đòi hỏi gì"),
@@ -25,8 +26,7 @@ CONSEQUENCES = {
 }
 
 
-@blueprint.get("/policy")
-@permission(Permission.POLICY_MANAGE)
+@blueprint.page("/policy", Permission.POLICY_MANAGE)
 def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The policy of every state, to be changed; with what was typed before, if anything was."""
     actor().require(Permission.POLICY_MANAGE, "")
@@ -38,9 +38,7 @@ def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/policy")
-@permission(Permission.POLICY_MANAGE)
-@shown_again_by(index)
+@blueprint.form("/policy", Permission.POLICY_MANAGE, again=index)
 def change() -> ResponseReturnValue:
     """First who would move in and out of the count; confirmed, it holds from today on."""
     if "again" in request.form:
@@ -50,12 +48,12 @@ def change() -> ResponseReturnValue:
         job_id = policy.change(actor(), wanted)
         flash(_("Chính sách mới có hiệu lực từ hôm nay."), "ok")
         return redirect(
-            url_for("policy.index") if job_id is None else url_for("jobs.show", job_id=job_id)
+            url_for(".index") if job_id is None else url_for("jobs.show", job_id=job_id)
         )
     lines = policy.preview(actor(), wanted)
     if not lines:
         flash(_("Không có gì thay đổi."), "info")
-        return redirect(url_for("policy.index"))
+        return redirect(url_for(".index"))
     return render_template("policy/confirm.html", lines=lines, consequences=CONSEQUENCES)
 
 

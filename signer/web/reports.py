@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -16,20 +16,20 @@ from signer.reports.periods import PERIOD_KIND_NAMES, Period, PeriodKind, period
 from signer.reports.report_text import LINES, SECTIONS, ReportText
 from signer.reports.snapshots import Preparation
 from signer.services import services
-from signer.web.access import actor, permission
+from signer.web.access import actor
 from signer.web.formats import language, say
 from signer.web.forms import FormError, day_from, number_in_query, shown_again_by
 from signer.web.labels import unit_options
+from signer.web.pages import Pages
 
-blueprint = Blueprint("reports", __name__)
+blueprint = Pages("reports", __name__)
 
 PAGE_SIZE = 50
 _OFFERED = {PeriodKind.WEEK: 4, PeriodKind.MONTH: 3, PeriodKind.QUARTER: 2, PeriodKind.YEAR: 1}
 """How many of the newest periods the page offers; older ones are asked for by a day."""
 
 
-@blueprint.get("/reports")
-@permission(Permission.REPORT_VIEW)
+@blueprint.page("/reports", Permission.REPORT_VIEW)
 def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """What is due, and what was frozen, the newest first."""
     kind = next((k for k in PeriodKind if k == request.args.get("kind")), None)
@@ -50,8 +50,7 @@ def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/reports/prepare")
-@permission(Permission.REPORT_FREEZE)
+@blueprint.page("/reports/prepare", Permission.REPORT_FREEZE)
 @shown_again_by(index)
 def prepare() -> ResponseReturnValue:
     """The figures as they are known now, and the words to write on; nothing is stored."""
@@ -59,10 +58,7 @@ def prepare() -> ResponseReturnValue:
 
 
 def _prepared(
-    *,
-    anew: bool = False,
-    typed: ReportText | None = None,
-    errors: tuple[FormError, ...] = (),
+    *, anew: bool = False, typed: ReportText | None = None, errors: tuple[FormError, ...] = ()
 ) -> ResponseReturnValue:
     kind, on, unit = _wanted()
     found = services().snapshots.prepare(actor(), kind, on, unit_code=unit, anew=anew)
@@ -86,9 +82,7 @@ def _form_again(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     return _prepared(typed=_typed(lenient=True), errors=errors)
 
 
-@blueprint.post("/reports/draft")
-@permission(Permission.REPORT_FREEZE)
-@shown_again_by(_form_again)
+@blueprint.form("/reports/draft", Permission.REPORT_FREEZE, again=_form_again)
 def save_draft() -> ResponseReturnValue:
     """The words are kept; the figures stay open."""
     kind, on, unit = _wanted()
@@ -96,12 +90,10 @@ def save_draft() -> ResponseReturnValue:
         actor(), kind, on, _typed(), unit_code=unit, seen=request.form.get("draft")
     )
     flash(_("Đã lưu bản nháp. Số liệu chưa chốt."), "ok")
-    return redirect(url_for("reports.prepare", kind=kind.value, on=on.isoformat(), unit=unit))
+    return redirect(url_for(".prepare", kind=kind.value, on=on.isoformat(), unit=unit))
 
 
-@blueprint.post("/reports")
-@permission(Permission.REPORT_FREEZE)
-@shown_again_by(_form_again)
+@blueprint.form("/reports", Permission.REPORT_FREEZE, again=_form_again)
 def freeze() -> ResponseReturnValue:
     """Figures and words are frozen as the next version."""
     kind, on, unit = _wanted()
@@ -116,11 +108,10 @@ def freeze() -> ResponseReturnValue:
         reason=request.form.get("reason", ""),
     )
     flash(_("Đã chốt báo cáo. Từ nay số liệu của phiên bản này không thay đổi."), "ok")
-    return redirect(url_for("reports.show", snapshot_id=made))
+    return redirect(url_for(".show", snapshot_id=made))
 
 
-@blueprint.get("/reports/<int:snapshot_id>")
-@permission(Permission.REPORT_VIEW)
+@blueprint.page("/reports/<int:snapshot_id>", Permission.REPORT_VIEW)
 def show(snapshot_id: int) -> ResponseReturnValue:
     """A frozen report: its figures, its words, its files and its other versions."""
     found = services().snapshots.get(actor(), snapshot_id)
@@ -138,8 +129,7 @@ def show(snapshot_id: int) -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/reports/<int:snapshot_id>/print")
-@permission(Permission.REPORT_VIEW)
+@blueprint.page("/reports/<int:snapshot_id>/print", Permission.REPORT_VIEW)
 def printable(snapshot_id: int) -> ResponseReturnValue:
     """The report as on paper, for the browser's own printer; Vietnamese, as papers are."""
     found = services().snapshots.get(actor(), snapshot_id)
@@ -148,8 +138,9 @@ def printable(snapshot_id: int) -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/reports/<int:snapshot_id>/<any(docx, pdf, xlsx, csv):form>")
-@permission(Permission.REPORT_VIEW)
+@blueprint.page(
+    "/reports/<int:snapshot_id>/<any(docx, pdf, xlsx, csv):form>", Permission.REPORT_VIEW
+)
 def download(snapshot_id: int, form: str) -> ResponseReturnValue:
     """The report, or its table, as a file made from the frozen figures."""
     found = services().snapshots.get(actor(), snapshot_id)
@@ -159,8 +150,7 @@ def download(snapshot_id: int, form: str) -> ResponseReturnValue:
     return response
 
 
-@blueprint.get("/reports/<int:snapshot_id>/compare")
-@permission(Permission.REPORT_VIEW)
+@blueprint.page("/reports/<int:snapshot_id>/compare", Permission.REPORT_VIEW)
 def compare(snapshot_id: int) -> ResponseReturnValue:
     """This version beside an earlier one, or beside the figures as they are known now."""
     found, other, changed = services().snapshots.compare(

@@ -1,6 +1,6 @@
 """Requests for certificates: filing one, looking at it, deciding on it."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -9,11 +9,12 @@ from signer.errors import N_, Invalid
 from signer.issuance.kinds import KIND_NAMES, RequestKind
 from signer.issuance.views import RequestView
 from signer.services import services
-from signer.web.access import actor, permission
-from signer.web.forms import FormError, number_in_query, numbers_in, shown_again_by
+from signer.web.access import actor
+from signer.web.forms import FormError, number_in_query, numbers_in
+from signer.web.pages import Pages
 from signer.web.people import asked_for
 
-blueprint = Blueprint("requests", __name__)
+blueprint = Pages("requests", __name__)
 
 STATES = {
     "pending": N_("Chờ duyệt"),
@@ -44,8 +45,7 @@ KIND_EFFECTS = {
 PAGE_SIZE = 50
 
 
-@blueprint.get("/requests")
-@permission(Permission.REQUEST_VIEW)
+@blueprint.page("/requests", Permission.REQUEST_VIEW)
 def index() -> ResponseReturnValue:
     """The newest requests first, a page at a time."""
     state = request.args.get("state", "")
@@ -65,8 +65,7 @@ def index() -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/requests/new")
-@permission(Permission.REQUEST_CREATE)
+@blueprint.page("/requests/new", Permission.REQUEST_CREATE)
 def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Who it is for, and the reason; chosen people come as `person`, a unit as `unit`.
 
@@ -99,9 +98,7 @@ def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/requests")
-@permission(Permission.REQUEST_CREATE)
-@shown_again_by(new_page)
+@blueprint.form("/requests", Permission.REQUEST_CREATE, again=new_page)
 def create() -> ResponseReturnValue:
     """One pending request; people left out of it are listed with the reason."""
     codes = request.form.getlist("person")
@@ -118,11 +115,10 @@ def create() -> ResponseReturnValue:
     if created.refused or created.id is None:
         return render_template("requests/created.html", created=created)
     flash(_("Đã lập đề nghị cho %(persons)s người.", persons=created.persons), "ok")
-    return redirect(url_for("requests.show", request_id=created.id))
+    return redirect(url_for(".show", request_id=created.id))
 
 
-@blueprint.get("/requests/<int:request_id>")
-@permission(Permission.REQUEST_VIEW)
+@blueprint.page("/requests/<int:request_id>", Permission.REQUEST_VIEW)
 def show(request_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The request with its people and, for somebody who may decide, the decision form."""
     found = services().issuance.request_of(actor(), request_id)
@@ -140,10 +136,8 @@ def show(request_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnV
     )
 
 
-@blueprint.post("/requests/<int:request_id>/decision")
-@permission(Permission.REQUEST_APPROVE)
-@shown_again_by(show)
-def decide(request_id: int) -> ResponseReturnValue:
+@blueprint.form("/requests/<int:request_id>/decision", Permission.REQUEST_APPROVE, again=show)
+def decide(request_id: int) -> ResponseReturnValue | None:
     """Approved, and its job waits for the worker; or rejected with a reason."""
     note = request.form.get("note", "")
     outcome = request.form.get("outcome")
@@ -155,17 +149,14 @@ def decide(request_id: int) -> ResponseReturnValue:
         raise Invalid(N_("Hãy chọn duyệt hoặc không duyệt."))
     services().issuance.reject(actor(), request_id, note)
     flash(_("Đã ghi nhận không duyệt đề nghị này."), "ok")
-    return redirect(url_for("requests.show", request_id=request_id))
+    return None
 
 
-@blueprint.post("/requests/<int:request_id>/cancel")
-@permission(Permission.REQUEST_CREATE)
-@shown_again_by(show)
-def cancel(request_id: int) -> ResponseReturnValue:
+@blueprint.form("/requests/<int:request_id>/cancel", Permission.REQUEST_CREATE, again=show)
+def cancel(request_id: int) -> None:
     """The requester took the request back."""
     services().issuance.cancel(actor(), request_id)
     flash(_("Đã rút lại đề nghị."), "ok")
-    return redirect(url_for("requests.show", request_id=request_id))
 
 
 def _kind() -> RequestKind:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -12,14 +12,15 @@ from signer.issuance.grounds import Act, Ground, GroundRule, grounds_for
 from signer.issuance.ordering import rule_of, warrant_of
 from signer.issuance.revocation_views import DraftView
 from signer.services import services
-from signer.web.access import actor, permission
+from signer.web.access import actor
 from signer.web.formats import say
-from signer.web.forms import FormError, number_in_query, numbers_in, required, shown_again_by
+from signer.web.forms import FormError, number_in_query, numbers_in, required
+from signer.web.pages import Pages, told
 from signer.web.pasted import names_in
 from signer.web.person import ACT_STATES
 from signer.web.person import show as person_page
 
-blueprint = Blueprint("revocations", __name__)
+blueprint = Pages("revocations", __name__)
 
 ACTS = (Act.REVOKE, Act.SUSPEND, Act.RELEASE)
 _DONE = {
@@ -45,13 +46,12 @@ class Wish:
     """The people were chosen on another page, so they are listed and not typed."""
 
 
-@blueprint.get("/revocations")
-@permission(Permission.CERTIFICATE_REVOKE)
+@blueprint.page("/revocations", Permission.CERTIFICATE_REVOKE)
 def choose(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form; people come as `person`, as drafts of the roster, or are typed into it."""
     if request.args.get("source") == "drafts" and not request.args.getlist("draft"):
         flash(_("Hãy chọn ít nhất một người trong danh sách."), "warn")
-        return redirect(url_for("revocations.drafts"))
+        return redirect(url_for(".drafts"))
     wish = _wish()
     known = services().inventory.people_by_codes(actor(), wish.names) if wish.is_chosen else {}
     return render_template(
@@ -64,24 +64,20 @@ def choose(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/revocations/preview")
-@blueprint.get("/revocations/again")
-@permission(Permission.CERTIFICATE_REVOKE)
+@blueprint.page("/revocations/preview", Permission.CERTIFICATE_REVOKE)
+@blueprint.page("/revocations/again", Permission.CERTIFICATE_REVOKE)
 def start_over() -> ResponseReturnValue:
     """A page that was the answer to a form has no address of its own: back to the form."""
-    return redirect(url_for("revocations.choose"))
+    return redirect(url_for(".choose"))
 
 
-@blueprint.post("/revocations/again")
-@permission(Permission.CERTIFICATE_REVOKE)
+@blueprint.form("/revocations/again", Permission.CERTIFICATE_REVOKE)
 def choose_again() -> ResponseReturnValue:
     """The form with everything that was entered."""
     return choose()
 
 
-@blueprint.post("/revocations/preview")
-@permission(Permission.CERTIFICATE_REVOKE)
-@shown_again_by(choose)
+@blueprint.form("/revocations/preview", Permission.CERTIFICATE_REVOKE, again=choose)
 def preview() -> ResponseReturnValue:
     """What would happen to each of these people; nothing has been changed."""
     return _previewed()
@@ -99,9 +95,7 @@ def _previewed(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/revocations")
-@permission(Permission.CERTIFICATE_REVOKE)
-@shown_again_by(_previewed)
+@blueprint.form("/revocations", Permission.CERTIFICATE_REVOKE, again=_previewed)
 def order() -> ResponseReturnValue:
     """Done, or a job that does it; who was refused meanwhile is listed with the reason."""
     wish = _wish()
@@ -121,17 +115,14 @@ def order() -> ResponseReturnValue:
     if made.refused:
         return render_template("revocations/result.html", made=made, act=act, shown=LINES_SHOWN)
     if made.job_id is not None:
-        flash(_("Đã nhận lệnh. Trang này cho biết tiến độ."), "ok")
-        return redirect(url_for("jobs.show", job_id=made.job_id))
+        return told(_("Đã nhận lệnh. Trang này cho biết tiến độ."), "jobs.show", job_id=made.job_id)
     flash(say(_DONE[act], count=made.done), "ok")
     if len(wish.names) == 1 and services().inventory.people_by_codes(actor(), wish.names):
         return redirect(url_for("people.show", code=wish.names[0]))
-    return redirect(url_for("revocations.history"))
+    return redirect(url_for(".history"))
 
 
-@blueprint.post("/people/<code>/block")
-@permission(Permission.CERTIFICATE_REVOKE)
-@shown_again_by(person_page)
+@blueprint.form("/people/<code>/block", Permission.CERTIFICATE_REVOKE, again=person_page)
 def block(code: str) -> ResponseReturnValue:
     """One click: nothing can be signed with the key any more; the paper follows (R28).
 
@@ -157,8 +148,7 @@ def block(code: str) -> ResponseReturnValue:
     return redirect(url_for("people.show", code=code))
 
 
-@blueprint.get("/revocations/history")
-@permission(Permission.CERTIFICATE_REVOKE)
+@blueprint.page("/revocations/history", Permission.CERTIFICATE_REVOKE)
 def history() -> ResponseReturnValue:
     """What was ordered, done and dismissed: on what ground and paper, by whom, when."""
     acts = services().issuance.revoking.history(
@@ -172,8 +162,7 @@ def history() -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/drafts")
-@permission(Permission.CERTIFICATE_REVOKE)
+@blueprint.page("/drafts", Permission.CERTIFICATE_REVOKE)
 def drafts() -> ResponseReturnValue:
     """What the roster asks of certificates, like with like, so that one ground fits the choice."""
     found = services().issuance.revoking.drafts(
@@ -190,21 +179,18 @@ def drafts() -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/drafts/dismissal")
-@permission(Permission.CERTIFICATE_REVOKE)
+@blueprint.page("/drafts/dismissal", Permission.CERTIFICATE_REVOKE)
 def dismissal_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Who is to be passed over, and the question why."""
     chosen = numbers_in("draft")
     if not chosen:
         flash(_("Hãy chọn ít nhất một người trong danh sách."), "warn")
-        return redirect(url_for("revocations.drafts"))
+        return redirect(url_for(".drafts"))
     found = services().issuance.revoking.drafts_of(actor(), chosen)
     return render_template("revocations/dismissal.html", drafts=found, errors=errors)
 
 
-@blueprint.post("/drafts/dismissal")
-@permission(Permission.CERTIFICATE_REVOKE)
-@shown_again_by(dismissal_page)
+@blueprint.form("/drafts/dismissal", Permission.CERTIFICATE_REVOKE, again=dismissal_page)
 def dismiss() -> ResponseReturnValue:
     """The drafts are over and stay in the record; those somebody else dealt with are left so."""
     reason = required("reason", N_("Hãy ghi lý do bỏ qua, không quá 500 ký tự."))
@@ -215,8 +201,7 @@ def dismiss() -> ResponseReturnValue:
         except (NotFound, Conflict):
             continue
         done += 1
-    flash(_("Đã bỏ qua %(count)s việc.", count=done), "ok")
-    return redirect(url_for("revocations.drafts"))
+    return told(_("Đã bỏ qua %(count)s việc.", count=done), ".drafts")
 
 
 def _wish() -> Wish:

@@ -1,6 +1,6 @@
 """The scoring table of a campaign: criteria, each unit's a/b, the files that bear them out."""
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Response, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -9,17 +9,17 @@ from signer.campaigns.evidence import EVIDENCE_BYTES
 from signer.campaigns.kinds import MEASURE_NAMES, Measure
 from signer.errors import N_, Invalid
 from signer.services import services
-from signer.web.access import actor, permission
+from signer.web.access import actor
 from signer.web.formats import say
-from signer.web.forms import FormError, numbers_in, required, shown_again_by
+from signer.web.forms import FormError, numbers_in, required
 from signer.web.labels import unit_options
+from signer.web.pages import Pages
 from signer.web.uploads import clean_name
 
-blueprint = Blueprint("scoring", __name__)
+blueprint = Pages("scoring", __name__)
 
 
-@blueprint.get("/campaigns/<int:campaign_id>/scores")
-@permission(Permission.REPORT_VIEW)
+@blueprint.page("/campaigns/<int:campaign_id>/scores", Permission.REPORT_VIEW)
 def scores(campaign_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The units in the order of their ranks; for who leads the campaign, the criteria as well."""
     campaign = services().campaigns.campaign_of(actor(), campaign_id)
@@ -35,10 +35,8 @@ def scores(campaign_id: int, errors: tuple[FormError, ...] = ()) -> ResponseRetu
     )
 
 
-@blueprint.post("/campaigns/<int:campaign_id>/criteria")
-@permission(Permission.CAMPAIGN_MANAGE)
-@shown_again_by(scores)
-def set_criterion(campaign_id: int) -> ResponseReturnValue:
+@blueprint.form("/campaigns/<int:campaign_id>/criteria", Permission.CAMPAIGN_MANAGE, again=scores)
+def set_criterion(campaign_id: int) -> None:
     """The table has this line, new or instead of the one with the same code."""
     measure = required("measure")
     if measure not in MEASURE_NAMES:
@@ -53,22 +51,19 @@ def set_criterion(campaign_id: int) -> ResponseReturnValue:
         verifier_code=request.form.get("verifier", ""),
     )
     flash(_("Đã ghi tiêu chí."), "ok")
-    return redirect(url_for("scoring.scores", campaign_id=campaign_id))
 
 
-@blueprint.post("/campaigns/<int:campaign_id>/criteria/end")
-@permission(Permission.CAMPAIGN_MANAGE)
-@shown_again_by(scores)
-def end_criterion(campaign_id: int) -> ResponseReturnValue:
+@blueprint.form(
+    "/campaigns/<int:campaign_id>/criteria/end", Permission.CAMPAIGN_MANAGE, again=scores
+)
+def end_criterion(campaign_id: int) -> None:
     """The line counts no more."""
     campaign = services().campaigns.campaign_of(actor(), campaign_id)
     services().campaigns.scoring.end_criterion(actor(), campaign, required("code"))
     flash(_("Tiêu chí không còn được tính."), "ok")
-    return redirect(url_for("scoring.scores", campaign_id=campaign_id))
 
 
-@blueprint.get("/campaigns/<int:campaign_id>/scores/<unit_code>")
-@permission(Permission.REPORT_VIEW)
+@blueprint.page("/campaigns/<int:campaign_id>/scores/<unit_code>", Permission.REPORT_VIEW)
 def unit(
     campaign_id: int, unit_code: str, errors: tuple[FormError, ...] = ()
 ) -> ResponseReturnValue:
@@ -85,10 +80,10 @@ def unit(
     )
 
 
-@blueprint.post("/campaigns/<int:campaign_id>/scores/<unit_code>")
-@permission(Permission.TASK_REPORT)
-@shown_again_by(unit)
-def set_score(campaign_id: int, unit_code: str) -> ResponseReturnValue:
+@blueprint.form(
+    "/campaigns/<int:campaign_id>/scores/<unit_code>", Permission.TASK_REPORT, again=unit
+)
+def set_score(campaign_id: int, unit_code: str) -> None:
     """a, b and the note of one criterion; a file, if one was chosen, stands beside them."""
     sent = request.files.get("file")
     name = clean_name(sent.filename) if sent is not None and sent.filename else ""
@@ -103,11 +98,9 @@ def set_score(campaign_id: int, unit_code: str) -> ResponseReturnValue:
         file=file,
     )
     flash(_("Đã ghi vào bảng chấm điểm."), "ok")
-    return redirect(url_for("scoring.unit", campaign_id=campaign_id, unit_code=unit_code))
 
 
-@blueprint.get("/evidence/<int:evidence_id>")
-@permission(Permission.REPORT_VIEW)
+@blueprint.page("/evidence/<int:evidence_id>", Permission.REPORT_VIEW)
 def evidence(evidence_id: int) -> ResponseReturnValue:
     """The file, to be stored and never shown by the browser under our name."""
     found, content = services().campaigns.scoring.open_evidence(actor(), evidence_id)
@@ -116,14 +109,13 @@ def evidence(evidence_id: int) -> ResponseReturnValue:
     return answer
 
 
-@blueprint.post("/campaigns/<int:campaign_id>/scores/<unit_code>/withdraw")
-@permission(Permission.TASK_REPORT)
-@shown_again_by(unit)
-def withdraw(campaign_id: int, unit_code: str) -> ResponseReturnValue:
+@blueprint.form(
+    "/campaigns/<int:campaign_id>/scores/<unit_code>/withdraw", Permission.TASK_REPORT, again=unit
+)
+def withdraw(campaign_id: int, unit_code: str) -> None:
     """The file bears nothing out any more."""
     services().campaigns.scoring.withdraw_evidence(actor(), _id_typed("evidence"))
     flash(_("Đã rút tài liệu kiểm chứng."), "ok")
-    return redirect(url_for("scoring.unit", campaign_id=campaign_id, unit_code=unit_code))
 
 
 def _id_typed(name: str) -> int:

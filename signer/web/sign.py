@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -14,12 +14,13 @@ from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.services import services
 from signer.signing.geometry import PageSize
 from signer.signing.service import KeyState
-from signer.web.access import actor, permission, safe_next
-from signer.web.forms import FormError, required, shown_again_by
+from signer.web.access import actor, safe_next
+from signer.web.forms import FormError, required
 from signer.web.page_text import lines_of
+from signer.web.pages import Pages, told
 from signer.web.signature_box import BoxFields, box_of, fields_of, parse_fields, text_of
 
-blueprint = Blueprint("sign", __name__)
+blueprint = Pages("sign", __name__)
 
 PLAIN_DPI, SHARP_DPI = 96, 192
 """What fills the viewer, and what is fetched when somebody zooms in."""
@@ -68,16 +69,13 @@ class ShownPlace:
     field_place: str = ""
 
 
-@blueprint.get("/activate")
-@permission(Permission.DOCUMENT_SIGN)
+@blueprint.page("/activate", Permission.DOCUMENT_SIGN)
 def activate_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The state of the own key; when it waits for its PIN, the form that sets one."""
     return render_template("sign/activate.html", key=_own_key(), errors=errors, next=_next())
 
 
-@blueprint.post("/activate")
-@permission(Permission.DOCUMENT_SIGN)
-@shown_again_by(activate_page)
+@blueprint.form("/activate", Permission.DOCUMENT_SIGN, again=activate_page)
 def activate() -> ResponseReturnValue:
     """The key is bound to the PIN that was typed twice."""
     pin = required("pin", N_("Hãy nhập mã PIN."))
@@ -85,22 +83,18 @@ def activate() -> ResponseReturnValue:
         raise Invalid(N_("Hai lần nhập mã PIN không giống nhau."), field="pin_again")
     services().signing.activate(actor(), pin)
     flash(_("Đã đặt mã PIN. Từ bây giờ bạn ký số được."), "ok")
-    return redirect(_next() or url_for("sign.inbox"))
+    return redirect(_next() or url_for(".inbox"))
 
 
-@blueprint.get("/inbox")
-@permission(Permission.DOCUMENT_SIGN)
+@blueprint.page("/inbox", Permission.DOCUMENT_SIGN)
 def inbox() -> ResponseReturnValue:
     """The documents that wait for this official's signature."""
     return render_template(
-        "sign/inbox.html",
-        documents=services().dossiers.inbox(actor()),
-        key=_own_key(),
+        "sign/inbox.html", documents=services().dossiers.inbox(actor()), key=_own_key()
     )
 
 
-@blueprint.get("/documents/<int:document_id>/sign")
-@permission(Permission.DOSSIER_VIEW)
+@blueprint.page("/documents/<int:document_id>/sign", Permission.DOSSIER_VIEW)
 def signing_page(document_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The pages of the newest version; with the signing form when it is this official's turn."""
     document = services().dossiers.document_of(actor(), document_id)
@@ -116,9 +110,7 @@ def signing_page(document_id: int, errors: tuple[FormError, ...] = ()) -> Respon
     )
 
 
-@blueprint.post("/documents/<int:document_id>/sign")
-@permission(Permission.DOCUMENT_SIGN)
-@shown_again_by(signing_page)
+@blueprint.form("/documents/<int:document_id>/sign", Permission.DOCUMENT_SIGN, again=signing_page)
 @explains_conflicts
 def sign(document_id: int) -> ResponseReturnValue:
     """The document is signed in the box, provided that it is still the one that was shown."""
@@ -134,33 +126,30 @@ def sign(document_id: int) -> ResponseReturnValue:
         shown_sha256=shown,
         field_name=_untouched_field(fields),
     )
-    return redirect(url_for("sign.signed_page", document_id=document_id))
+    return redirect(url_for(".signed_page", document_id=document_id))
 
 
-@blueprint.get("/documents/<int:document_id>/signed")
-@permission(Permission.DOSSIER_VIEW)
+@blueprint.page("/documents/<int:document_id>/signed", Permission.DOSSIER_VIEW)
 def signed_page(document_id: int) -> ResponseReturnValue:
     """The visitor has signed it: the download, and the next document that waits."""
     document = services().dossiers.document_of(actor(), document_id)
     if not _is_signed_by_visitor(document):
-        return redirect(url_for("sign.signing_page", document_id=document_id))
+        return redirect(url_for(".signing_page", document_id=document_id))
     waiting = services().dossiers.inbox(actor())
     return render_template("sign/signed.html", document=document, waiting=waiting)
 
 
-@blueprint.post("/documents/<int:document_id>/send-back")
-@permission(Permission.DOCUMENT_SIGN)
-@shown_again_by(signing_page)
+@blueprint.form(
+    "/documents/<int:document_id>/send-back", Permission.DOCUMENT_SIGN, again=signing_page
+)
 def send_back(document_id: int) -> ResponseReturnValue:
     """The document goes back to whoever submitted it, with the reason."""
     reason = required("reason", N_("Hãy ghi lý do trả lại để người trình biết cần sửa gì."))
     services().dossiers.send_back(actor(), document_id, reason)
-    flash(_("Đã trả lại tài liệu kèm lý do."), "ok")
-    return redirect(url_for("sign.inbox"))
+    return told(_("Đã trả lại tài liệu kèm lý do."), ".inbox")
 
 
-@blueprint.get("/documents/<int:document_id>/pages/<int:number>.png")
-@permission(Permission.DOSSIER_VIEW)
+@blueprint.page("/documents/<int:document_id>/pages/<int:number>.png", Permission.DOSSIER_VIEW)
 def page_image(document_id: int, number: int) -> ResponseReturnValue:
     """One page as an image; `v` is the hash of the version, so that an image never changes."""
     document = services().dossiers.document_of(actor(), document_id)

@@ -1,6 +1,6 @@
 """The units of any day, what each is, and the guided act that changes them."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -13,12 +13,13 @@ from signer.inventory.structure_plan import ACT_NAMES, ActKind, Heir, UnitAct
 from signer.inventory.tree import predecessors, successors
 from signer.issuance.rehoming import certified_in
 from signer.services import services
-from signer.web.access import actor, permission
+from signer.web.access import actor
 from signer.web.formats import say
-from signer.web.forms import FormError, day_from, required, shown_again_by
+from signer.web.forms import FormError, day_from, required
 from signer.web.labels import unit_options
+from signer.web.pages import Pages, told
 
-blueprint = Blueprint("units", __name__)
+blueprint = Pages("units", __name__)
 
 _DESCRIPTIONS: dict[ActKind, str] = {
     ActKind.OPEN: N_("Thêm một đơn vị chưa có, dưới một đơn vị cấp trên."),
@@ -32,8 +33,7 @@ _COLOURS = dict(zip(CHANGE_STATE_NAMES, ("wait", "info", "ok", "bad", "info", "m
 STATES = {state: (_COLOURS[state], name) for state, name in CHANGE_STATE_NAMES.items()}
 
 
-@blueprint.get("/units")
-@permission(Permission.UNIT_VIEW)
+@blueprint.page("/units", Permission.UNIT_VIEW)
 def index() -> ResponseReturnValue:
     """The tree of a day, as far as the visitor may see it, and the newest acts."""
     errors: tuple[FormError, ...] = ()
@@ -58,8 +58,7 @@ def index() -> ResponseReturnValue:
     ), 400 if errors else 200
 
 
-@blueprint.get("/units/<code>")
-@permission(Permission.UNIT_VIEW)
+@blueprint.page("/units/<code>", Permission.UNIT_VIEW)
 def show(code: str, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """One unit as of a day: what it is, its officers, where it came from and went."""
     day = day_from(request.args, "as_of")
@@ -86,10 +85,8 @@ def show(code: str, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/units/<code>/facts")
-@permission(Permission.UNIT_MANAGE)
-@shown_again_by(show)
-def set_facts(code: str) -> ResponseReturnValue:
+@blueprint.form("/units/<code>/facts", Permission.UNIT_MANAGE, again=show)
+def set_facts(code: str) -> None:
     """The body's status, seal and codes are those of the form."""
     form = request.form
     facts = BodyFacts(
@@ -101,13 +98,10 @@ def set_facts(code: str) -> ResponseReturnValue:
     )
     services().inventory.bodies.set_facts(actor(), _seen(code), facts)
     flash(_("Đã ghi thông tin của đơn vị."), "ok")
-    return redirect(url_for("units.show", code=code))
 
 
-@blueprint.post("/units/<code>/officers")
-@permission(Permission.UNIT_MANAGE)
-@shown_again_by(show)
-def name_officer(code: str) -> ResponseReturnValue:
+@blueprint.form("/units/<code>/officers", Permission.UNIT_MANAGE, again=show)
+def name_officer(code: str) -> None:
     """Somebody has the duty from the day of the form; whoever had it, had it until then."""
     duty = next((duty for duty in Duty if duty == request.form.get("duty")), None)
     if duty is None:
@@ -121,21 +115,18 @@ def name_officer(code: str) -> ResponseReturnValue:
         on=day_from(request.form, "on"),
     )
     flash(_("Đã ghi phân công."), "ok")
-    return redirect(url_for("units.show", code=code))
 
 
-@blueprint.post("/units/<code>/officers/<any(focal, deputy):duty>/end")
-@permission(Permission.UNIT_MANAGE)
-@shown_again_by(lambda code, duty, errors: show(code, errors=errors))
-def end_officer(code: str, duty: str) -> ResponseReturnValue:
+@blueprint.form(
+    "/units/<code>/officers/<any(focal, deputy):duty>/end", Permission.UNIT_MANAGE, again=show
+)
+def end_officer(code: str, duty: str) -> None:
     """Nobody has the duty after today."""
     services().inventory.bodies.end_officer(actor(), _seen(code), Duty(duty))
     flash(_("Đã kết thúc phân công."), "ok")
-    return redirect(url_for("units.show", code=code))
 
 
-@blueprint.get("/unit-changes/new")
-@permission(Permission.UNIT_MANAGE)
+@blueprint.page("/unit-changes/new", Permission.UNIT_MANAGE)
 def choose(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Which act; then the form that fits it, with what is known filled in."""
     kind = next((kind for kind in ActKind if kind == request.values.get("kind")), None)
@@ -158,16 +149,13 @@ def choose(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/unit-changes/preview")
-@permission(Permission.UNIT_MANAGE)
+@blueprint.page("/unit-changes/preview", Permission.UNIT_MANAGE)
 def start_over() -> ResponseReturnValue:
     """A page that was the answer to a form has no address of its own: back to the form."""
-    return redirect(url_for("units.choose"))
+    return redirect(url_for(".choose"))
 
 
-@blueprint.post("/unit-changes/preview")
-@permission(Permission.UNIT_MANAGE)
-@shown_again_by(choose)
+@blueprint.form("/unit-changes/preview", Permission.UNIT_MANAGE, again=choose)
 def preview() -> ResponseReturnValue:
     """What would happen to units, people and certificates; nothing has been changed."""
     return _previewed()
@@ -192,23 +180,20 @@ def _previewed(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/unit-changes")
-@permission(Permission.UNIT_MANAGE)
-@shown_again_by(_previewed)
+@blueprint.form("/unit-changes", Permission.UNIT_MANAGE, again=_previewed)
 def carry_out() -> ResponseReturnValue:
     """The act is done, planned, or a job does it; its own page says which."""
     made = services().inventory.structure.carry_out(actor(), _act())
     if made.job_id is not None:
-        flash(_("Đơn vị đã đổi; người đang được chuyển. Trang này cho biết tiến độ."), "ok")
+        done = _("Đơn vị đã đổi; người đang được chuyển. Trang này cho biết tiến độ.")
     elif made.state == "planned":
-        flash(_("Đã ghi lại; việc này được thực hiện vào ngày đã chọn."), "ok")
+        done = _("Đã ghi lại; việc này được thực hiện vào ngày đã chọn.")
     else:
-        flash(_("Đã thực hiện. %(count)s người đã sang đơn vị mới.", count=made.people), "ok")
-    return redirect(url_for("units.change", change_id=made.id))
+        done = _("Đã thực hiện. %(count)s người đã sang đơn vị mới.", count=made.people)
+    return told(done, ".change", change_id=made.id)
 
 
-@blueprint.get("/unit-changes/<int:change_id>")
-@permission(Permission.UNIT_VIEW)
+@blueprint.page("/unit-changes/<int:change_id>", Permission.UNIT_VIEW)
 def change(change_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """What an act did, how far it is, and the way back."""
     found = services().inventory.structure.change(actor(), change_id)
@@ -224,14 +209,11 @@ def change(change_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturn
     )
 
 
-@blueprint.post("/unit-changes/<int:change_id>/undo")
-@permission(Permission.UNIT_MANAGE)
-@shown_again_by(change)
-def undo(change_id: int) -> ResponseReturnValue:
+@blueprint.form("/unit-changes/<int:change_id>/undo", Permission.UNIT_MANAGE, again=change)
+def undo(change_id: int) -> None:
     """Everything is as before the act; what hangs on it is named instead."""
     services().inventory.structure.undo(actor(), change_id)
     flash(_("Đã hoàn tác."), "ok")
-    return redirect(url_for("units.change", change_id=change_id))
 
 
 def _seen(code: str) -> str:

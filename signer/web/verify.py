@@ -1,26 +1,24 @@
 """The public check: anybody's PDF, one sentence with a colour, then the details."""
 
-from flask import Blueprint, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from signer.services import services
-from signer.web.access import public
-from signer.web.forms import FormError, shown_again_by
+from signer.web.access import PUBLIC
+from signer.web.forms import FormError
+from signer.web.pages import Pages
 from signer.web.uploads import uploaded_pdf
 
-blueprint = Blueprint("verify", __name__)
+blueprint = Pages("verify", __name__)
 
 
-@blueprint.get("/verify")
-@public
+@blueprint.page("/verify", PUBLIC)
 def verify_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form; nobody needs to log in to check a document."""
     return render_template("verify/index.html", errors=errors)
 
 
-@blueprint.post("/verify")
-@public
-@shown_again_by(verify_page)
+@blueprint.form("/verify", PUBLIC, again=verify_page)
 def verify() -> ResponseReturnValue:
     """The verdict on the uploaded file; the file itself is not kept."""
     with uploaded_pdf("document") as upload:
