@@ -1,9 +1,10 @@
 """Reads one cell of a roster: dates, addresses, telephone numbers, words from closed lists."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import TypeVar
 
 from signer.errors import N_, Invalid
 from signer.inventory.kinds import (
@@ -30,6 +31,7 @@ _EMAIL = re.compile(
 """The dot-atom of RFC 5322, 3.2.3, in the letters that official addresses use."""
 _EMAIL_LENGTH = 254  # RFC 5321, 4.5.3.1.3, less the angle brackets
 _MOBILE = re.compile(r"0\d{9}")
+_T = TypeVar("_T")
 _WORDS = 512
 """A roster says the same few words on every row."""
 DATE_HINT = N_("Ghi ngày theo dạng ngày/tháng/năm, ví dụ 05/10/1980.")
@@ -93,24 +95,16 @@ _RANK = re.compile(r"\d{2}\.\d{3}|V\.\d{2}\.\d{2}\.\d{2}")
 _RANK_TYPED = re.compile(r"(V?)\W*((?:\d\W*)+)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReadDate:
-    """A day, and whether it came as Excel's bare day number."""
-
-    day: date
-    was_number: bool = False
-
-
-def date_of(cell: Cell) -> ReadDate:
-    """The day in a cell; raises `Invalid` for one that the calendar does not have."""
+def date_of(cell: Cell) -> date:
+    """The day in a cell, also as Excel's bare number; `Invalid` if the calendar has no such day."""
     if isinstance(cell, date):
-        return ReadDate(day=cell)
+        return cell
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         first, last = _EXCEL_DAYS
         if float(cell).is_integer() and first <= cell <= last:
-            return ReadDate(day=_EXCEL_EPOCH + timedelta(days=int(cell)), was_number=True)
+            return _EXCEL_EPOCH + timedelta(days=int(cell))
         raise Invalid(N_("“%(value)s” không đủ ngày, tháng, năm."), value=f"{cell:g}")
-    return ReadDate(day=_day_of(str(cell)))
+    return _day_of(str(cell))
 
 
 @lru_cache(maxsize=_WORDS)
@@ -155,33 +149,31 @@ def mobile_of(cell: Cell) -> str:
     return digits
 
 
-@lru_cache(maxsize=_WORDS)
-def kind_of(text: str) -> PersonKind:
-    """The class of official; raises `Invalid` for another word."""
-    if (kind := _KIND_WORDS.get(fold(text))) is None:
-        raise Invalid(N_("“%(value)s” không phải một loại cán bộ."), value=text)
-    return kind
+def _one_of(words: Mapping[str, _T], sentence: str) -> Callable[[Cell], _T]:
+    """Reads a word of a closed list, however it is written; raises `Invalid` for another."""
+
+    @lru_cache(maxsize=_WORDS)
+    def meant(text: str) -> _T:
+        if (found := words.get(fold(text))) is None:
+            raise Invalid(sentence, value=text[:80])
+        return found
+
+    return lambda cell: meant(str(cell))
 
 
-@lru_cache(maxsize=_WORDS)
-def sex_of(text: str) -> Sex:
-    """The sex; raises `Invalid` for another word."""
-    if (sex := _SEX_WORDS.get(fold(text))) is None:
-        raise Invalid(N_("“%(value)s” không phải giới tính."), value=text)
-    return sex
+kind_of = _one_of(_KIND_WORDS, N_("“%(value)s” không phải một loại cán bộ."))
+sex_of = _one_of(_SEX_WORDS, N_("“%(value)s” không phải giới tính."))
+state_of = _one_of(_STATE_WORDS, N_("“%(value)s” không phải một trạng thái công tác."))
+network_of = _one_of(_NETWORK_WORDS, N_("“%(value)s” không phải một nhà mạng di động."))
 
 
-@lru_cache(maxsize=_WORDS)
-def state_of(text: str) -> PersonState:
-    """The working state; raises `Invalid` for another word."""
-    if (state := _STATE_WORDS.get(fold(text))) is None:
-        raise Invalid(N_("“%(value)s” không phải một trạng thái công tác."), value=text)
-    return state
-
-
-@lru_cache(maxsize=_WORDS)
-def roles_of(text: str) -> tuple[SigningRole, ...]:
+def roles_of(cell: Cell) -> tuple[SigningRole, ...]:
     """The signing roles, in their fixed order; () for "không". Raises `Invalid`."""
+    return _roles_in(str(cell))
+
+
+@lru_cache(maxsize=_WORDS)
+def _roles_in(text: str) -> tuple[SigningRole, ...]:
     found: set[SigningRole] = set()
     for part in re.split(r"[,;/+\n]| và ", text):
         word = " ".join(re.sub(r"[^a-z_ ]", " ", fold(part)).split())
@@ -202,14 +194,6 @@ def yes_or_no(cell: Cell) -> bool:
     if text in _NO:
         return False
     raise Invalid(N_("“%(value)s” không phải là Có hoặc Không."), value=clean_text(str(cell)))
-
-
-@lru_cache(maxsize=_WORDS)
-def network_of(text: str) -> str:
-    """The mobile network by its own name; raises `Invalid` for one there is not."""
-    if (name := _NETWORK_WORDS.get(fold(text))) is None:
-        raise Invalid(N_("“%(value)s” không phải một nhà mạng di động."), value=text[:40])
-    return name
 
 
 def rank_of(cell: Cell) -> str:

@@ -114,7 +114,7 @@ def _typed(field: Field, cell: Cell) -> str:
         return cell[:32_000]  # as it came, marks included; a cell of Excel holds 32,767 characters
     with suppress(Invalid):
         if field in _DATES and isinstance(cell, int | float | date):
-            return cells.date_of(cell).day.strftime("%d/%m/%Y")
+            return cells.date_of(cell).strftime("%d/%m/%Y")
         if field is Field.ID_NUMBER and isinstance(cell, int | float):
             return identity.id_number_of(cell).value
         if field is Field.RANK_CODE and cell is not None:

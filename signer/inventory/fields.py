@@ -1,5 +1,6 @@
 """The columns a roster can have, and their cells as text."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -75,6 +76,13 @@ class Column:
     index: int
     letter: str
     heading: str
+
+
+AS_FIELDS: Mapping[Field, Column] = {
+    field: Column(field=field, index=index, letter=field.value, heading="")
+    for index, field in enumerate(Field)
+}
+"""For rows that come from no spreadsheet: the letter of a column is the field itself."""
 
 
 @dataclass(frozen=True, kw_only=True)

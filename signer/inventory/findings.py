@@ -1,11 +1,14 @@
 """What the check of a roster found: by row and column, in the clerk's words."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 
 from signer.inventory.fields import Column, Field, as_text
 from signer.inventory.roster import TableRow
+
+_INSTEAD = {Field.FULL_NAME: Field.GIVEN_NAME, Field.BIRTH_DATE: Field.BIRTH_DATE_MALE}
+"""Where a roster that splits the column has it."""
 
 
 class Severity(StrEnum):
@@ -53,29 +56,40 @@ class Finding:
     @classmethod
     def from_json(cls, stored: Mapping[str, object]) -> "Finding":
         """The finding that `to_json` wrote."""
-        names = cls.__dataclass_fields__
-        kept: dict[str, object] = {k: v for k, v in stored.items() if k in names}
+        kept = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}
         return cls(**(kept | {"severity": Severity(str(stored["severity"]))}))  # type: ignore[arg-type]  # our own JSON
 
 
-def finding_of(
-    severity: Severity,
-    row: TableRow,
-    columns: Mapping[Field, Column],
-    field: Field,
-    sentence: str,
-    hint: str = "",
-    values: Mapping[str, object] | None = None,
-) -> Finding:
-    """A finding about one field of a row, with its column and the cell as it was read."""
-    column = columns.get(field)
-    return Finding(
-        severity=severity,
-        row=row.number,
-        column=column.letter if column else "",
-        heading=column.heading if column else "",
-        value=as_text(row.cells.get(field))[:200],
-        sentence=sentence,
-        hint_sentence=hint,
-        values={k: v if isinstance(v, int) else str(v) for k, v in (values or {}).items()},
-    )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remark:
+    """Something about one field of a row, not yet tied to the column it stands in."""
+
+    severity: Severity
+    field: Field
+    sentence: str
+    hint: str = ""
+    values: Mapping[str, object]
+
+    def in_row(self, row: TableRow, columns: Mapping[Field, Column]) -> Finding:
+        """The finding, with its column and the cell as it was read."""
+        column = columns.get(self.field) or columns.get(_INSTEAD.get(self.field, self.field))
+        return Finding(
+            severity=self.severity,
+            row=row.number,
+            column=column.letter if column else "",
+            heading=column.heading if column else "",
+            value=as_text(row.cells.get(column.field if column else self.field))[:200],
+            sentence=self.sentence,
+            hint_sentence=self.hint,
+            values={k: v if isinstance(v, int) else str(v) for k, v in self.values.items()},
+        )
+
+
+def error(field: Field, sentence: str, hint: str = "", /, **values: object) -> Remark:
+    """A remark that refuses its row."""
+    return Remark(severity=Severity.ERROR, field=field, sentence=sentence, hint=hint, values=values)
+
+
+def warning(field: Field, sentence: str, /, **values: object) -> Remark:
+    """A remark on a row that goes in."""
+    return Remark(severity=Severity.WARNING, field=field, sentence=sentence, values=values)

@@ -6,6 +6,7 @@ from datetime import date
 from signer.errors import N_, Invalid
 from signer.inventory.kinds import IdNumberKind, Sex
 from signer.inventory.names import clean_text
+from signer.inventory.sheets import Cell
 
 _SEPARATORS = str.maketrans("", "", " .-'")
 
@@ -19,7 +20,7 @@ class IdNumber:
     lost_zeros: int = 0
 
 
-def id_number_of(raw: str | int | float) -> IdNumber:
+def id_number_of(raw: Cell) -> IdNumber:
     """The number a cell holds, also when a spreadsheet took it for a quantity (R4).
 
     12 digits: 3 province of birth registration, 1 century and sex, 2 birth year, 6 random; there
@@ -35,7 +36,7 @@ def id_number_of(raw: str | int | float) -> IdNumber:
         return IdNumber(value=digits.zfill(12), kind=IdNumberKind.PERSONAL, lost_zeros=12 - length)
     if length == 9:
         return IdNumber(value=digits, kind=IdNumberKind.OLD_CARD)
-    if length == 8 and not isinstance(raw, str):
+    if length == 8 and isinstance(raw, int | float):
         return IdNumber(value=digits.zfill(9), kind=IdNumberKind.OLD_CARD, lost_zeros=1)
     raise Invalid(
         N_("Số định danh phải có 12 chữ số; số này có %(length)d."),
@@ -44,7 +45,7 @@ def id_number_of(raw: str | int | float) -> IdNumber:
     )
 
 
-def _digits_of(raw: str | int | float) -> str:
+def _digits_of(raw: Cell) -> str:
     if isinstance(raw, float):
         if not raw.is_integer() or not 0 < raw < 1e15:
             raise Invalid(N_("Số định danh chỉ gồm chữ số."), field="id_number")

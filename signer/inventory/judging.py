@@ -8,7 +8,7 @@ from enum import StrEnum
 from signer.errors import N_
 from signer.inventory.facts import KnownPeople, KnownPerson, PersonFacts, changes_between
 from signer.inventory.fields import Field
-from signer.inventory.findings import Severity
+from signer.inventory.findings import Remark, error, warning
 from signer.inventory.names import fold
 from signer.inventory.states import STATE_RULES
 from signer.inventory.units import KnownUnit
@@ -30,17 +30,6 @@ class PlannedRow:
     facts: PersonFacts
     verdict: Verdict
     changes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Remark:
-    """Something about one field of a row, not yet tied to the column it stands in."""
-
-    severity: Severity
-    field: Field
-    sentence: str
-    hint: str = ""
-    values: dict[str, object]
 
 
 def planned(row: int, facts: PersonFacts, known: KnownPeople) -> PlannedRow:
@@ -153,13 +142,3 @@ def changed_since(before: KnownPerson, checked_at: datetime) -> Iterator[Remark]
             N_("Thông tin của người này đã được sửa sau khi danh sách được kiểm tra."),
             N_("Tải tệp lên lại để xem danh sách còn thay đổi gì so với thông tin mới."),
         )
-
-
-def error(field: Field, sentence: str, hint: str = "", /, **values: object) -> Remark:
-    """A remark that refuses its row."""
-    return Remark(severity=Severity.ERROR, field=field, sentence=sentence, hint=hint, values=values)
-
-
-def warning(field: Field, sentence: str, /, **values: object) -> Remark:
-    """A remark on a row that goes in."""
-    return Remark(severity=Severity.WARNING, field=field, sentence=sentence, values=values)

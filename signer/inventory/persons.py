@@ -16,12 +16,12 @@ from signer.db import LOST_RACE, advisory_lock, db, transaction
 from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.inventory.duplicates import Duplicates
 from signer.inventory.facts import COMPARED, FACTS, KnownPeople, PersonFacts
-from signer.inventory.fields import Column, Field
+from signer.inventory.fields import AS_FIELDS, Field
 from signer.inventory.findings import Finding, Severity
 from signer.inventory.judging import PlannedRow, Verdict
 from signer.inventory.models import OrgUnit, Person
 from signer.inventory.names import clean_text
-from signer.inventory.planning import found, judged, namesake_warning, namesakes
+from signer.inventory.planning import judged, namesake_warning, namesakes
 from signer.inventory.policy import rules
 from signer.inventory.reading import ReadingRules, read_row
 from signer.inventory.roster import TableRow
@@ -176,15 +176,19 @@ class Persons:
         told = dict(cells) if person is None else self._over(person, cells)
         emptied = [field for field, cell in told.items() if _is_blank(cell)]
         row = TableRow(number=1, cells={f: c for f, c in told.items() if f not in emptied})
-        read = read_row(row, _COLUMNS, reading)
-        known = known_people([read.facts] if read.facts else [])
-        entry, findings = judged(read, row, _COLUMNS, known, reading)
-        if read.facts is not None and (codes := namesakes(read.facts, known)):
-            findings.append(found(namesake_warning(codes), row, _COLUMNS))
+        facts, remarks = read_row(row, reading)
+        known = known_people([facts] if facts else [])
+        entry = None
+        if facts is not None:
+            entry, more = judged(1, facts, known, reading)
+            remarks += more
+            if codes := namesakes(facts, known):
+                remarks.append(namesake_warning(codes))
+        findings = [remark.in_row(row, AS_FIELDS) for remark in remarks]
         warnings = tuple(f for f in findings if f.severity is Severity.WARNING)
         errors = [_as_error(f) for f in findings if f.severity is Severity.ERROR]
-        errors += _unread(read.facts, row, warnings)
-        before = known.by_code.get(read.facts.code) if read.facts else None
+        errors += _unread(facts, row, warnings)
+        before = known.by_code.get(facts.code) if facts else None
         if person is None and before is not None:
             errors = [Invalid(N_("Mã cán bộ này đã có người mang."), field=Field.CODE)]
         entry = None if errors else entry
@@ -223,13 +227,6 @@ class Persons:
             email_domains=self._settings.email_domains,
             scopes=actor.scopes(Permission.PERSON_EDIT),
         )
-
-
-_COLUMNS: Mapping[Field, Column] = {
-    # The letter is what findings call a column by; here it is the field itself.
-    field: Column(field=field, index=index, letter=field.value, heading="")
-    for index, field in enumerate(FIELDS)
-}
 
 
 def _person(actor: Actor, code: str, permission: Permission) -> Person:

@@ -9,7 +9,7 @@ import gzip
 import heapq
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,21 +17,12 @@ from typing import TextIO
 
 from signer.errors import N_
 from signer.inventory.facts import KnownPeople, PersonFacts
-from signer.inventory.fields import Column, Field, Heading
-from signer.inventory.findings import Finding, Severity, finding_of
-from signer.inventory.judging import (
-    PlannedRow,
-    Remark,
-    Verdict,
-    error,
-    held,
-    planned,
-    remarks_on,
-    warning,
-)
+from signer.inventory.fields import Field, Heading
+from signer.inventory.findings import Finding, Remark, Severity, error, warning
+from signer.inventory.judging import PlannedRow, Verdict, held, planned, remarks_on
 from signer.inventory.names import fold
 from signer.inventory.planned_rows import encode, line_of, number_in, packed_lines
-from signer.inventory.reading import ReadingRules, ReadRow, read_row
+from signer.inventory.reading import ReadingRules, read_row
 from signer.inventory.roster import Table, TableRow
 
 READ_TOGETHER = 900
@@ -101,30 +92,17 @@ class RosterPlan:
 
 
 def judged(
-    read: ReadRow,
-    source: TableRow,
-    columns: Mapping[Field, Column],
-    known: KnownPeople,
-    rules: ReadingRules,
-) -> tuple[PlannedRow | None, list[Finding]]:
-    """What one row does by itself, None when an error refuses it, and all its findings."""
-    findings = list(read.findings)
-    if read.facts is None:
-        return None, findings
-    row = planned(read.number, read.facts, known)
-    remarks = remarks_on(
-        row, known, rules.units.by_id, effective_on=rules.effective_on, scopes=rules.scopes
+    number: int, facts: PersonFacts, known: KnownPeople, rules: ReadingRules
+) -> tuple[PlannedRow | None, list[Remark]]:
+    """What a row of these facts does by itself, None when an error refuses it; what is remarked."""
+    row = planned(number, facts, known)
+    remarks = list(
+        remarks_on(
+            row, known, rules.units.by_id, effective_on=rules.effective_on, scopes=rules.scopes
+        )
     )
-    findings += [found(remark, source, columns) for remark in remarks]
-    refused = any(finding.severity is Severity.ERROR for finding in findings)
-    return None if refused else row, findings
-
-
-def found(remark: Remark, source: TableRow, columns: Mapping[Field, Column]) -> Finding:
-    """The remark as a finding in the column that it speaks of."""
-    return finding_of(
-        remark.severity, source, columns, remark.field, remark.sentence, remark.hint, remark.values
-    )
+    refused = any(remark.severity is Severity.ERROR for remark in remarks)
+    return None if refused else row, remarks
 
 
 def namesakes(facts: PersonFacts, known: KnownPeople) -> set[str]:
@@ -225,19 +203,20 @@ class Planner:
                 self._ignored.append(row)
 
     def _judge(self, sources: Sequence[TableRow], rows: TextIO, refused: TextIO) -> None:
-        columns = self._table.columns
-        read = [read_row(source, columns, self._rules) for source in sources]
-        known = self._known([row.facts for row in read if row.facts is not None])
-        for source, row in zip(sources, read, strict=True):
-            self._codes.append(hash(row.code))
-            if row.facts is not None:
-                self._remember(row.number, row.facts, known)
-            entry, findings = judged(row, source, columns, known, self._rules)
-            self._rank(row.number, _RANKS[entry.verdict] if entry else _REFUSED)
+        read = [read_row(source, self._rules) for source in sources]
+        known = self._known([facts for facts, _ in read if facts is not None])
+        for source, (facts, remarks) in zip(sources, read, strict=True):
+            self._codes.append(hash(source.code))
+            entry = None
+            if facts is not None:
+                self._remember(source.number, facts, known)
+                entry, more = judged(source.number, facts, known, self._rules)
+                remarks += more
+            self._rank(source.number, _RANKS[entry.verdict] if entry else _REFUSED)
             if entry is not None and entry.verdict is not Verdict.SAME:
                 rows.write(line_of(entry))
-            if findings:
-                self._tellings[0].tell(source, findings, refused)
+            if remarks:
+                self._tell(0, source, remarks, refused)
 
     def _remember(self, number: int, facts: PersonFacts, known: KnownPeople) -> None:
         self._repeated.add(number, facts)
@@ -261,10 +240,15 @@ class Planner:
         if not remarks:
             return
         for source in self._table.rows_of(remarks.keys()):
-            findings = [found(r, source, self._table.columns) for r in remarks[source.number]]
-            if any(finding.severity is Severity.ERROR for finding in findings):
+            if any(remark.severity is Severity.ERROR for remark in remarks[source.number]):
                 self._rank(source.number, _REFUSED)
-            self._tellings[1].tell(source, findings, refused)
+            self._tell(1, source, remarks[source.number], refused)
+
+    def _tell(
+        self, together: int, source: TableRow, remarks: Iterable[Remark], refused: TextIO
+    ) -> None:
+        findings = [remark.in_row(source, self._table.columns) for remark in remarks]
+        self._tellings[together].tell(source, findings, refused)
 
     def _find_duplicates(self, remarks: dict[int, list[Remark]]) -> None:
         """Refuses every row of a group that shares what only one person can have.

@@ -84,6 +84,11 @@ class Stored:
         """How many were changed."""
         return len(self.before)
 
+    @property
+    def changed_ids(self) -> tuple[int, ...]:
+        """Whom it changed."""
+        return tuple(person.person_id for person in self.before)
+
 
 def known_units() -> list[KnownUnit]:
     """Every unit, closed ones too."""

@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -21,10 +21,9 @@ from signer.inventory.models import (
     UnitMove,
 )
 from signer.inventory.names import fold, sort_key
-from signer.inventory.storage import Before, Stored, in_chunks
+from signer.inventory.storage import Before, Stored
 from signer.inventory.words import write_words
 
-_IDS_PER_QUERY = 900
 _PERSON_ID = Base.metadata.tables["person"].c.id
 _OWN = frozenset({"person", "person_period", "duplicate_pair"})
 """Tables of the inventory that follow the persons themselves."""
@@ -42,29 +41,16 @@ _HANGS_ON = N_(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Undo:
-    """Whom a chunk added, and how whom it changed were before."""
-
-    new_ids: tuple[int, ...]
-    before: tuple[Before, ...]
-
-    @property
-    def changed_ids(self) -> tuple[int, ...]:
-        """Whom it changed."""
-        return tuple(person.person_id for person in self.before)
-
-
 def packed(stored: Stored) -> bytes:
     """What undoing needs, to be kept with the chunk."""
     told = {"new": stored.new_ids, "before": [asdict(one) for one in stored.before]}
     return gzip.compress(json.dumps(told, default=_plain, ensure_ascii=False).encode(), 1, mtime=0)
 
 
-def unpacked(before: bytes) -> Undo:
+def unpacked(before: bytes) -> Stored:
     """The same again."""
     told = json.loads(gzip.decompress(before))
-    return Undo(new_ids=tuple(told["new"]), before=tuple(map(_before, told["before"])))
+    return Stored(new_ids=tuple(told["new"]), before=tuple(map(_before, told["before"])))
 
 
 def _plain(value: object) -> str:
@@ -97,45 +83,43 @@ def marks_now() -> dict[str, int]:
     }
 
 
-def refuse_if_held(undo: Undo, marks: Mapping[str, int], stored_at: datetime) -> None:
+def refuse_if_held(stored: Stored, marks: Mapping[str, int], stored_at: datetime) -> None:
     """Raises `Conflict`, naming the first person, when something has come to rest on the chunk."""
-    moved = any(person.period_id is not None for person in undo.before)
+    moved = any(person.period_id is not None for person in stored.before)
     decided = select(StatePolicy.state).where(StatePolicy.decided_at > stored_at)
     if moved and db.session.scalar(decided.limit(1)) is not None:
         raise Conflict(_POLICY_CHANGED)
-    for ids, is_new in ((undo.new_ids, True), (undo.changed_ids, False)):
-        for chunk in in_chunks(ids, _IDS_PER_QUERY):
-            altered = Person.id.in_(chunk) & (Person.updated_at != stored_at)
-            _refuse(_CHANGED_SINCE, select(func.min(Person.id)).where(altered))
-            since = select(UnitChange.id).where(
-                or_(UnitChange.done_at > stored_at, UnitChange.done_at.is_(None))
-            )
-            carried = UnitMove.person_id.in_(chunk) & UnitMove.change_id.in_(since)
-            _refuse(_HANGS_ON, select(func.min(UnitMove.person_id)).where(carried))
-            for condition, person_id in _holding(chunk, marks, is_new=is_new):
-                _refuse(_HANGS_ON, select(func.min(person_id)).where(condition))
+    altered = Person.id.in_((*stored.new_ids, *stored.changed_ids)) & (
+        Person.updated_at != stored_at
+    )
+    _refuse(_CHANGED_SINCE, altered, Person.id)
+    for condition, person_id in _holding(stored, marks, stored_at):
+        _refuse(_HANGS_ON, condition, person_id)
 
 
 def _holding(
-    ids: Sequence[int], marks: Mapping[str, int], *, is_new: bool
+    stored: Stored, marks: Mapping[str, int], stored_at: datetime
 ) -> Iterator[tuple[ColumnElement[bool], Any]]:
+    new, everybody = stored.new_ids, (*stored.new_ids, *stored.changed_ids)
     for table, column in _tables_about_people():
         if "id" in table.c:
-            yield column.in_(ids) & (table.c.id > marks.get(table.name, 0)), column
-        elif is_new and not _is_derived(table):
-            yield column.in_(ids), column
-    if is_new:
-        yield Person.id.in_(ids) & Person.account_id.is_not(None), Person.id
-        yield Person.merged_into_id.in_(ids), Person.merged_into_id
-        for column in (DuplicatePair.first_id, DuplicatePair.second_id):
-            yield column.in_(ids) & DuplicatePair.state.in_(_DECIDED), column
+            yield column.in_(everybody) & (table.c.id > marks.get(table.name, 0)), column
+        elif not _is_derived(table):
+            yield column.in_(new), column
+    since = or_(UnitChange.done_at > stored_at, UnitChange.done_at.is_(None))
+    acts = select(UnitChange.id).where(since)
+    yield UnitMove.person_id.in_(everybody) & UnitMove.change_id.in_(acts), UnitMove.person_id
+    yield Person.id.in_(new) & Person.account_id.is_not(None), Person.id
+    yield Person.merged_into_id.in_(new), Person.merged_into_id
+    for pair in (DuplicatePair.first_id, DuplicatePair.second_id):
+        yield pair.in_(new) & DuplicatePair.state.in_(_DECIDED), pair
 
 
-def _refuse(sentence: str, first: Any) -> None:
-    if (person_id := db.session.scalar(first)) is not None:
-        name = select(Person.full_name, Person.code).where(Person.id == person_id)
-        full_name, code = db.session.execute(name).one()
-        raise Conflict(sentence, name=full_name, code=code)
+def _refuse(sentence: str, condition: ColumnElement[bool], person_id: Any) -> None:
+    first = select(func.min(person_id)).where(condition).scalar_subquery()
+    name = select(Person.full_name, Person.code).where(Person.id == first)
+    if (found := db.session.execute(name).first()) is not None:
+        raise Conflict(sentence, name=found.full_name, code=found.code)
 
 
 def _tables_about_people() -> Iterator[tuple[Table, Any]]:
@@ -154,39 +138,44 @@ def _is_derived(table: Table) -> bool:
 # Taking back
 
 
-def take_back(undo: Undo, effective_on: date) -> dict[str, list[str]]:
+def take_back(stored: Stored, effective_on: date) -> dict[str, list[str]]:
     """People and periods are as before the chunk, in the caller's transaction.
 
     Returns the codes of those who were removed and of those who were restored.
     """
-    codes = {
-        "removed": [code for code, _ in _named(undo.new_ids).values()],
-        "restored": [code for code, _ in _named(undo.changed_ids).values()],
+    new, old = _named(stored.new_ids), _named(stored.changed_ids)
+    if stored.before:
+        _restore(stored.before, {one: name for one, (_, name) in old.items()}, effective_on)
+        changed("person", old)
+    if new:
+        _remove({one: name for one, (_, name) in new.items()})
+    return {
+        "removed": [code for code, _ in new.values()],
+        "restored": [code for code, _ in old.values()],
     }
-    if undo.before:
-        _restore(undo.before, effective_on)
-        changed("person", undo.changed_ids)
-    for chunk in in_chunks(undo.new_ids, _IDS_PER_QUERY):
-        _remove(chunk)
-    return codes
 
 
-def _restore(people: Sequence[Before], effective_on: date) -> None:
+def _named(ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Code and full name of these persons, as they are now."""
+    statement = select(Person.id, Person.code, Person.full_name).where(Person.id.in_(ids))
+    return {row[0]: (row[1], row[2]) for row in db.session.execute(statement.order_by(Person.id))}
+
+
+def _restore(people: Sequence[Before], names: Mapping[int, str], effective_on: date) -> None:
     rows: list[dict[str, Any]] = []
-    names: list[tuple[int, str, str]] = []
-    named = _named([person.person_id for person in people])
+    renamed: list[tuple[int, str, str]] = []
     for person in people:
         row = dict(person.values)
         if "full_name" in row:
             row |= {"search_key": fold(row["full_name"]), "sort_key": sort_key(row["full_name"])}
-            names.append((person.person_id, named[person.person_id][1], row["full_name"]))
+            renamed.append((person.person_id, names[person.person_id], row["full_name"]))
         rows.append(row | {"id": person.person_id})
     db.session.execute(update(Person), rows)
-    write_words(names)
+    write_words(renamed)
     ended = [p for p in people if p.period_id is not None and p.period is None]
-    for chunk in in_chunks([person.person_id for person in ended], _IDS_PER_QUERY):
-        opened = PersonPeriod.person_id.in_(chunk) & (PersonPeriod.valid_from == effective_on)
-        db.session.execute(delete(PersonPeriod).where(opened))
+    opened = PersonPeriod.person_id.in_([p.person_id for p in ended])
+    begun = PersonPeriod.valid_from == effective_on
+    db.session.execute(delete(PersonPeriod).where(opened, begun))
     periods = [{"id": p.period_id, "valid_to": None} for p in ended]
     corrected = [{"id": p.period_id, **p.period} for p in people if p.period is not None]
     for values in (periods, corrected):
@@ -194,24 +183,16 @@ def _restore(people: Sequence[Before], effective_on: date) -> None:
             db.session.execute(update(PersonPeriod), values)
 
 
-def _remove(ids: Sequence[int]) -> None:
+def _remove(names: Mapping[int, str]) -> None:
     """They never were: no other row names them, and the audit trail keeps that they had been."""
+    ids = list(names)
     db.session.execute(delete(PersonPeriod).where(PersonPeriod.person_id.in_(ids)))
     changed("person", ids)
     tell()  # counters take them out while their rows are still there
     pairs = or_(DuplicatePair.first_id.in_(ids), DuplicatePair.second_id.in_(ids))
     db.session.execute(delete(DuplicatePair).where(pairs))
-    write_words((person_id, name, None) for person_id, (_, name) in _named(ids).items())
+    write_words((person_id, name, None) for person_id, name in names.items())
     for table, column in _tables_about_people():
         if _is_derived(table):
             db.session.execute(delete(table).where(column.in_(ids)))
     db.session.execute(delete(Person).where(Person.id.in_(ids)))
-
-
-def _named(ids: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """Code and full name of these persons, as they are now."""
-    found: dict[int, tuple[str, str]] = {}
-    for chunk in in_chunks(ids, _IDS_PER_QUERY):
-        statement = select(Person.id, Person.code, Person.full_name).where(Person.id.in_(chunk))
-        found |= {row[0]: (row[1], row[2]) for row in db.session.execute(statement)}
-    return found

@@ -236,5 +236,5 @@ def _serial(cell: Cell) -> str:
 
 def _instant(cell: Cell, at: time) -> datetime:
     """That time of the day in Hanoi: a list names days, and the last one still counts."""
-    day = date_of(_TIME.sub("", cell) if isinstance(cell, str) else cell).day
+    day = date_of(_TIME.sub("", cell) if isinstance(cell, str) else cell)
     return datetime.combine(day, at, HANOI).astimezone(UTC)
