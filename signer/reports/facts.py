@@ -51,20 +51,16 @@ def histories(head_of: Mapping[int, int], *, own_ca_counts: bool) -> dict[int, H
     """
     found = _people(head_of)
     _read_periods(found, head_of)
-    _read_own(found, head_of, counts=own_ca_counts)
-    for cover in counting(head_of):
-        found[head_of[cover.person_id]].covers.append(
-            Cover(
-                first=day_at(cover.from_at),
-                last=_until(
-                    last_covered(cover.until_at),
-                    None if cover.revoked_at is None else day_at(cover.revoked_at),
-                ),
-                carrier=cover.carrier,
-                counts=True,
-                is_own=False,
-            )
-        )
+    covers = [
+        (one, Cover(max(first, 0), _until(last, revoked), Carrier.CENTRAL, own_ca_counts, True))
+        for one, first, last, revoked in _asked("own", head_of)
+    ]
+    for one in counting(head_of):
+        revoked = None if one.revoked_at is None else day_at(one.revoked_at)
+        until = _until(last_covered(one.until_at), revoked)
+        covers.append((one.person_id, Cover(day_at(one.from_at), until, one.carrier, True, False)))
+    for person_id, cover in covers:
+        found[head_of[person_id]].covers.append(cover)
     _read_waits(found, head_of)
     return found
 
@@ -98,10 +94,7 @@ def _statements_of(dialect: str) -> Mapping[str, Select[*tuple[Any, ...]]]:
     )
     return {
         "people": select(
-            _PERSON.id,
-            _PERSON.sort_key,
-            _PERSON.unit_path,
-            day(signed.scalar_subquery()),
+            *(_PERSON.id, _PERSON.sort_key, _PERSON.unit_path, day(signed.scalar_subquery()))
         ).where(among(_PERSON.id)),
         "periods": select(
             *(_PERIOD.person_id, date_day(_PERIOD.valid_from), date_day(_PERIOD.valid_to)),
@@ -181,23 +174,9 @@ def _read_periods(found: Mapping[int, History], head_of: Mapping[int, int]) -> N
             periods.insert(0, period._replace(last=until))
 
 
-def _read_own(found: Mapping[int, History], head_of: Mapping[int, int], *, counts: bool) -> None:
-    rows = _asked("own", head_of)
-    for person_id, first, last, revoked in rows:
-        found[head_of[person_id]].covers.append(
-            Cover(
-                first=max(first, 0),
-                last=_until(min(last, LAST_DAY), revoked),
-                carrier=Carrier.CENTRAL,
-                counts=counts,
-                is_own=True,
-            )
-        )
-
-
 def _until(last: int, revoked: int | None) -> int:
     """The last day covered: the day of revocation or suspension is none, for it ends without."""
-    return last if revoked is None else min(last, revoked - 1)
+    return min(last, LAST_DAY if revoked is None else revoked - 1)
 
 
 def _read_waits(found: Mapping[int, History], head_of: Mapping[int, int]) -> None:
@@ -207,8 +186,7 @@ def _read_waits(found: Mapping[int, History], head_of: Mapping[int, int]) -> Non
     renewal or a change is for a key that an earlier item is named by. A request that was taken
     back keeps no date of its own and is left out.
     """
-    rows = _asked("waits", head_of)
-    for person_id, state, asked, certified_on, decided in rows:
+    for person_id, state, asked, certified_on, decided in _asked("waits", head_of):
         ended = {"open": None, "issued": certified_on, "closed": decided}[state]
         last = LAST_DAY if ended is None else ended - 1
         if asked <= last:

@@ -1,6 +1,6 @@
 """The nightly recount: every figure derived anew from the rows of the rooms below, and mended."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -85,7 +85,7 @@ class Recount:
         """
         with one_instant():
             _take_room()
-            for person_ids in _pages():
+            for person_ids in _person_ids():
                 if found := self._differing_person(person_ids):
                     return found
                 if progress:
@@ -100,7 +100,7 @@ class Recount:
         minute for a million persons.
         """
         _take_room()
-        for person_ids in _pages():
+        for person_ids in _person_ids():
             with transaction():
                 self._standings.count_anew(person_ids, Deltas())
             if progress:
@@ -135,15 +135,17 @@ def _take_room() -> None:
         db.session.execute(text(f"PRAGMA cache_size = -{_ROOM_KB}"))
 
 
-def _pages() -> Iterator[list[int]]:
-    last = 0
-    while page := list(
-        db.session.scalars(
-            select(Person.id).where(Person.id > last).order_by(Person.id).limit(CHUNK)
-        )
-    ):
+def _pages(key: Any, *columns: Any) -> Iterator[Sequence[Any]]:  # columns of several types
+    """A table's rows by their rising key, so many at a time."""
+    last = -1
+    statement = select(key, *columns).order_by(key).limit(CHUNK)
+    while page := db.session.execute(statement.where(key > last)).all():
         yield page
-        last = page[-1]
+        last = page[-1][0]
+
+
+def _person_ids() -> Iterator[list[int]]:
+    return ([person_id for (person_id,) in page] for page in _pages(Person.id))
 
 
 def _difference(person_id: int, kept: Row | None, derived: Row, today: int) -> Difference | None:
@@ -193,16 +195,9 @@ def _count_steps() -> None:
     """`coverage_counted` has what everybody's kept steps add up to, in pieces."""
     _COUNTED.create(db.session.connection())
     deltas = Deltas()
-    last = -1
-    while page := db.session.execute(
-        select(TABLE.c.person_id, TABLE.c.steps)
-        .where(TABLE.c.person_id > last)
-        .order_by(TABLE.c.person_id)
-        .limit(CHUNK)
-    ).all():
+    for page in _pages(TABLE.c.person_id, TABLE.c.steps):
         for _, steps in page:
             deltas.add(unpack(steps))
-        last = page[-1][0]
         if len(deltas) > _KEYS_AT_ONCE:
             _put_down(deltas)
             deltas = Deltas()

@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import event
 
 from signer.accounts import SYSTEM, Role
+from signer.config import Settings
 from signer.db import db
 from signer.errors import Forbidden, Invalid, NotFound
 from signer.inventory.states import PersonState
 from signer.outside.kinds import Carrier
+from signer.reports.service import Reports
 from tests.databases import both_databases
 from tests.reports.conftest import NOW, officer
 
@@ -86,6 +88,46 @@ def test_an_expired_certificate_no_longer_counts(reform, reports):
     reform.certificate(person, ends=NOW - timedelta(seconds=1))
     assert reports.coverage(SYSTEM).covered == 0
     assert reports.coverage(SYSTEM, as_of=date(2026, 11, 22)).covered == 1
+
+
+@pytest.mark.parametrize(
+    ("ends", "covered"),
+    [
+        (datetime(2026, 5, 9, 16, 59, 58, tzinfo=UTC), 0),
+        (datetime(2026, 5, 9, 16, 59, 59, tzinfo=UTC), 2),  # the last second of the 9th in Hanoi
+        (datetime(2026, 5, 9, 17, 0, tzinfo=UTC), 2),
+    ],
+)
+def test_a_certificate_covers_a_day_that_it_lasts_through(reform, reports, ends, covered):
+    ours, theirs = (reform.person("0001.0002.", since=FIRST_OF_WARDS) for _ in range(2))
+    reform.certificate(ours, ends=ends)
+    reform.outside(theirs, ends - timedelta(days=9), ends, Carrier.TOKEN)
+    assert reports.coverage(SYSTEM, as_of=date(2026, 5, 8)).covered == 2
+    assert reports.coverage(SYSTEM, as_of=date(2026, 5, 9)).covered == covered
+    assert reports.coverage(SYSTEM, as_of=date(2026, 5, 10)).covered == 0
+
+
+def test_what_counts_by_another_setting_is_a_difference_until_it_is_made_anew(
+    reform, reports, clock, tmp_path
+):
+    reform.certificate(reform.person("0001.0002.", since=FIRST_OF_WARDS))
+    others = Reports(Settings(home=tmp_path, own_ca_counts=False), clock)
+    assert others.first_difference().figure == "steps"
+    for asked, covered in ((others, 0), (reports, 1)):
+        asked.rebuild()
+        assert asked.first_difference() is None
+        assert asked.coverage(SYSTEM).covered == covered
+
+
+def test_a_clock_that_is_put_back_ends_where_it_would_have_been(reform, reports, clock):
+    person = reform.person("0001.0002.", since=FIRST_OF_WARDS)
+    reform.certificate(person, ends=NOW + timedelta(days=2))
+    clock.move(timedelta(days=2))
+    assert reports.bring_to_today() == 1
+    clock.move(-timedelta(days=1))
+    assert (reports.bring_to_today(), reports.coverage(SYSTEM).covered) == (0, 1)
+    clock.move(timedelta(days=1))
+    assert (reports.bring_to_today(), reports.coverage(SYSTEM).covered) == (0, 0)
 
 
 def test_a_certificate_without_an_end_covers_every_day_to_come(reform, reports):
