@@ -1,9 +1,10 @@
 """Who is covered, unit by unit, on any day; and the lists behind the figures, with the next act."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -13,16 +14,18 @@ from signer.accounts import Permission
 from signer.campaigns.kinds import CAUSE_NAMES, LackCause
 from signer.errors import N_, Invalid, NotFound
 from signer.inventory.kinds import PERSON_KIND_NAMES, PersonKind
+from signer.inventory.paging import Page
 from signer.outside.kinds import CARRIER_NAMES, Carrier
 from signer.reports.charts import coverage_chart, trend_chart
-from signer.reports.coverage import Coverage, DayFigures, Facet, View
+from signer.reports.coverage import Coverage, DayFigures, Facet, Listed, View
 from signer.reports.tables import coverage_xlsx
 from signer.services import services
-from signer.web.access import actor, permission
+from signer.web.access import actor
 from signer.web.formats import language, say
-from signer.web.forms import FormError, day_from, numbers_in, shown_again_by
+from signer.web.forms import FormError, day_from, numbers_in
+from signer.web.pages import Pages, told
 
-blueprint = Blueprint("coverage", __name__)
+blueprint = Pages("coverage", __name__)
 
 PAGE_SIZE = 50
 TREND_DAYS = 60
@@ -52,88 +55,127 @@ VIEW_LEADS: dict[View, str] = {
 }
 
 
-@blueprint.get("/coverage")
-@permission(Permission.REPORT_VIEW)
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The people that an address, or a form, is about."""
+
+    unit_code: str | None
+    facet: Facet
+
+    @property
+    def address(self) -> dict[str, str]:
+        """The same as the names and values of an address."""
+        facet = None if self.facet is Facet.ALL else self.facet.value
+        named = {"unit": self.unit_code, "facet": facet}
+        return {name: value for name, value in named.items() if value}
+
+    def page(self, view: View, after: str | None, limit: int) -> Page[Listed]:
+        """A page of those in the view, in the order of given names."""
+        return services().reports.people(
+            actor(), view, unit_code=self.unit_code, facet=self.facet, after=after, limit=limit
+        )
+
+    def count(self, view: View) -> int:
+        """How many are in the view."""
+        return services().reports.count(actor(), view, unit_code=self.unit_code, facet=self.facet)
+
+    def coverage(self, day: date | None) -> Coverage:
+        """Their figures on a day, today when None."""
+        return services().reports.coverage(
+            actor(), as_of=day, unit_code=self.unit_code, facet=self.facet
+        )
+
+
+def asked() -> Asked:
+    """What the address or the form asks for; a group that nobody knows is everybody."""
+    facet = request.values.get("facet", "")
+    return Asked(
+        unit_code=request.values.get("unit", "").strip() or None,
+        facet=Facet(facet) if facet in set(Facet) else Facet.ALL,
+    )
+
+
+def view_of(text: str) -> View:
+    """The view of that name; raises `NotFound`."""
+    if text not in VIEW_NAMES:
+        raise NotFound(N_("Không có danh sách nào tên như vậy."))
+    return View(text)
+
+
+@blueprint.page("/coverage", Permission.REPORT_VIEW)
 def coverage_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The figures of the day asked for; a day that is none shows today and says so."""
-    facet = _facet()
+    wanted = asked()
     try:
-        found = _coverage(day_from(request.args, "as_of"), facet)
+        found = wanted.coverage(day_from(request.args, "as_of"))
     except Invalid as error:
-        found = _coverage(None, facet)
+        found = wanted.coverage(None)
         errors = (*errors, FormError(field=error.field, error=error))
     reports, today = services().reports, services().clock.today()
     days = reports.trend(
-        actor(), until=found.as_of, days=TREND_DAYS, unit_code=found.code, facet=facet
+        actor(), until=found.as_of, days=TREND_DAYS, unit_code=found.code, facet=wanted.facet
     )
     return render_template(
         "coverage/index.html",
         coverage=found,
-        facet=facet,
+        facet=wanted.facet,
         facet_names=FACET_NAMES,
         facets=reports.facets(actor(), as_of=found.as_of, unit_code=found.code),
         carriers=[(say(CARRIER_NAMES[c]), n) for c in Carrier if (n := found.carriers.get(c))],
-        views=_counts(found.code, facet) if found.as_of == today else None,
+        views={view: wanted.count(view) for view in VIEW_NAMES} if found.as_of == today else None,
         view_names=VIEW_NAMES,
         charts=[_chart(found, narrow=narrow) for narrow in (False, True)],
         trends=[_trend(days, narrow=narrow) for narrow in (False, True)],
         trend=days,
         forecast=reports.forecast(actor(), unit_code=found.code)
-        if facet is Facet.ALL and found.as_of == today
+        if wanted.facet is Facet.ALL and found.as_of == today
         else None,
         today=today,
         errors=errors,
     ), 400 if errors else 200
 
 
-@blueprint.get("/coverage/<view>")
-@permission(Permission.REPORT_VIEW)
+@blueprint.page("/coverage/<view>", Permission.REPORT_VIEW)
 def people_page(view: str, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The people behind one figure of today, a page at a time, with what can be done for them."""
-    chosen, facet, unit_code = _view(view), _facet(), _unit_code()
-    reports = services().reports
-    page = reports.people(
-        actor(),
-        chosen,
-        unit_code=unit_code,
-        facet=facet,
-        after=request.args.get("after") or None,
-        limit=PAGE_SIZE,
-    )
-    unit = services().inventory.unit_of(unit_code) if unit_code else None
+    chosen, wanted = view_of(view), asked()
+    code = wanted.unit_code
+    page = wanted.page(chosen, request.args.get("after") or None, PAGE_SIZE)
     return render_template(
         "coverage/people.html",
         view=chosen,
         view_names=VIEW_NAMES,
         lead=VIEW_LEADS[chosen],
-        counts=_counts(unit_code, facet),
-        facet=facet,
+        counts={each: wanted.count(each) for each in VIEW_NAMES},
+        facet=wanted.facet,
         facet_names=FACET_NAMES,
-        unit=unit,
+        unit=services().inventory.unit_of(code) if code else None,
         page=page,
         reasons=services().campaigns.reasons_of([one.person_id for one in page.items])
         if chosen is View.LACKS
         else {},
         causes=CAUSE_NAMES,
         carrier_names=CARRIER_NAMES,
-        filter={"unit": unit_code, "facet": None if facet is Facet.ALL else facet.value},
+        filter=wanted.address,
         today=services().clock.today(),
         errors=errors,
     )
 
 
-@blueprint.post("/coverage/lacks/reason")
-@permission(Permission.TASK_REPORT)
-@shown_again_by(lambda **kept: people_page(View.LACKS, **kept))
+@blueprint.form(
+    "/coverage/lacks/reason",
+    Permission.TASK_REPORT,
+    again=lambda errors: people_page(View.LACKS, errors),
+)
 def assign_reason() -> ResponseReturnValue:
     """The chosen people, or everybody of the filter, lack a certificate for the reason given."""
-    facet, unit_code = _facet(), _unit_code()
-    everyone = request.form.get("whom") == "everyone"
-    ids = (
-        list(services().reports.ids(actor(), View.LACKS, unit_code=unit_code, facet=facet))
-        if everyone
-        else numbers_in("id")
-    )
+    wanted, ids = asked(), numbers_in("id")
+    if request.form.get("whom") == "everyone":
+        ids = list(
+            services().reports.ids(
+                actor(), View.LACKS, unit_code=wanted.unit_code, facet=wanted.facet
+            )
+        )
     cause = request.form.get("cause", "")
     if cause not in CAUSE_NAMES:
         raise Invalid(N_("Hãy chọn nguyên nhân."), field="cause")
@@ -145,42 +187,31 @@ def assign_reason() -> ResponseReturnValue:
         owner=request.form.get("owner", ""),
         due_on=day_from(request.form, "due_on"),
     )
-    flash(
-        ngettext(
-            "Đã ghi nguyên nhân cho %(num)s người.", "Đã ghi nguyên nhân cho %(num)s người.", given
-        ),
-        "ok",
+    sentence = ngettext(
+        "Đã ghi nguyên nhân cho %(num)s người.", "Đã ghi nguyên nhân cho %(num)s người.", given
     )
-    return redirect(_people_url(View.LACKS))
+    return told(sentence, ".people_page", view=View.LACKS.value, **wanted.address)
 
 
-@blueprint.post("/coverage/<view>/reminder")
-@permission(Permission.TASK_REPORT)
-@shown_again_by(people_page)
+@blueprint.form("/coverage/<view>/reminder", Permission.TASK_REPORT, again=people_page)
 def remind(view: str) -> ResponseReturnValue:
     """Those who look after the unit see on their start page how many are waiting in the list."""
-    unit_code = _unit_code()
-    if unit_code is None:
+    wanted = asked()
+    if wanted.unit_code is None:
         raise Invalid(N_("Hãy chọn đơn vị cần nhắc."), field="unit")
     sent = services().campaigns.remind(
-        actor(), unit_code, _view(view), request.form.get("message", "")
+        actor(), wanted.unit_code, view_of(view), request.form.get("message", "")
     )
-    flash(
-        _(
-            "Đã nhắc %(unit)s về %(persons)s người.",
-            unit=sent.unit.name,
-            persons=sent.persons,
-        ),
-        "ok",
+    sentence = _(
+        "Đã nhắc %(unit)s về %(persons)s người.", unit=sent.unit.name, persons=sent.persons
     )
-    return redirect(_people_url(_view(view)))
+    return told(sentence, ".people_page", view=view, **wanted.address)
 
 
-@blueprint.get("/coverage.xlsx")
-@permission(Permission.REPORT_VIEW)
+@blueprint.page("/coverage.xlsx", Permission.REPORT_VIEW)
 def workbook() -> ResponseReturnValue:
     """The same figures as a workbook."""
-    found = _coverage(day_from(request.args, "as_of"), _facet())
+    found = asked().coverage(day_from(request.args, "as_of"))
     response = Response(coverage_xlsx(found, say=say), mimetype=_XLSX)
     name = "-".join(filter(None, ("bao-phu", found.code, found.as_of.isoformat())))
     response.headers.set("Content-Disposition", "attachment", filename=f"{name}.xlsx")
@@ -196,33 +227,3 @@ def _chart(found: Coverage, *, narrow: bool) -> Markup:
 
 def _trend(days: Sequence[DayFigures], *, narrow: bool) -> Markup:
     return Markup(trend_chart(days, say=say, locale=language(), narrow=narrow))  # noqa: S704  # escaped there
-
-
-def _counts(unit_code: str | None, facet: Facet) -> dict[View, int]:
-    count = services().reports.count
-    return {view: count(actor(), view, unit_code=unit_code, facet=facet) for view in VIEW_NAMES}
-
-
-def _coverage(day: date | None, facet: Facet) -> Coverage:
-    return services().reports.coverage(actor(), as_of=day, unit_code=_unit_code(), facet=facet)
-
-
-def _people_url(view: View) -> str:
-    facet = _facet()
-    asked = None if facet is Facet.ALL else facet.value
-    return url_for("coverage.people_page", view=view.value, unit=_unit_code(), facet=asked)
-
-
-def _view(text: str) -> View:
-    if text not in VIEW_NAMES:
-        raise NotFound(N_("Không có danh sách nào tên như vậy."))
-    return View(text)
-
-
-def _facet() -> Facet:
-    asked = request.values.get("facet", "")
-    return next((facet for facet in Facet if facet == asked), Facet.ALL)
-
-
-def _unit_code() -> str | None:
-    return request.values.get("unit", "").strip() or None

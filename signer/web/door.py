@@ -17,6 +17,7 @@ from signer.web import (
     dossiers,
     duplicates,
     expiring,
+    exports,
     formats,
     home,
     jobs,
@@ -40,6 +41,7 @@ _FEATURES = (
     *(assets, home, accounts, person, duplicates, policy, units, roster, requests, revocations),
     *(
         expiring,
+        exports,
         outside,
         jobs,
         dossiers,

@@ -1,37 +1,77 @@
 """A list as a file to take away: exactly what the page lists, however long it is."""
 
+import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 from flask import Response, send_file, stream_with_context
 
+from signer.db import release
+from signer.inventory.identity import mask
+from signer.inventory.names import fold
 from signer.inventory.tables import Value, csv_pieces, write_xlsx
+from signer.services import services
+from signer.web.access import actor
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_CSV = "text/csv; charset=utf-8"
+_WORD = re.compile(r"\w+")
+_ID_NUMBER = re.compile(r"\d{9,}")
 
 
-def csv_download(name: str, headings: Sequence[str], rows: Iterable[Sequence[Value]]) -> Response:
-    """The rows as `name`.csv, sent while they are read: memory does not grow with their number.
-
-    What goes wrong before the first row is an error page; later the transfer breaks off, so that
-    nobody takes a part for the whole.
-    """
-    left = iter(rows)
-    first = list(islice(left, 1))
-    response = Response(
-        stream_with_context(csv_pieces(headings, chain(first, left))),
-        mimetype="text/csv; charset=utf-8",
-    )
-    response.headers.set("Content-Disposition", "attachment", filename=f"{name}.csv")
-    return response
-
-
-def xlsx_download(
-    name: str, title: str, headings: Sequence[str], rows: Iterable[Sequence[Value]]
+def list_download(
+    kind: str,
+    listed: str,
+    title: str,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Value]],
+    *,
+    filters: Mapping[str, str | None],
+    count: int | None = None,
 ) -> Response:
-    """The rows as `name`.xlsx, written to a file on this machine's disk first."""
+    """The rows as a "csv" or "xlsx" file that has the list's title and the day as its name.
+
+    Who took how many rows of which list is on record before the first one leaves. With `count`, a
+    .csv is sent while it is read: what goes wrong before the first row is an error page; later the
+    transfer breaks off, so that nobody takes a part for the whole. Any other file is written to
+    this machine's disk first. Memory does not grow with the number of rows.
+    """
+    words = "-".join(_WORD.findall(fold(title)))
+    name = f"{words}-{services().clock.today()}.{kind}"
+    # What is typed into a search may be an ID number, which the record must not hold.
+    asked = {key: _ID_NUMBER.sub(_masked, value) for key, value in filters.items() if value}
+    if kind == "csv" and count is not None:
+        left = iter(rows)
+        first = list(islice(left, 1))
+        services().audit.exported(actor().name, listed, rows=count, filters=asked, file=name)
+        pieces = _sent(csv_pieces(headings, chain(first, left)))
+        response = Response(stream_with_context(pieces), mimetype=_CSV)
+        response.headers.set("Content-Disposition", "attachment", filename=name)
+        return response
+    number = 0
+
+    def counted() -> Iterator[Sequence[Value]]:
+        nonlocal number
+        for number, row in enumerate(rows, start=1):  # noqa: B007  # read below
+            yield row
+
     file = tempfile.TemporaryFile(prefix="signer-")  # noqa: SIM115  # closed when it was sent
-    write_xlsx(file, title, headings, rows)
+    if kind == "csv":
+        file.writelines(csv_pieces(headings, counted()))
+    else:
+        write_xlsx(file, title, headings, counted())
     file.seek(0)
-    return send_file(file, mimetype=_XLSX, as_attachment=True, download_name=f"{name}.xlsx")
+    services().audit.exported(actor().name, listed, rows=number, filters=asked, file=name)
+    mimetype = _CSV if kind == "csv" else _XLSX
+    return send_file(file, mimetype=mimetype, as_attachment=True, download_name=name)
+
+
+def _masked(number: re.Match[str]) -> str:
+    return mask(number[0])
+
+
+def _sent(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        release()  # whoever takes the file slowly keeps no connection of the database
+        yield piece

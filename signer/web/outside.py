@@ -5,15 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from signer.accounts import Permission
-from signer.clock import HANOI
 from signer.errors import N_, Invalid
-from signer.inventory.tables import Value
 from signer.outside.importing import SHOWN
 from signer.outside.kinds import (
     CARRIER_NAMES,
@@ -24,15 +22,14 @@ from signer.outside.kinds import (
     CertificateStatus,
 )
 from signer.outside.matching import MATCH_REASONS
-from signer.outside.service import TAB_NAMES, CertificateView, Tab
+from signer.outside.service import TAB_NAMES, Tab
 from signer.services import services
-from signer.web.access import actor, permission
-from signer.web.download import csv_download, xlsx_download
-from signer.web.formats import say
-from signer.web.forms import FormError, number_in_query, numbers_in, required, shown_again_by
+from signer.web.access import actor
+from signer.web.forms import FormError, number_in_query, numbers_in, required
+from signer.web.pages import Pages, told
 from signer.web.uploads import clean_name
 
-blueprint = Blueprint("outside", __name__)
+blueprint = Pages("outside", __name__)
 
 PAGE_SIZE = 50
 _WORDS = {
@@ -43,19 +40,12 @@ _WORDS = {
     "carriers": CARRIER_NAMES,
     "owners": OWNER_NAMES,
 }
-_COLUMNS = (
-    *(N_("Số chứng thư"), N_("Tên chủ thể"), N_("Đơn vị trong chứng thư"), N_("Thư điện tử")),
-    *(N_("Tổ chức cấp"), N_("Thế hệ"), N_("Chuyên dùng công vụ"), N_("Từ ngày"), N_("Đến ngày")),
-    *(N_("Phương tiện"), N_("Số hiệu thiết bị"), N_("Trạng thái"), N_("Chủ thể"), N_("Mã cán bộ")),
-    *(N_("Họ và tên"), N_("Đơn vị")),
-)
 
 
-@blueprint.get("/outside")
-@permission(Permission.CERTIFICATE_IMPORT)
+@blueprint.page("/outside", Permission.CERTIFICATE_IMPORT)
 def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The lists, each with its figure; what waits for a person's word comes first."""
-    tab, status, text = _filter()
+    tab, status, text = list_asked()
     return render_template(
         "outside/index.html",
         figures=services().outside.figures(actor()),
@@ -70,21 +60,7 @@ def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/outside.<any(csv, xlsx):kind>")
-@permission(Permission.CERTIFICATE_IMPORT)
-def export(kind: str) -> ResponseReturnValue:
-    """Exactly the list that the same address without the ending shows, all of it."""
-    headings = [say(heading) for heading in _COLUMNS]
-    tab, status, text = _filter()
-    rows = map(_row, services().outside.every(actor(), tab, status=status, text=text))
-    if kind == "csv":
-        return csv_download("chung-thu-ben-ngoai", headings, rows)
-    return xlsx_download("chung-thu-ben-ngoai", _("Chứng thư"), headings, rows)
-
-
-@blueprint.post("/outside/confirm")
-@permission(Permission.CERTIFICATE_IMPORT)
-@shown_again_by(index)
+@blueprint.form("/outside/confirm", Permission.CERTIFICATE_IMPORT, again=index)
 def confirm() -> ResponseReturnValue:
     """The ticked proposals are right."""
     chosen = numbers_in("certificate")
@@ -92,39 +68,31 @@ def confirm() -> ResponseReturnValue:
         raise Invalid(N_("Hãy chọn ít nhất một chứng thư."))
     count = services().outside.confirm(actor(), chosen)
     flash(ngettext("Đã xác nhận %(num)s chứng thư.", "Đã xác nhận %(num)s chứng thư.", count), "ok")
-    return redirect(url_for("outside.index", tab=Tab.PROPOSED))
+    return redirect(url_for(".index", tab=Tab.PROPOSED))
 
 
-@blueprint.get("/outside/<int:certificate_id>")
-@permission(Permission.CERTIFICATE_IMPORT)
+@blueprint.page("/outside/<int:certificate_id>", Permission.CERTIFICATE_IMPORT)
 def show(certificate_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Everything about one certificate, and the decision whose it is."""
     found = services().outside.certificate_of(actor(), certificate_id)
     return render_template("outside/show.html", item=found, errors=errors, **_WORDS)
 
 
-@blueprint.post("/outside/<int:certificate_id>/reject")
-@permission(Permission.CERTIFICATE_IMPORT)
-@shown_again_by(show)
-def reject(certificate_id: int) -> ResponseReturnValue:
+@blueprint.form("/outside/<int:certificate_id>/reject", Permission.CERTIFICATE_IMPORT, again=show)
+def reject(certificate_id: int) -> None:
     """It is not that person's; whoever erred can assign it again."""
     services().outside.reject(actor(), certificate_id)
     flash(_("Đã gỡ chứng thư khỏi người này; có thể gán lại bất cứ lúc nào."), "ok")
-    return redirect(url_for("outside.show", certificate_id=certificate_id))
 
 
-@blueprint.post("/outside/<int:certificate_id>/assign")
-@permission(Permission.CERTIFICATE_IMPORT)
-@shown_again_by(show)
-def assign(certificate_id: int) -> ResponseReturnValue:
+@blueprint.form("/outside/<int:certificate_id>/assign", Permission.CERTIFICATE_IMPORT, again=show)
+def assign(certificate_id: int) -> None:
     """It is this person's, on the actor's word."""
     services().outside.assign(actor(), certificate_id, required("person"))
     flash(_("Đã ghi nhận chủ thể của chứng thư."), "ok")
-    return redirect(url_for("outside.show", certificate_id=certificate_id))
 
 
-@blueprint.get("/outside/import")
-@permission(Permission.CERTIFICATE_IMPORT)
+@blueprint.page("/outside/import", Permission.CERTIFICATE_IMPORT)
 def upload_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form for a file, and what was brought in of late."""
     return render_template(
@@ -136,9 +104,7 @@ def upload_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/outside/import")
-@permission(Permission.CERTIFICATE_IMPORT)
-@shown_again_by(upload_page)
+@blueprint.form("/outside/import", Permission.CERTIFICATE_IMPORT, again=upload_page)
 def upload() -> ResponseReturnValue:
     """The file is looked through and kept; no certificate is stored yet."""
     with _sent() as (name, path):
@@ -150,31 +116,26 @@ def upload() -> ResponseReturnValue:
             carrier=Carrier(chosen) if chosen in set(Carrier) else Carrier.UNKNOWN,
             issuer=request.form.get("issuer") or None,
         )
-    return redirect(url_for("outside.found", import_id=import_id))
+    return redirect(url_for(".found", import_id=import_id))
 
 
-@blueprint.get("/outside/import/<int:import_id>")
-@permission(Permission.CERTIFICATE_IMPORT)
+@blueprint.page("/outside/import/<int:import_id>", Permission.CERTIFICATE_IMPORT)
 def found(import_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """What is in the file and what would become of it; after applying, the receipt."""
     view = services().outside.importing.import_of(actor(), import_id)
     return render_template("outside/found.html", view=view, limit=SHOWN, errors=errors, **_WORDS)
 
 
-@blueprint.post("/outside/import/<int:import_id>/apply")
-@permission(Permission.CERTIFICATE_IMPORT)
-@shown_again_by(found)
+@blueprint.form("/outside/import/<int:import_id>/apply", Permission.CERTIFICATE_IMPORT, again=found)
 def apply(import_id: int) -> ResponseReturnValue:
     """The certificates are stored, at once or by a job."""
     job_id = services().outside.importing.apply(actor(), import_id)
     if job_id is not None:
         return redirect(url_for("jobs.show", job_id=job_id))
-    flash(_("Đã ghi các chứng thư trong tệp."), "ok")
-    return redirect(url_for("outside.found", import_id=import_id))
+    return told(_("Đã ghi các chứng thư trong tệp."), ".found", import_id=import_id)
 
 
-@blueprint.get("/outside/status")
-@permission(Permission.CERTIFICATE_IMPORT)
+@blueprint.page("/outside/status", Permission.CERTIFICATE_IMPORT)
 def status_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Whom this installation trusts, and what their newest revocation lists are."""
     outside = services().outside
@@ -187,29 +148,24 @@ def status_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/outside/status")
-@permission(Permission.CERTIFICATE_IMPORT)
-@shown_again_by(status_page)
+@blueprint.form("/outside/status", Permission.CERTIFICATE_IMPORT, again=status_page)
 def bring_list() -> ResponseReturnValue:
     """The revocation list is kept, and its issuer's certificates stand as it says."""
     with _sent() as (_name, path):
         kept = services().outside.following.import_crl(actor(), path.read_bytes())
     flash(
-        _("Đã nạp danh sách thu hồi của “%(name)s” và cập nhật trạng thái.", name=kept.anchor),
-        "ok",
+        _("Đã nạp danh sách thu hồi của “%(name)s” và cập nhật trạng thái.", name=kept.anchor), "ok"
     )
-    return redirect(url_for("outside.status_page"))
+    return redirect(url_for(".status_page"))
 
 
-@blueprint.post("/outside/status/ask")
-@permission(Permission.CERTIFICATE_IMPORT)
-@shown_again_by(status_page)
+@blueprint.form("/outside/status/ask", Permission.CERTIFICATE_IMPORT, again=status_page)
 def ask() -> ResponseReturnValue:
     """A job asks the issuers' responders about what is not known any more."""
     return redirect(url_for("jobs.show", job_id=services().outside.following.refresh(actor())))
 
 
-def _filter() -> tuple[Tab | None, CertificateStatus | None, str]:
+def list_asked() -> tuple[Tab | None, CertificateStatus | None, str]:
     """What the address asks for; words nobody knows ask for nothing."""
     tab, status = request.args.get("tab", ""), request.args.get("status", "")
     return (
@@ -229,23 +185,3 @@ def _sent() -> Iterator[tuple[str, Path]]:
         path = Path(folder) / "sent"
         sent.save(path)
         yield clean_name(sent.filename), path
-
-
-def _row(item: CertificateView) -> tuple[Value, ...]:
-    row = item.row
-    return (
-        *(row.serial_hex.upper(), row.common_name, "; ".join(row.unit_names), row.email or ""),
-        *(
-            row.issuer_name,
-            row.generation.value,
-            say(N_("Có") if row.is_official else N_("Không")),
-        ),
-        *(row.not_before.astimezone(HANOI).date(), row.not_after.astimezone(HANOI).date()),
-        *(
-            say(CARRIER_NAMES[row.carrier]),
-            row.device_number or "",
-            say(STATUS_NAMES[item.status]),
-        ),
-        *(say(MATCH_NAMES[row.match]), item.person_code or "", item.person_name or ""),
-        item.unit_name or "",
-    )

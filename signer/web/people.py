@@ -1,11 +1,11 @@
 """The people of one's own units: who has a certificate, who lacks one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from flask import Blueprint, Response, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -20,15 +20,13 @@ from signer.inventory.models import (
 )
 from signer.inventory.people import PeopleFilter
 from signer.inventory.states import STATE_RULES, PersonState
-from signer.inventory.tables import Value
-from signer.issuance.states import STATE_NAMES, SigningState
 from signer.services import services
-from signer.web.access import actor, permission
-from signer.web.download import csv_download, xlsx_download
+from signer.web.access import actor
 from signer.web.formats import say
 from signer.web.labels import unit_options
+from signer.web.pages import Pages
 
-blueprint = Blueprint("people", __name__)
+blueprint = Pages("people", __name__)
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -47,20 +45,6 @@ FILTERS = {
     "expired": N_("Đã hết hạn"),
     "revoked": N_("Đã thu hồi"),
 }
-_HEADINGS = (
-    N_("Mã CB"),
-    N_("Họ và tên"),
-    N_("Mã đơn vị"),
-    N_("Đơn vị"),
-    N_("Phòng, ban"),
-    N_("Chức vụ"),
-    N_("Loại"),
-    N_("Trạng thái công tác"),
-    N_("Thư điện tử công vụ"),
-    N_("Chữ ký số"),
-    N_("Số chứng thư"),
-    N_("Hiệu lực đến"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +105,7 @@ def asked_for(values: Mapping[str, str]) -> Asked:
     )
 
 
-@blueprint.get("/people")
-@permission(Permission.PERSON_VIEW)
+@blueprint.page("/people", Permission.PERSON_VIEW)
 def index() -> ResponseReturnValue:
     """A page of people, in the order of their given names."""
     asked, after = asked_for(request.args), request.args.get("after") or None
@@ -147,49 +130,6 @@ def index() -> ResponseReturnValue:
         roles=SIGNING_ROLE_NAMES,
         works={state: rule.label for state, rule in STATE_RULES.items()},
     )
-
-
-@blueprint.get("/people.csv")
-@permission(Permission.PERSON_VIEW)
-def as_csv() -> Response:
-    """The whole list as a text file, sent while it is read."""
-    return csv_download(_("can-bo"), [say(heading) for heading in _HEADINGS], _rows())
-
-
-@blueprint.get("/people.xlsx")
-@permission(Permission.PERSON_VIEW)
-def as_xlsx() -> Response:
-    """The whole list as a workbook."""
-    headings = [say(heading) for heading in _HEADINGS]
-    return xlsx_download(_("can-bo"), _("Cán bộ"), headings, _rows())
-
-
-def _rows() -> Iterator[tuple[Value, ...]]:
-    asked = asked_for(request.args)
-    units: dict[int, tuple[str, str]] = {}
-    states = {state: say(STATE_NAMES[state]) for state in SigningState}
-    works = {state: say(rule.label) for state, rule in STATE_RULES.items()}
-    kinds = {kind: say(name) for kind, name in PERSON_KIND_NAMES.items()}
-    found = services().issuance.each_of_people(actor(), asked.filter, state=asked.state)
-    for people, standings in found:
-        new = {person.unit_id for person in people} - units.keys()
-        known = services().inventory.units_by_ids(new)
-        units |= {unit_id: (unit.code, unit.name) for unit_id, unit in known.items()}
-        for person in people:
-            standing = standings[person.id]
-            yield (
-                person.code,
-                person.full_name,
-                *units[person.unit_id],
-                person.division,
-                person.title,
-                kinds[person.kind] if person.kind else None,
-                works[person.state],
-                person.email,
-                states[standing.state],
-                standing.serial_hex,
-                standing.not_after,
-            )
 
 
 def _choice(values: Mapping[str, str], name: str, of: type[_Choice]) -> _Choice | None:

@@ -1,10 +1,6 @@
 """What an HR officer sees of the own people, and asks for."""
 
-import csv
-import io
-
 from flask import Flask
-from openpyxl import load_workbook
 
 from signer.accounts import Role
 from signer.db import release
@@ -94,29 +90,6 @@ def test_a_whole_unit_goes_into_one_request(app: Flask, city: City) -> None:
     shown = visitor.get("/requests/1").text
     assert all(person.code in shown for person in people)
     assert "Không còn ai chưa được cấp" in visitor.get(address).text
-
-
-def test_a_list_is_taken_away_as_it_is_shown(app: Flask, city: City) -> None:
-    """The file has the people of the filter and of the own units, in the order of the page."""
-    people = city.people(12)
-    city.people(1, unit=OTHER_WARD)
-    visitor = Visitor(app).log_in(city.account("huong", Role.HR))
-    shown = [p.code for p in sorted(people, key=lambda p: (p.sort_key, p.id))]
-    answer = visitor.get("/people.csv")
-    assert answer.mimetype == "text/csv"
-    rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
-    assert [row["Mã CB"] for row in rows] == shown
-    assert rows[0]["Chữ ký số"] == "Chưa được cấp"
-    found = visitor.get("/people.csv", q="le thi", staff="cong_chuc").data.decode("utf-8-sig")
-    listed = visitor.get("/people", q="le thi", staff="cong_chuc").text
-    codes = [row["Mã CB"] for row in csv.DictReader(io.StringIO(found))]
-    assert codes
-    assert all(code in listed for code in codes)
-    assert not [code for code in shown if code in listed and code not in codes]
-    book = load_workbook(io.BytesIO(visitor.get("/people.xlsx", q="le thi").data))
-    values = list(book.worksheets[0].values)
-    assert [row[0] for row in values[1:]] == codes
-    assert visitor.get("/people.csv", unit="khong-co").status_code == 404
 
 
 def test_a_filter_lives_in_the_address_and_goes_to_the_next_act(app: Flask, city: City) -> None:
