@@ -1,10 +1,40 @@
 """Who reads the record."""
 
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
 from flask import Flask
 
+import signer
 from signer.accounts import Role
+from signer.web.audit import ACTION_NAMES
 from tests.factories import OTHER_WARD, City
 from tests.web.visitor import Visitor
+
+_RECORDING = {"record", "_record", "_keep", "_event", "Happening"}
+
+
+def recorded() -> Iterator[str]:
+    """The actions that the rooms record, as far as they are written out."""
+    for file in Path(signer.__file__).parent.rglob("*.py"):
+        calls = (
+            node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)
+        )
+        for call in calls:
+            if getattr(call.func, "attr", getattr(call.func, "id", "")) in _RECORDING:
+                for told in (*call.args, *(keyword.value for keyword in call.keywords)):
+                    value = getattr(told, "value", None)
+                    if isinstance(value, str) and re.fullmatch(r"[a-z_]+\.[a-z_]+", value):
+                        yield value
+
+
+def test_every_act_has_words() -> None:
+    """Whoever watches over the city reads sentences, not codes."""
+    actions = set(recorded())
+    assert len(actions) > 50
+    assert actions - ACTION_NAMES.keys() == set()
 
 
 def test_the_citys_record_is_for_the_citys_auditors(app: Flask, city: City) -> None:
