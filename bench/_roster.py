@@ -144,12 +144,12 @@ def _imported(rooms: Services, file: Path) -> Imported:
         raise RuntimeError(checked.plan.errors[0].message)
     job_id = rooms.inventory.start(SYSTEM, checked.import_id)
     rooms.jobs.run(rooms.job_handlers, job_id=job_id)
-    receipt = rooms.inventory.receipt_of(SYSTEM, checked.import_id)
+    record = rooms.inventory.import_of(SYSTEM, checked.import_id).record
     return Imported(
         seconds=time.perf_counter() - started,
         check=check,
         processor=sum(os.times()[:4]) - processor,
-        people=receipt.new + receipt.changed,
+        people=record.applied_new + record.applied_changed,
         resident=pages * resource.getpagesize() / 1024**2,
     )
 

@@ -8,7 +8,7 @@ from marshmallow.validate import OneOf
 from werkzeug.datastructures import FileStorage
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
+from signer.api.access import actor
 from signer.api.operations import File, Operations, Schema
 from signer.api.uploads import saved
 from signer.api.wording import Said
@@ -18,6 +18,7 @@ from signer.services import services
 
 rosters = Operations("roster-imports", "Lists of people as HR has them: check, then apply")
 
+_IMPORT = Permission.ROSTER_IMPORT
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -87,20 +88,22 @@ class RosterImport(Schema):
     stored_new = fields.Integer(attribute="record.applied_new", required=True)
     stored_changed = fields.Integer(attribute="record.applied_changed", required=True)
     overtaken_rows = fields.Integer(attribute="record.overtaken", required=True)
-    errors = fields.List(fields.Nested(FindingAnswer), required=True)
-    warnings = fields.List(fields.Nested(FindingAnswer), required=True)
+    errors = fields.List(fields.Nested(FindingAnswer), attribute="plan.errors", required=True)
+    warnings = fields.List(fields.Nested(FindingAnswer), attribute="plan.warnings", required=True)
     overtaken = fields.List(fields.Nested(FindingAnswer), required=True)
-    columns = fields.List(fields.Nested(ColumnAnswer), attribute="headings", required=True)
-    missing_columns = fields.List(fields.String(), attribute="missing", required=True)
+    columns = fields.List(fields.Nested(ColumnAnswer), attribute="plan.headings", required=True)
+    missing_columns = fields.List(fields.String(), attribute="plan.missing", required=True)
     absent_count = fields.Integer(attribute="record.absent", required=True, allow_none=True)
-    absent = fields.List(fields.Nested(AbsentAnswer), required=True)
-    ignored_rows = fields.List(fields.Integer(), required=True)
-    unknown_headings = fields.List(fields.String(), required=True)
+    absent = fields.List(fields.Nested(AbsentAnswer), attribute="plan.absent", required=True)
+    ignored_rows = fields.List(fields.Integer(), attribute="plan.ignored_rows", required=True)
+    unknown_headings = fields.List(
+        fields.String(), attribute="plan.unknown_headings", required=True
+    )
 
 
 @rosters.post(
     "/roster-imports",
-    access=needs(Permission.ROSTER_IMPORT),
+    _IMPORT,
     upload=RosterForm,
     limit="roster_limit_bytes",
     answer=RosterImport(),
@@ -114,15 +117,12 @@ def check_roster(
     The file and its findings are kept; no person is touched before it is applied.
     """
     with saved([file], "file") as [(name, path)]:
-        checked = services().inventory.dry_run(
-            actor(), path, name, effective_on, full_unit=full_unit
-        )
-    return services().inventory.import_of(actor(), checked.import_id)
+        return services().inventory.dry_run(actor(), path, name, effective_on, full_unit=full_unit)
 
 
 @rosters.get(
     "/roster-imports/<id:import_id>",
-    access=needs(Permission.ROSTER_IMPORT),
+    _IMPORT,
     answer=RosterImport(),
 )
 def get_roster(import_id: int) -> ImportView:
@@ -132,7 +132,7 @@ def get_roster(import_id: int) -> ImportView:
 
 @rosters.post(
     "/roster-imports/<id:import_id>/columns",
-    access=needs(Permission.ROSTER_IMPORT),
+    _IMPORT,
     body=ColumnsBody,
     answer=RosterImport(),
     status=201,
@@ -140,13 +140,12 @@ def get_roster(import_id: int) -> ImportView:
 def check_roster_again(import_id: int, columns: dict[str, str]) -> ImportView:
     """Check the same file with other meanings of its columns; they are remembered for the unit."""
     said = {letter.upper(): Field(name) for letter, name in columns.items()}
-    checked = services().inventory.recheck(actor(), import_id, said)
-    return services().inventory.import_of(actor(), checked.import_id)
+    return services().inventory.recheck(actor(), import_id, said)
 
 
 @rosters.post(
     "/roster-imports/<id:import_id>/apply",
-    access=needs(Permission.ROSTER_IMPORT),
+    _IMPORT,
     answer=RosterImport(),
 )
 def apply_roster(import_id: int) -> ImportView:
@@ -157,7 +156,7 @@ def apply_roster(import_id: int) -> ImportView:
 
 @rosters.post(
     "/roster-imports/<id:import_id>/undo",
-    access=needs(Permission.ROSTER_IMPORT),
+    _IMPORT,
     answer=RosterImport(),
 )
 def undo_roster(import_id: int) -> ImportView:
@@ -168,7 +167,7 @@ def undo_roster(import_id: int) -> ImportView:
 
 @rosters.get(
     "/roster-imports/<id:import_id>/errors.xlsx",
-    access=needs(Permission.ROSTER_IMPORT),
+    _IMPORT,
     content_type=_XLSX,
 )
 def get_roster_errors(import_id: int) -> Response:

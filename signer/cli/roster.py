@@ -61,7 +61,7 @@ def import_roster(
         show_json(checked.plan.to_json())
     else:
         _show_plan(checked.plan, dry_run)
-        for person in inventory.import_of(SYSTEM, checked.import_id).absent:
+        for person in checked.plan.absent:
             click.echo(
                 _("Không có trong danh sách: %(code)s %(name)s, %(unit)s")
                 % {"code": person.code, "name": person.full_name, "unit": person.unit}

@@ -12,7 +12,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from signer.errors import N_, Invalid
 from signer.inventory import cells, identity
-from signer.inventory.fields import Field, Heading, as_text
+from signer.inventory.fields import FIELD_NAMES, Field, Heading, as_text
 from signer.inventory.findings import Finding
 from signer.inventory.headings import CORRECTION_SHEET
 from signer.inventory.planned_rows import RefusedRow
@@ -69,25 +69,20 @@ def error_workbook(
         text = book.add_format({"num_format": "@"})
         bad = book.add_format({"num_format": "@", "bg_color": "#FBE3E4", "font_color": "#8A1F11"})
         wrapped = book.add_format({"text_wrap": True, "valign": "top"})
-        _write_header(sheet, [field for _, field in columns], head, translate)
+        last = len(columns)
+        for place, (_, field) in enumerate(columns):
+            sheet.set_column(place, place, _WIDTHS.get(field, 16))
+            sheet.write_string(0, place, FIELD_NAMES[field], head)  # the import knows these words
+        sheet.set_column(last, last, _REMARK_WIDTH)
+        sheet.write_string(0, last, translate(N_("Lỗi cần sửa")), head)
+        sheet.write_string(0, last + 1, translate(N_("Dòng trong tệp gốc")), head)
         for place, row in enumerate(rows, start=1):
             _write_row(sheet, place, row, columns, (text, bad), translate)
             remark = "\n".join(_sentence(f, translate) for f in row.errors)
-            sheet.write_string(place, len(columns), remark, wrapped)
-            sheet.write_number(place, len(columns) + 1, row.number)
+            sheet.write_string(place, last, remark, wrapped)
+            sheet.write_number(place, last + 1, row.number)
         book.close()
         return file.read_bytes()
-
-
-def _write_header(
-    sheet: Worksheet, columns: Sequence[Field], head: Format, translate: _Translate
-) -> None:
-    for place, field in enumerate(columns):
-        sheet.set_column(place, place, _WIDTHS.get(field, 16))
-        sheet.write_string(0, place, _HEADINGS[field], head)
-    sheet.set_column(len(columns), len(columns), _REMARK_WIDTH)
-    sheet.write_string(0, len(columns), translate(N_("Lỗi cần sửa")), head)
-    sheet.write_string(0, len(columns) + 1, translate(N_("Dòng trong tệp gốc")), head)
 
 
 def _write_row(
@@ -127,33 +122,3 @@ def _sentence(finding: Finding, translate: _Translate) -> str:
     if finding.hint_sentence:
         parts.append(translate(finding.hint_sentence) % finding.values)
     return " ".join(parts)
-
-
-_HEADINGS: dict[Field, str] = {
-    Field.NUMBER: "STT",
-    Field.CODE: "Mã CB",
-    Field.FULL_NAME: "Họ và tên",
-    Field.FAMILY_NAME: "Họ và tên đệm",
-    Field.GIVEN_NAME: "Tên",
-    Field.BIRTH_DATE: "Ngày sinh",
-    Field.BIRTH_DATE_MALE: "Ngày sinh nam",
-    Field.BIRTH_DATE_FEMALE: "Ngày sinh nữ",
-    Field.SEX: "Giới tính",
-    Field.ID_NUMBER: "Số định danh cá nhân",
-    Field.ID_ISSUED_ON: "Ngày cấp",
-    Field.ID_ISSUED_BY: "Nơi cấp",
-    Field.KIND: "Loại",
-    Field.UNIT: "Đơn vị",
-    Field.DIVISION: "Phòng",
-    Field.TITLE: "Chức vụ",
-    Field.EMAIL: "Thư điện tử công vụ",
-    Field.MOBILE: "Số điện thoại di động",
-    Field.STATE: "Trạng thái công tác",
-    Field.STATE_SINCE: "Từ ngày",
-    Field.STATE_DECISION: "Số quyết định",
-    Field.RANK_CODE: "Mã ngạch",
-    Field.SIGNING_ROLES: "Vai trò ký",
-    Field.SIM_PKI: "Đăng ký SIM PKI",
-    Field.MOBILE_NETWORK: "Nhà mạng",
-}
-"""Headings that the import knows again, whatever the first file called them."""

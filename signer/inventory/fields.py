@@ -46,8 +46,8 @@ FIELD_NAMES: dict[Field, str] = {
     Field.FAMILY_NAME: N_("Họ và tên đệm"),
     Field.GIVEN_NAME: N_("Tên"),
     Field.BIRTH_DATE: N_("Ngày sinh"),
-    Field.BIRTH_DATE_MALE: N_("Ngày sinh (nam)"),
-    Field.BIRTH_DATE_FEMALE: N_("Ngày sinh (nữ)"),
+    Field.BIRTH_DATE_MALE: N_("Ngày sinh nam"),
+    Field.BIRTH_DATE_FEMALE: N_("Ngày sinh nữ"),
     Field.SEX: N_("Giới tính"),
     Field.ID_NUMBER: N_("Số định danh cá nhân"),
     Field.ID_ISSUED_ON: N_("Ngày cấp số định danh"),
@@ -94,6 +94,11 @@ class Heading:
     field: Field | None
     example: str = ""
     """What the first person's row holds there."""
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, str]) -> "Heading":
+        """The heading that these values say."""
+        return cls(**{**stored, "field": Field(stored["field"]) if stored["field"] else None})  # type: ignore[arg-type]  # our own JSON
 
 
 def column_letter(index: int) -> str:

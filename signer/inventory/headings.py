@@ -3,8 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from signer.errors import N_
-from signer.inventory.fields import Column, Field, as_text, column_letter
+from signer.inventory.fields import FIELD_NAMES, Column, Field, as_text, column_letter
 from signer.inventory.names import fold
 from signer.inventory.sheets import Cell
 
@@ -24,8 +23,9 @@ _SYNONYMS: dict[Field, str] = {
     "|so ddcn|ddcn|so can cuoc|so can cuoc cong dan|can cuoc cong dan|so the can cuoc"
     "|so cmnd|cmnd|so cmnd cccd|cmnd cccd|so cccd cmnd|cccd cmnd|can cuoc|so giay to"
     "|so dinh danh ca nhan cccd|so cccd so dinh danh ca nhan",
-    Field.ID_ISSUED_ON: "ngay cap|ngay cap cccd|ngay cap cccd ddcn|ngay thang nam cap",
-    Field.ID_ISSUED_BY: "noi cap|noi cap cccd|co quan cap|noi cap cccd ddcn",
+    Field.ID_ISSUED_ON: "ngay cap|ngay cap cccd|ngay cap cccd ddcn|ngay thang nam cap"
+    "|ngay cap so dinh danh",
+    Field.ID_ISSUED_BY: "noi cap|noi cap cccd|co quan cap|noi cap cccd ddcn|noi cap so dinh danh",
     Field.KIND: "loai|loai can bo|doi tuong|loai cbccvc|loai doi tuong|dien|phan loai"
     "|can bo cong chuc vien chuc",
     Field.UNIT: "don vi|co quan|co quan to chuc|co quan don vi|don vi cong tac|co quan cong tac"
@@ -48,11 +48,7 @@ _SYNONYMS: dict[Field, str] = {
 }
 _FIELD_OF = {words: field for field, text in _SYNONYMS.items() for words in text.split("|")}
 _BIRTH_BY_SEX = {"nam": Field.BIRTH_DATE_MALE, "nu": Field.BIRTH_DATE_FEMALE}
-_REQUIRED: dict[Field, str] = {
-    Field.CODE: N_("Mã cán bộ"),
-    Field.FULL_NAME: N_("Họ và tên"),
-    Field.UNIT: N_("Đơn vị"),
-}
+_REQUIRED = (Field.CODE, Field.FULL_NAME, Field.UNIT)
 CORRECTION_SHEET = "Dòng lỗi"
 """The sheet of refused rows that we write ourselves: its headings mean what they say, whatever
 a clerk once said of the same words elsewhere."""
@@ -115,8 +111,8 @@ def columns_of(
 def missing_columns(columns: Mapping[Field, Column]) -> list[str]:
     """What a roster cannot do without and this one lacks, in the clerk's words."""
     return [
-        shown
-        for field, shown in _REQUIRED.items()
+        FIELD_NAMES[field]
+        for field in _REQUIRED
         if field not in columns and not (field is Field.FULL_NAME and Field.GIVEN_NAME in columns)
     ]
 

@@ -2,9 +2,9 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from sqlalchemy import select
@@ -19,13 +19,13 @@ from signer.files import Files
 from signer.inventory.applying import RosterApplying
 from signer.inventory.correction import error_workbook
 from signer.inventory.facts import KnownPeople, PersonFacts
-from signer.inventory.fields import Field, Heading
+from signer.inventory.fields import Heading
 from signer.inventory.findings import Finding
 from signer.inventory.headings import Chosen
 from signer.inventory.mappings import remember, remembered
 from signer.inventory.models import ImportState, OrgUnit, Person, RosterImport
 from signer.inventory.planned_rows import refused_in
-from signer.inventory.planning import SHOWN, Planner, RosterPlan
+from signer.inventory.planning import SHOWN, AbsentPerson, Planner, RosterPlan
 from signer.inventory.reading import ReadingRules
 from signer.inventory.roster import find_table
 from signer.inventory.roster_models import RosterChunk
@@ -38,57 +38,22 @@ from signer.jobs import Jobs
 
 CHUNK_ROWS = 1_000
 """Rows stored in one transaction: some tenths of a second, so that others can write between."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckedRoster:
-    """A dry run: the plan, and the id under which `start` finds the file again."""
-
-    import_id: int
-    sha256: str
-    plan: RosterPlan
-
-
-@dataclass(frozen=True, kw_only=True)
-class AbsentPerson:
-    """Somebody of the unit whom its full roster does not name."""
-
-    code: str
-    full_name: str
-    unit: str
+_COUNTS = ("rows", "new", "changed", "same", "error_rows")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportView:
-    """A stored import with the findings of its check."""
+    """An import: what its check found, and how far it is stored."""
 
     record: RosterImport
-    errors: tuple[Finding, ...]
-    """The first thousand, as with warnings and people who are absent."""
-    warnings: tuple[Finding, ...]
-    error_count: int
-    ignored_rows: tuple[int, ...]
-    unknown_headings: tuple[str, ...]
-    missing: tuple[str, ...]
-    remark: str | None
-    other_lists: tuple[str, ...]
-    headings: tuple[Heading, ...]
-    """What each column was taken for; none for imports of before this was kept."""
-    absent: tuple[AbsentPerson, ...]
-    overtaken: tuple[Finding, ...]
+    plan: RosterPlan
+    overtaken: tuple[Finding, ...] = ()
     """Why rows that had been found valid were kept out when they were stored."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class RosterReceipt:
-    """What an import stored in all, over every run that it took."""
-
-    import_id: int
-    new: int
-    changed: int
-    same: int
-    refused: int
-    """Rows with errors now; more than the check found when others wrote meanwhile."""
+    @property
+    def import_id(self) -> int:
+        """Under which `start` finds it again."""
+        return self.record.id
 
 
 class RosterImports:
@@ -112,7 +77,7 @@ class RosterImports:
         *,
         columns: Chosen | None = None,
         full_unit: str | None = None,
-    ) -> CheckedRoster:
+    ) -> ImportView:
         """The plan of a roster; the file and its findings are kept, no person is touched.
 
         `effective_on` is the day the roster speaks of (today when None, never later): units
@@ -127,10 +92,9 @@ class RosterImports:
         day = effective_on or today
         if day > today:
             raise Invalid(N_("Ngày của danh sách không được ở tương lai."), field="effective_on")
-        whole = unit_on(full_unit, day) if full_unit else None
-        if whole is not None:
-            actor.require(Permission.ROSTER_IMPORT, whole.path)
-        full_path = whole.path if whole is not None else None
+        full_path = unit_on(full_unit, day).path if full_unit else None
+        if full_path is not None:
+            actor.require(Permission.ROSTER_IMPORT, full_path)
         rules = ReadingRules(
             units=UnitIndex(known_units(), day),
             effective_on=day,
@@ -147,15 +111,26 @@ class RosterImports:
         ):
             table = find_table(sheets, known_headings, columns)
             planner = Planner(table, _known, rules, Path(folder))
-            planned = planner.plan()
-            asked = None if planned.missing else full_path
-            absent_count, absent = _absent(asked, planner.named())
-            record = self._record_of(planned, file_name=Path(file_name).name[:200], at=at, day=day)
-            record.sha256 = self._files.put(path)
-            chunks = self._keep_rows(planner, planned, record, Path(folder))
-        record.actor = actor.name
-        record.full_unit_path, record.absent = full_path, absent_count
-        record.report_sha256 = self._files.put(_report_of(planned, absent))
+            plan = planner.plan()
+            if full_path is not None and not plan.missing:
+                count, absent = _absent(full_path, planner.named())
+                plan = replace(plan, absent_count=count, absent=absent)
+            counts = {name: getattr(plan, name) for name in _COUNTS}
+            record = RosterImport(
+                sha256=self._files.put(path),
+                file_name=Path(file_name).name[:200],
+                actor=actor.name,
+                at=at,
+                effective_on=day,
+                state=ImportState.CHECKED,
+                warnings=plan.warning_count,
+                full_unit_path=full_path,
+                absent=plan.absent_count,
+                **counts,
+            )
+            chunks = self._keep_rows(planner, plan, record, Path(folder))
+        report = json.dumps(plan.to_json(), ensure_ascii=False).encode()
+        record.report_sha256 = self._files.put(report)
         with transaction():
             db.session.add(record)
             db.session.flush()
@@ -167,12 +142,12 @@ class RosterImports:
                 "roster.checked",
                 f"roster_import:{record.id}",
                 sha256=record.sha256,
-                rows=planned.rows,
-                refused=planned.error_rows,
+                rows=plan.rows,
+                refused=plan.error_rows,
             )
-        return CheckedRoster(import_id=record.id, sha256=record.sha256, plan=planned)
+        return ImportView(record=record, plan=plan)
 
-    def recheck(self, actor: Actor, import_id: int, columns: Chosen) -> CheckedRoster:
+    def recheck(self, actor: Actor, import_id: int, columns: Chosen) -> ImportView:
         """The file is checked again with these columns, and its headings are remembered so.
 
         The next file of the same unit with such a heading is read like this one.
@@ -196,7 +171,7 @@ class RosterImports:
         release()
         with self._files.path(sha256) as file:
             checked = self.dry_run(actor, file, name, day, columns=columns, full_unit=full_unit)
-        remember(actor, seen.headings, columns)
+        remember(actor, seen.plan.headings, columns)
         return checked
 
     def start(self, actor: Actor, import_id: int) -> int:
@@ -216,19 +191,6 @@ class RosterImports:
         self._record(actor, import_id)
         return self.applying.undo(actor, import_id)
 
-    def receipt(self, actor: Actor, import_id: int) -> RosterReceipt:
-        """What the import stored until now."""
-        record = self._record(actor, import_id)
-        refused = record.error_rows + record.overtaken
-        stored = record.applied_new + record.applied_changed
-        return RosterReceipt(
-            import_id=record.id,
-            new=record.applied_new,
-            changed=record.applied_changed,
-            same=max(0, record.rows - stored - refused),
-            refused=refused,
-        )
-
     def view(self, actor: Actor, import_id: int) -> ImportView:
         """The import and what its check found."""
         record = self._record(actor, import_id)
@@ -238,26 +200,10 @@ class RosterImports:
         )
         overtaken = db.session.scalars(told.order_by(RosterChunk.number)).all()
         release()
-        report = json.loads(self._files.get(report_sha256))
-        headings = tuple(map(_heading, report.get("headings") or report.get("columns", ())))
-        return ImportView(
-            record=record,
-            errors=tuple(map(Finding.from_json, report["errors"])),
-            warnings=tuple(map(Finding.from_json, report["warnings"])),
-            error_count=report.get("error_count", len(report["errors"])),
-            ignored_rows=tuple(report["ignored_rows"]),
-            unknown_headings=tuple(report["unknown_headings"]),
-            missing=tuple(report.get("missing", ())),
-            remark=report["remark"],
-            other_lists=tuple(report.get("other_lists", ())),
-            headings=headings,
-            absent=tuple(AbsentPerson(**person) for person in report.get("absent", ())),
-            overtaken=tuple(
-                _in_column(Finding.from_json(finding), headings)
-                for chunk in overtaken
-                for finding in json.loads(chunk)
-            ),
-        )
+        plan = RosterPlan.from_json(json.loads(self._files.get(report_sha256)))
+        findings = (Finding.from_json(one) for chunk in overtaken for one in json.loads(chunk))
+        found = tuple(_in_column(finding, plan.headings) for finding in findings)
+        return ImportView(record=record, plan=plan, overtaken=found)
 
     def corrections(
         self, actor: Actor, import_id: int, translate: Callable[[str], str] = str
@@ -269,7 +215,7 @@ class RosterImports:
         if refused_sha256 is None:
             raise NotFound(N_("Danh sách này không có dòng lỗi nào."))
         with self._files.path(refused_sha256) as file:
-            workbook = error_workbook(seen.headings, refused_in(file), translate=translate)
+            workbook = error_workbook(seen.plan.headings, refused_in(file), translate=translate)
         with transaction():
             subject = f"roster_import:{import_id}"
             self._audit.record(actor.name, "roster.errors_exported", subject, rows=rows)
@@ -293,34 +239,15 @@ class RosterImports:
             raise Forbidden(N_("Danh sách này do người khác tải lên."))
         return record
 
-    def _record_of(
-        self, planned: RosterPlan, *, file_name: str, at: datetime, day: date
-    ) -> RosterImport:
-        return RosterImport(
-            file_name=file_name,
-            at=at,
-            effective_on=day,
-            state=ImportState.CHECKED,
-            rows=planned.rows,
-            new=planned.new,
-            changed=planned.changed,
-            same=planned.same,
-            error_rows=planned.error_rows,
-            warnings=planned.warning_count,
-            applied_new=0,
-            applied_changed=0,
-            overtaken=0,
-        )
-
     def _keep_rows(
-        self, planner: Planner, planned: RosterPlan, record: RosterImport, folder: Path
+        self, planner: Planner, plan: RosterPlan, record: RosterImport, folder: Path
     ) -> list[RosterChunk]:
         """The rows to store and the refused ones are in the document store; where each chunk is.
 
         An import that changes nothing has one chunk without rows: storing it is its receipt.
         """
         chunks: list[RosterChunk] = []
-        if not planned.missing:
+        if not plan.missing:
             rows = folder / "chunks"
             with rows.open("wb") as out:
                 for _, content in planner.chunks(CHUNK_ROWS):
@@ -331,7 +258,7 @@ class RosterImports:
                     )
             chunks = chunks or [RosterChunk(number=0, begins=0, length=0)]
             record.rows_sha256 = self._files.put(rows)
-        if planned.error_rows:
+        if plan.error_rows:
             refused = folder / "refused"
             planner.write_refused(refused)
             record.refused_sha256 = self._files.put(refused)
@@ -345,11 +272,9 @@ def _known(told: Sequence[PersonFacts]) -> KnownPeople:
 
 
 def _absent(
-    unit_path: str | None, is_named: Callable[[str], bool]
-) -> tuple[int | None, list[AbsentPerson]]:
+    unit_path: str, is_named: Callable[[str], bool]
+) -> tuple[int, tuple[AbsentPerson, ...]]:
     """How many people of the subtree the file does not name, and the first of them."""
-    if unit_path is None:
-        return None, []
     people = (
         select(Person.code, Person.full_name, OrgUnit.name)
         .join(OrgUnit, OrgUnit.id == Person.unit_id)
@@ -369,24 +294,7 @@ def _absent(
             if len(first) < SHOWN:
                 first.append(AbsentPerson(code=code, full_name=full_name, unit=unit))
     release()
-    return count, first
-
-
-def _report_of(planned: RosterPlan, absent: Sequence[AbsentPerson]) -> bytes:
-    report = planned.to_json() | {
-        "headings": [asdict(heading) for heading in planned.headings],
-        "absent": [asdict(person) for person in absent],
-    }
-    return json.dumps(report, ensure_ascii=False).encode()
-
-
-def _heading(stored: Mapping[str, str]) -> Heading:
-    return Heading(
-        letter=stored["letter"],
-        heading=stored["heading"],
-        field=Field(stored["field"]) if stored["field"] else None,
-        example=stored.get("example", ""),
-    )
+    return count, tuple(first)
 
 
 def _in_column(finding: Finding, headings: Sequence[Heading]) -> Finding:

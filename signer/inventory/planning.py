@@ -9,11 +9,11 @@ import gzip
 import heapq
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from signer.errors import N_
 from signer.inventory.facts import KnownPeople, PersonFacts
@@ -44,6 +44,15 @@ Known = Callable[[Sequence[PersonFacts]], KnownPeople]
 
 
 @dataclass(frozen=True, kw_only=True)
+class AbsentPerson:
+    """Somebody of the unit whom its full roster does not name."""
+
+    code: str
+    full_name: str
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RosterPlan:
     """Everything a clerk must see before the valid rows are stored."""
 
@@ -58,8 +67,8 @@ class RosterPlan:
     """The first `SHOWN` of them, as with `warnings` and `ignored_rows`."""
     warnings: tuple[Finding, ...]
     """Of rows that are imported; of refused rows too, since they help to correct them."""
-    error_count: int
-    warning_count: int
+    error_count: int = 0
+    warning_count: int = 0
     ignored_rows: tuple[int, ...] = ()
     """Rows below the header that name no person: headings, totals, signatures."""
     unknown_headings: tuple[str, ...] = ()
@@ -71,24 +80,32 @@ class RosterPlan:
     headings: tuple[Heading, ...] = ()
     """What each column was taken for, from left to right."""
 
+    absent_count: int | None = None
+    """How many of the unit that the file names in full it does not name; None: of none."""
+    absent: tuple[AbsentPerson, ...] = ()
+    """The first `SHOWN` of them."""
+
     def to_json(self) -> dict[str, object]:
-        """Counts and findings, as a machine reads them; the sentences are Vietnamese."""
-        return {
-            "rows": self.rows,
-            "new": self.new,
-            "changed": self.changed,
-            "same": self.same,
-            "error_rows": self.error_rows,
-            "errors": [finding.to_json() for finding in self.errors],
-            "warnings": [finding.to_json() for finding in self.warnings],
-            "error_count": self.error_count,
-            "warning_count": self.warning_count,
-            "ignored_rows": list(self.ignored_rows),
-            "unknown_headings": list(self.unknown_headings),
-            "missing": list(self.missing),
-            "remark": self.remark,
-            "other_lists": list(self.other_lists),
+        """The plan as a machine reads it; the sentences are Vietnamese."""
+        findings = {"errors": self.errors, "warnings": self.warnings}
+        return asdict(self) | {
+            name: [finding.to_json() for finding in found] for name, found in findings.items()
         }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "RosterPlan":
+        """The plan that `to_json` wrote; what older ones did not keep is empty."""
+        parts: Mapping[str, Callable[[Any], object]] = {
+            "errors": Finding.from_json,
+            "warnings": Finding.from_json,
+            "headings": Heading.from_json,
+            "absent": lambda told: AbsentPerson(**told),
+        }
+        kept = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}
+        for name, told in kept.items():
+            if isinstance(told, list):
+                kept[name] = tuple(map(parts.get(name, lambda one: one), told))
+        return cls(**kept)
 
 
 def judged(

@@ -18,7 +18,7 @@ from signer.inventory.bodies import Bodies
 from signer.inventory.duplicates import Duplicates
 from signer.inventory.facts import PersonFacts, changes_between
 from signer.inventory.headings import Chosen
-from signer.inventory.importing import CheckedRoster, ImportView, RosterImports, RosterReceipt
+from signer.inventory.importing import ImportView, RosterImports
 from signer.inventory.judging import PlannedRow, Verdict
 from signer.inventory.models import OrgUnit, Person, PersonPeriod, RosterImport, UnitKind
 from signer.inventory.names import clean_text
@@ -142,11 +142,11 @@ class Inventory:
         effective_on: date | None = None,
         *,
         full_unit: str | None = None,
-    ) -> CheckedRoster:
+    ) -> ImportView:
         """See `RosterImports.dry_run`."""
         return self._imports.dry_run(actor, path, file_name, effective_on, full_unit=full_unit)
 
-    def recheck(self, actor: Actor, import_id: int, columns: Chosen) -> CheckedRoster:
+    def recheck(self, actor: Actor, import_id: int, columns: Chosen) -> ImportView:
         """See `RosterImports.recheck`."""
         return self._imports.recheck(actor, import_id, columns)
 
@@ -157,10 +157,6 @@ class Inventory:
     def undo(self, actor: Actor, import_id: int) -> int:
         """See `RosterImports.undo`."""
         return self._imports.undo(actor, import_id)
-
-    def receipt_of(self, actor: Actor, import_id: int) -> RosterReceipt:
-        """See `RosterImports.receipt`."""
-        return self._imports.receipt(actor, import_id)
 
     def do_roster_items(self, keys: Sequence[str]) -> Failures:
         """The handler of `ROSTER_JOB_KIND`."""

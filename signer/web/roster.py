@@ -4,16 +4,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from flask import (
-    Blueprint,
-    Response,
-    flash,
-    make_response,
-    redirect,
-    render_template,
-    request,
-    url_for,
-)
+from flask import Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -24,13 +15,14 @@ from signer.inventory.fields import FIELD_NAMES, Field
 from signer.inventory.models import ImportState
 from signer.jobs import Progress
 from signer.services import services
-from signer.web.access import actor, permission
+from signer.web.access import actor
 from signer.web.formats import say
-from signer.web.forms import FormError, day_from, shown_again_by
+from signer.web.forms import FormError, day_from
 from signer.web.labels import unit_options
+from signer.web.pages import Pages, told
 from signer.web.uploads import clean_name
 
-blueprint = Blueprint("roster", __name__)
+blueprint = Pages("roster", __name__)
 
 FINDINGS_SHOWN = 500
 """More than a clerk corrects in one go; a page of ten thousand rows helps nobody."""
@@ -41,13 +33,13 @@ STATES = {
     ImportState.UNDOING: N_("Đang hoàn tác"),
     ImportState.UNDONE: N_("Đã hoàn tác"),
 }
+_IMPORT = Permission.ROSTER_IMPORT
 _RECENT = 10
 _COLUMN = re.compile(r"column-([A-Z]{1,3})")
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-@blueprint.get("/roster")
-@permission(Permission.ROSTER_IMPORT)
+@blueprint.page("/roster", _IMPORT)
 def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form for a file, and the imports of late."""
     inventory = services().inventory
@@ -64,9 +56,7 @@ def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/roster")
-@permission(Permission.ROSTER_IMPORT)
-@shown_again_by(index)
+@blueprint.form("/roster", _IMPORT, again=index)
 def check() -> ResponseReturnValue:
     """The file is checked and kept; no person is touched yet."""
     sent = request.files.get("file")
@@ -83,11 +73,10 @@ def check() -> ResponseReturnValue:
             day_from(request.form, "effective_on"),
             full_unit=request.form.get("full_unit") or None,
         )
-    return redirect(url_for("roster.show", import_id=checked.import_id))
+    return redirect(url_for(".show", import_id=checked.import_id))
 
 
-@blueprint.get("/roster/<int:import_id>")
-@permission(Permission.ROSTER_IMPORT)
+@blueprint.page("/roster/<int:import_id>", _IMPORT)
 def show(import_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """What the file would change and what is wrong in it; after applying, the receipt."""
     found = services().inventory.import_of(actor(), import_id)
@@ -105,8 +94,7 @@ def show(import_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnVa
     )
 
 
-@blueprint.get("/roster/<int:import_id>/progress")
-@permission(Permission.ROSTER_IMPORT)
+@blueprint.page("/roster/<int:import_id>/progress", _IMPORT)
 def progress(import_id: int) -> ResponseReturnValue:
     """How far storing or undoing is, for the page to renew; at the end the whole page is."""
     record = services().inventory.import_of(actor(), import_id).record
@@ -117,9 +105,7 @@ def progress(import_id: int) -> ResponseReturnValue:
     return answer
 
 
-@blueprint.post("/roster/<int:import_id>/columns")
-@permission(Permission.ROSTER_IMPORT)
-@shown_again_by(show)
+@blueprint.form("/roster/<int:import_id>/columns", _IMPORT, again=show)
 def columns(import_id: int) -> ResponseReturnValue:
     """The same file, checked with the columns as the clerk says."""
     said = {
@@ -128,30 +114,23 @@ def columns(import_id: int) -> ResponseReturnValue:
         if (found := _COLUMN.fullmatch(name)) and value in set(Field)
     }
     checked = services().inventory.recheck(actor(), import_id, said)
-    flash(_("Đã kiểm tra lại tệp theo các cột bạn chọn và ghi nhớ cho lần sau."), "ok")
-    return redirect(url_for("roster.show", import_id=checked.import_id))
+    sentence = _("Đã kiểm tra lại tệp theo các cột bạn chọn và ghi nhớ cho lần sau.")
+    return told(sentence, ".show", import_id=checked.import_id)
 
 
-@blueprint.post("/roster/<int:import_id>/apply")
-@permission(Permission.ROSTER_IMPORT)
-@shown_again_by(show)
-def apply(import_id: int) -> ResponseReturnValue:
+@blueprint.form("/roster/<int:import_id>/apply", _IMPORT, again=show)
+def apply(import_id: int) -> None:
     """A job stores the valid rows; asking again begins nothing anew."""
     services().inventory.start(actor(), import_id)
-    return redirect(url_for("roster.show", import_id=import_id))
 
 
-@blueprint.post("/roster/<int:import_id>/undo")
-@permission(Permission.ROSTER_IMPORT)
-@shown_again_by(show)
-def undo(import_id: int) -> ResponseReturnValue:
+@blueprint.form("/roster/<int:import_id>/undo", _IMPORT, again=show)
+def undo(import_id: int) -> None:
     """A job takes back what the import did."""
     services().inventory.undo(actor(), import_id)
-    return redirect(url_for("roster.show", import_id=import_id))
 
 
-@blueprint.get("/roster/<int:import_id>/errors.xlsx")
-@permission(Permission.ROSTER_IMPORT)
+@blueprint.page("/roster/<int:import_id>/errors.xlsx", _IMPORT)
 def errors_workbook(import_id: int) -> ResponseReturnValue:
     """The refused rows as a spreadsheet, to correct and send again."""
     workbook = services().inventory.error_workbook(actor(), import_id, say)

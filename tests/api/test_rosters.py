@@ -28,7 +28,7 @@ def test_columns_errors_and_undoing(as_role, services):
     assert (second["new"], second["error_rows"], second["absent_count"]) == (1, 1, 0)
     run = f"roster-imports/{second['id']}"
     workbook = openpyxl.load_workbook(io.BytesIO(hr.get(f"{run}/errors.xlsx").data))
-    assert [row[0] for row in workbook.worksheets[0].values] == ["Mã CB", "A2"]
+    assert [row[0] for row in workbook.worksheets[0].values] == ["Mã cán bộ", "A2"]
     assert hr.post(f"{run}/undo").status_code == 409, "nothing is stored yet"
     hr.post(f"{run}/apply")
     services.jobs.run(services.job_handlers)

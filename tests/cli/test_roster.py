@@ -28,7 +28,7 @@ def test_a_workbook_is_read_as_it_is_told_stored_and_taken_back(
     errors = tmp_path / "loi.xlsx"
     signer("roster", "errors", number, errors)
     assert [row[0] for row in openpyxl.load_workbook(errors).worksheets[0].values] == [
-        "Mã CB",
+        "Mã cán bộ",
         "M2",
     ]
     signer("roster", "undo", number)

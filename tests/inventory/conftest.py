@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import xlsxwriter
@@ -19,7 +19,7 @@ from signer.config import Settings
 from signer.db import db
 from signer.files import Files
 from signer.inventory.applying import ROSTER_JOB_KIND
-from signer.inventory.importing import CheckedRoster, RosterReceipt
+from signer.inventory.importing import ImportView
 from signer.inventory.service import Inventory
 from signer.jobs import Jobs
 from tests.clocks import StandingClock
@@ -166,7 +166,7 @@ def xlsx_bytes(rows: Sequence[Sequence[Any]]) -> bytes:
     return output.getvalue()
 
 
-Check = Callable[..., CheckedRoster]
+Check = Callable[..., ImportView]
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def check(inventory: Inventory, hr: Actor, tmp_path: Path) -> Check:
         actor: Actor = hr,
         effective_on: date | None = None,
         name: str = "danh_sach.csv",
-    ) -> CheckedRoster:
+    ) -> ImportView:
         file = tmp_path / name
         file.write_bytes(csv_text(rows).encode() if content is None else content)
         return inventory.dry_run(actor, file, name, effective_on)
@@ -187,18 +187,30 @@ def check(inventory: Inventory, hr: Actor, tmp_path: Path) -> Check:
     return run
 
 
-Apply = Callable[..., RosterReceipt]
+class Receipt(NamedTuple):
+    """How many people an import added and changed, and how many rows it left as they were."""
+
+    new: int
+    changed: int
+    same: int
+    refused: int
+
+
+Apply = Callable[..., Receipt]
 
 
 @pytest.fixture
 def apply(inventory: Inventory, jobs: Jobs, hr: Actor) -> Apply:
     """Starts the job of an import and works it off, as a worker does."""
 
-    def run(import_id: int, actor: Actor | None = None, **options: Any) -> RosterReceipt:
+    def run(import_id: int, actor: Actor | None = None, **options: Any) -> Receipt:
         job_id = inventory.start(actor or hr, import_id)
         jobs.run({ROSTER_JOB_KIND: inventory.do_roster_items}, job_id=job_id, **options)
         assert not jobs.failures(job_id)
-        return inventory.receipt_of(actor or hr, import_id)
+        record = inventory.import_of(actor or hr, import_id).record
+        new, changed = record.applied_new, record.applied_changed
+        refused = record.error_rows + record.overtaken
+        return Receipt(new, changed, record.rows - new - changed - refused, refused)
 
     return run
 
@@ -207,7 +219,7 @@ def apply(inventory: Inventory, jobs: Jobs, hr: Actor) -> Apply:
 def stored(check: Check, apply: Apply) -> Check:
     """Dry-runs and applies; no row may be refused."""
 
-    def run(*rows: Mapping[str, Any], **options: Any) -> CheckedRoster:
+    def run(*rows: Mapping[str, Any], **options: Any) -> ImportView:
         checked = check(*rows, **options)
         assert not checked.plan.errors, [f.message for f in checked.plan.errors]
         apply(checked.import_id, options.get("actor"))

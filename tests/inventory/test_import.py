@@ -77,11 +77,10 @@ def test_a_dry_run_touches_nobody_and_keeps_file_and_findings(
     checked = check(content=SAMPLE.read_bytes())
     assert everything() == []
     view = inventory.import_of(hr, checked.import_id)
-    assert view.errors == checked.plan.errors
-    assert view.warnings == checked.plan.warnings
+    assert view.plan == checked.plan
     assert view.record.state is ImportState.CHECKED
     assert view.record.error_rows == 13
-    assert view.ignored_rows == (307, 309, 310)
+    assert view.plan.ignored_rows == (307, 309, 310)
     assert [record.id for record in inventory.imports(hr)] == [checked.import_id]
 
 
@@ -247,7 +246,7 @@ def test_a_roster_confirmed_in_two_windows_at_once_goes_in_once(
     db.session.rollback()
     assert len(begun) == 2
     assert begun[0] == begun[1]
-    assert inventory.receipt_of(hr, checked.import_id).new == 35
+    assert inventory.import_of(hr, checked.import_id).record.applied_new == 35
     assert db.session.scalar(select(func.count(Person.id))) == 35
     assert inventory.import_of(hr, checked.import_id).record.state is ImportState.APPLIED
     recorded = Counter(db.session.scalars(select(AuditEvent.action)))

@@ -7,8 +7,9 @@ import pytest
 
 from signer.accounts import Actor
 from signer.errors import Forbidden, Invalid
-from signer.inventory.fields import Field
-from signer.inventory.importing import CheckedRoster
+from signer.inventory.fields import FIELD_NAMES, Field
+from signer.inventory.headings import columns_of
+from signer.inventory.importing import ImportView
 from signer.inventory.service import Inventory
 from tests.inventory.conftest import Apply, Check, clerk, csv_text, person
 
@@ -76,14 +77,14 @@ def test_a_full_roster_shows_who_is_missing_and_changes_nobody(
         person(5, **{"Họ và tên": "Lê Thị Năm"}),
     )
 
-    def checked(actor: Actor, unit: str) -> CheckedRoster:
+    def checked(actor: Actor, unit: str) -> ImportView:
         file = tmp_path / "du.csv"
         file.write_text(csv_text([person(1), person(5, **{"Ngày sinh": "31/02/1980"})]))
         return inventory.dry_run(actor, file, file.name, full_unit=unit)
 
     seen = inventory.import_of(hr, checked(hr, "00199").import_id)
     assert seen.record.absent == 1
-    assert [(p.code, p.full_name) for p in seen.absent] == [("HN000002", "Trần Thị Hai")]
+    assert [(p.code, p.full_name) for p in seen.plan.absent] == [("HN000002", "Trần Thị Hai")]
     assert inventory.person_of(hr, "HN000002").unit_id == inventory.unit_of("00199").id
     with pytest.raises(Forbidden):
         checked(clerk(inventory.unit_of("00025").path), "00199")
@@ -91,4 +92,11 @@ def test_a_full_roster_shows_who_is_missing_and_changes_nobody(
     file.write_bytes(of_strange(1))
     unread = inventory.dry_run(hr, file, file.name, full_unit="00199")
     assert unread.plan.missing, "so nobody can be said to be absent from it"
-    assert inventory.import_of(hr, unread.import_id).absent == ()
+    assert unread.plan.absent == ()
+
+
+@pytest.mark.parametrize("field", list(Field))
+def test_the_words_of_our_own_workbooks_are_known_headings(field: Field) -> None:
+    """A column of refused rows comes back as what it was."""
+    columns, _ = columns_of([[FIELD_NAMES[field]]], {}, None)
+    assert list(columns) == [field]
