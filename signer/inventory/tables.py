@@ -47,40 +47,38 @@ def write_xlsx(
     file: BinaryIO, title: str, headings: Sequence[str], rows: Iterable[Sequence[Value]]
 ) -> None:
     """The workbook stands in the file; texts are texts, whatever they look like."""
-    book = xlsxwriter.Workbook(
-        file,
-        {
-            "constant_memory": True,
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "strings_to_numbers": False,
-        },
+    options = {"constant_memory": True}
+    options |= dict.fromkeys(
+        ("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False
     )
     font = {"font_name": "Times New Roman", "font_size": 12}  # Decree 30/2020, appendix I
-    plain, bold = book.add_format(font), book.add_format(font | {"bold": True, "text_wrap": True})
-    days = book.add_format(font | {"num_format": "dd/mm/yyyy"})
     left = iter(rows)
     row = next(left, None)
-    number = 0
-    while number == 0 or row is not None:
-        number += 1
-        sheet = book.add_worksheet(title if number == 1 else f"{title[:25]} ({number})")
-        sheet.freeze_panes(1, 0)
-        sheet.set_column(0, len(headings) - 1, 18)
-        for column, heading in enumerate(headings):
-            sheet.write_string(0, column, heading, bold)
-        line = 1
-        while row is not None and line < ROWS_OF_A_SHEET:
-            for column, value in enumerate(row):
-                if isinstance(value, str):
-                    sheet.write_string(line, column, value, plain)
-                elif isinstance(value, date):
-                    sheet.write_datetime(line, column, _day(value), days)
-                elif value is not None:
-                    sheet.write_number(line, column, value, plain)
-            line += 1
-            row = next(left, None)
-    book.close()
+    with xlsxwriter.Workbook(file, options) as book:  # which leaves nothing in /tmp when rows fail
+        plain, bold = (
+            book.add_format(font),
+            book.add_format(font | {"bold": True, "text_wrap": True}),
+        )
+        days = book.add_format(font | {"num_format": "dd/mm/yyyy"})
+        number = 0
+        while number == 0 or row is not None:
+            number += 1
+            sheet = book.add_worksheet(title if number == 1 else f"{title[:25]} ({number})")
+            sheet.freeze_panes(1, 0)
+            sheet.set_column(0, len(headings) - 1, 18)
+            for column, heading in enumerate(headings):
+                sheet.write_string(0, column, heading, bold)
+            line = 1
+            while row is not None and line < ROWS_OF_A_SHEET:
+                for column, value in enumerate(row):
+                    if isinstance(value, str):
+                        sheet.write_string(line, column, value, plain)
+                    elif isinstance(value, date):
+                        sheet.write_datetime(line, column, _day(value), days)
+                    elif value is not None:
+                        sheet.write_number(line, column, value, plain)
+                line += 1
+                row = next(left, None)
 
 
 def _text(value: Value) -> str:

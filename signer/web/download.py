@@ -3,6 +3,7 @@
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import chain, islice
 
 from flask import Response, send_file, stream_with_context
@@ -56,13 +57,15 @@ def list_download(
         for number, row in enumerate(rows, start=1):  # noqa: B007  # read below
             yield row
 
-    file = tempfile.TemporaryFile(prefix="signer-")  # noqa: SIM115  # closed when it was sent
-    if kind == "csv":
-        file.writelines(csv_pieces(headings, counted()))
-    else:
-        write_xlsx(file, title, headings, counted())
-    file.seek(0)
-    services().audit.exported(actor().name, listed, rows=number, filters=asked, file=name)
+    with ExitStack() as opened:
+        file = opened.enter_context(tempfile.TemporaryFile(prefix="signer-"))
+        if kind == "csv":
+            file.writelines(csv_pieces(headings, counted()))
+        else:
+            write_xlsx(file, title, headings, counted())
+        file.seek(0)
+        services().audit.exported(actor().name, listed, rows=number, filters=asked, file=name)
+        opened.pop_all()  # closed when it was sent
     mimetype = _CSV if kind == "csv" else _XLSX
     return send_file(file, mimetype=mimetype, as_attachment=True, download_name=name)
 

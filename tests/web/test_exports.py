@@ -4,16 +4,20 @@ import csv
 import io
 import json
 import re
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from openpyxl import load_workbook
 
 from signer.accounts import SYSTEM, Role
 from signer.campaigns.kinds import LackCause
 from signer.db import db, release
+from signer.errors import Unavailable
+from signer.inventory.tables import Value
 from signer.services import Services
+from signer.web.download import list_download
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
 from tests.web.visitor import Visitor
@@ -133,6 +137,27 @@ def test_a_slow_reader_keeps_no_connection(app: Flask, visitor: Visitor) -> None
         assert db.engine.pool.checkedout() == before  # type: ignore[attr-defined]  # see above
         assert b"T00001" in next(pieces)
         answer.close()
+
+
+def test_nobody_takes_a_part_for_the_whole(app: Flask, services: Services, city: City) -> None:
+    """What fails on the way breaks the transfer off; what is written first never leaves."""
+    actor = city.actor("huong", Role.HR)
+
+    def rows() -> Iterator[tuple[Value, ...]]:
+        yield from ((number,) for number in range(2_000))
+        raise Unavailable("gone")
+
+    def events() -> int:
+        return sum(event.action == "list.exported" for event in services.audit.events())
+
+    for kind, count, found in (("csv", 3_000, 1), ("csv", None, 1), ("xlsx", 3_000, 1)):
+        with app.test_request_context("/people.csv"):
+            g.actor = actor
+            with pytest.raises(Unavailable):
+                answer = list_download(kind, "x", "X", ["X"], rows(), filters={}, count=count)
+                assert answer.status_code == 200
+                list(answer.iter_encoded())
+        assert events() == found
 
 
 def test_a_file_is_named_for_its_list_and_day(visitor: Visitor, services: Services) -> None:
