@@ -119,10 +119,8 @@ def _write(connection: Connection, people: Iterable[tuple[int, str | None, str |
                 counts[word] += one
     words: Any = PersonWord.__table__  # a plain Table, which the mapped class cannot say
     if gone:
-        key = [part.name for part in words.primary_key]
-        theirs = [words.c[name] == bindparam(f"old_{name}") for name in key]
-        old = [{f"old_{name}": row[name] for name in key} for row in gone]
-        connection.execute(delete(words).where(*theirs), old)
+        theirs = (part == bindparam(part.name) for part in words.primary_key)
+        connection.execute(delete(words).where(*theirs), gone)
     if come:
         connection.execute(insert(words), come)
     _count(connection, counts)
