@@ -6,9 +6,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
+
+_AXE = Axe()
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +26,9 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def address(app: Flask) -> Iterator[str]:
-    """The application, served by threads on a free port."""
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """The address of the application, served by threads on a free port."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -33,6 +36,13 @@ def address(app: Flask) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    """Where the application is served."""
+    with served(app) as found:
+        yield found
 
 
 @contextmanager
@@ -50,3 +60,13 @@ def visiting(
     )
     yield page
     context.close()
+
+
+def faults_of(page: Page, where: str = "") -> list[str]:
+    """What axe finds on the page, and whether it is wider than the window."""
+    found = [
+        f"{where}: {one['id']} {one['nodes'][0]['target']}"
+        for one in _AXE.run(page).response["violations"]
+    ]
+    wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    return found + ([f"{where}: {wide[0]} px in {wide[1]}"] if wide[0] > wide[1] else [])
