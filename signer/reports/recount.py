@@ -115,6 +115,12 @@ class Recount:
             _store_sums()
             _COUNTED.drop(db.session.connection())
 
+    def is_complete(self) -> bool:
+        """False when `rebuild` was cut short in a database that had no figures before."""
+        newest = db.session.scalar(select(func.max(Person.id)))  # persons go by rising ids
+        has_sums = db.session.scalar(select(SUMS.c.unit_id).limit(1)) is not None
+        return newest is None or (has_sums and bool(stored([newest])))
+
     def _differing_person(self, person_ids: list[int]) -> Difference | None:
         kept = stored(person_ids)
         derived = self._standings.rows_of(families(person_ids))

@@ -21,7 +21,7 @@ class Scope:
     """The units that a question is about, as they stand on the day it asks for."""
 
     paths: tuple[str, ...]
-    """The topmost units that there are on the day."""
+    """The topmost units that there are on the day: none lies below another one."""
     units: tuple[UnitOnDay, ...]
     """These and all below them."""
     path_of: Mapping[int, str] = field(repr=False)
@@ -47,29 +47,23 @@ def scope_of(
         .where(or_(*(in_subtree(OrgUnit.path, path) for path in wanted)))
         .order_by(OrgUnit.path)
     ).all()
-    units = [
-        UnitOnDay(
-            code=row.code,
-            name=row.name,
-            path=row.path,
-            sort_key=_name_key(row.name),
-            kind=row.kind,
-        )
-        for row in rows
-        if (row.valid_from is None or row.valid_from <= day)
-        and (row.valid_to is None or day <= row.valid_to)
-    ]
+    units = tuple(
+        UnitOnDay(code=code, name=name, path=path, sort_key=_name_key(name), kind=kind)
+        for _, code, name, path, kind, first, last in rows
+        if (first is None or first <= day) and (last is None or day <= last)
+    )
     if not units:
         raise Invalid(
             N_("Chưa có đơn vị nào của bạn hoạt động vào ngày %(day)s."),
             field="as_of",
             day=day.strftime("%d/%m/%Y"),
         )
-    return Scope(
-        paths=tuple(_topmost(units)),
-        units=tuple(units),
-        path_of={row.id: row.path for row in rows},
-    )
+    topmost: list[str] = []
+    for unit in units:  # in the order of their paths
+        if not topmost or not unit.path.startswith(topmost[-1]):
+            topmost.append(unit.path)
+    path_of = {row.id: row.path for row in rows}
+    return Scope(paths=tuple(topmost), units=units, path_of=path_of)
 
 
 def paths_of(
@@ -125,15 +119,6 @@ def with_predecessors(paths: Sequence[str]) -> tuple[str, ...]:
     ]:
         found += more
     return tuple(found)
-
-
-def _topmost(units: Sequence[UnitOnDay]) -> list[str]:
-    """The paths that lie below no other of these; the units come in the order of their paths."""
-    roots: list[str] = []
-    for unit in units:
-        if not roots or not unit.path.startswith(roots[-1]):
-            roots.append(unit.path)
-    return roots
 
 
 @lru_cache(maxsize=4096)  # the same units all day, and hundreds of them on every page

@@ -41,6 +41,7 @@ class Reports:
         recount = Recount(clock, standings)
         self.follow, self.bring_to_today = standings.follow, standings.bring_to_today
         self.first_difference, self.rebuild = recount.first_difference, recount.rebuild
+        self.is_complete = recount.is_complete
 
     def coverage(
         self,

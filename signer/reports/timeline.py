@@ -26,6 +26,7 @@ CARRIERS = tuple(Carrier)
 """In the order of which one counts for a person who has several: the official device first."""
 _KINDS: dict[str | None, int] = {None: 0}
 _KINDS |= {kind.value: place for place, kind in enumerate(PersonKind, start=1)}
+_LEADER, _ONE_STOP = FACETS.index(Facet.LEADER), FACETS.index(Facet.ONE_STOP)
 _NOT_COUNTED, _LACKING, _PENDING, _COVERED = range(4)
 NOBODY = (0, _NOT_COUNTED)
 
@@ -170,14 +171,10 @@ def carrier_in(code: int) -> Carrier | None:
 
 def facets_in(code: int) -> tuple[int, ...]:
     """The places in FACETS of the groups that a step's code belongs to."""
-    groups = [0]
-    if kind := code >> 3 & 7:
-        groups.append(kind)
-    if code & 1 << 6:
-        groups.append(FACETS.index(Facet.LEADER))
-    if code & 1 << 7:
-        groups.append(FACETS.index(Facet.ONE_STOP))
-    return tuple(groups) if code & 7 else ()
+    if not code & 7:
+        return ()
+    groups = (code >> 3 & 7, _LEADER if code & 1 << 6 else 0, _ONE_STOP if code & 1 << 7 else 0)
+    return (0, *filter(None, groups))
 
 
 def pack(steps: Iterable[Step]) -> bytes:
@@ -211,12 +208,14 @@ def now_of(history: History, steps: Sequence[Step], today: int, unused_after_day
     period = history.period_on(today)
     code = state_at(steps, today)[1]
     standing = standing_in(code)
-    covered = in_use = None
-    if standing is Standing.COVERED:
-        counting = [cover for cover in history.covers if cover.counts]
-        covered = _around(today, joined(counting))
-        in_use = _around(today, joined(cover for cover in counting if cover.is_own))
     held = _around(today, joined(history.covers))
+
+    def unbroken(covers: list[Cover]) -> Days | None:  # most often they are all, and looked at once
+        return held if len(covers) == len(history.covers) else _around(today, joined(covers))
+
+    counting = [one for one in history.covers if one.counts and standing is Standing.COVERED]
+    covered = unbroken(counting)
+    in_use = unbroken([one for one in counting if one.is_own])
     coming = [day for day in history.turns if day > today]
     if held and held[1] < LAST_DAY:
         coming.append(held[1] + 1)

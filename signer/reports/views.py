@@ -76,12 +76,13 @@ def page(asked: Asked, *, after: str | None, limit: int) -> Page[Listed]:
 
 def count(asked: Asked) -> int:
     """How many people the list has."""
+    statement = select(func.count())
     if not asked.is_everywhere and _is_small(asked.paths):
-        statement = select(func.count()).select_from(_S)
+        statement = statement.select_from(_S)
         statement = statement.where(_is_of(asked, is_walked=False), *_wanted(asked))
     else:
         entries = _entries(asked)
-        statement = select(func.count()).select_from(entries).where(*_wanted(asked, entries.c))
+        statement = statement.select_from(entries).where(*_wanted(asked, entries.c))
     return db.session.scalar(statement) or 0
 
 
@@ -97,13 +98,10 @@ def ids(asked: Asked) -> Iterator[int]:
 
 def _places(asked: Asked, after: Place | None, limit: int) -> list[Place]:
     """The next places of the list, by the cheapest way that finds them."""
-    behind = tuple_(*_ORDER) > after if after is not None else None
+    behind = () if after is None else (tuple_(*_ORDER) > after,)
     if not asked.is_everywhere and _is_small(asked.paths):
         return _collected(asked, behind, limit)
-    columns = [*_ORDER, *_conditions(asked)]
-    walk = select(*columns).where(_is_of(asked))
-    if behind is not None:
-        walk = walk.where(behind)
+    walk = select(*_ORDER, *_conditions(asked)).where(_is_of(asked), *behind)
     walked = walk.order_by(*_ORDER).limit(_WALKED).subquery()
     found = _read(
         select(walked.c.sort_key, walked.c.person_id)
@@ -139,12 +137,10 @@ def _is_small(paths: Sequence[str]) -> bool:
     return (db.session.scalar(select(func.count()).select_from(inside)) or 0) <= _SMALL
 
 
-def _collected(asked: Asked, behind: ColumnElement[bool] | None, limit: int) -> list[Place]:
+def _collected(asked: Asked, behind: Sequence[ColumnElement[bool]], limit: int) -> list[Place]:
     """All of the units, or of what ends soon, are read and the next ones sorted out."""
     is_of = _is_of(asked, is_walked=asked.is_everywhere)
-    statement = select(*_ORDER).where(is_of, *_wanted(asked))
-    if behind is not None:
-        statement = statement.where(behind)
+    statement = select(*_ORDER).where(is_of, *_wanted(asked), *behind)
     return _read(statement.order_by(*_ORDER).limit(limit))
 
 

@@ -126,45 +126,12 @@ def test_json_has_plain_numbers_with_one_decimal():
     overall, direct, rows = roll_up(
         {"1.2.": Figures(persons=2500, covered=2499)}, [CITY, WARD, OTHER], ["1."]
     )
-    coverage = Coverage(
-        as_of=date(2026, 11, 23),
-        code="HN",
-        name="Thành phố",
-        units=rows,
-        direct=direct,
-        persons=overall.persons,
-        covered=overall.covered,
-        pending=overall.pending,
-    )
-    assert coverage.to_json() == {
-        "as_of": "2026-11-23",
-        "unit": "HN",
-        "persons": 2500,
-        "covered": 2499,
-        "pending": 0,
-        "lacking": 1,
-        "rate": 99.9,
-        "units": [
-            {
-                "code": "W1",
-                "name": "W1",
-                "persons": 2500,
-                "covered": 2499,
-                "pending": 0,
-                "lacking": 1,
-                "rate": 99.9,
-            },
-            {
-                "code": "W2",
-                "name": "W2",
-                "persons": 0,
-                "covered": 0,
-                "pending": 0,
-                "lacking": 0,
-                "rate": None,
-            },
-        ],
-    }
+    of = {"as_of": date(2026, 11, 23), "code": "HN", "name": "Thành phố"}
+    coverage = Coverage(**of, units=rows, direct=direct, **vars(overall))
+    told = {"persons": 2500, "covered": 2499, "pending": 0, "lacking": 1, "rate": 99.9}
+    nobody = {"persons": 0, "covered": 0, "pending": 0, "lacking": 0, "rate": None}
+    units = [{"code": "W1", "name": "W1", **told}, {"code": "W2", "name": "W2", **nobody}]
+    assert coverage.to_json() == {"as_of": "2026-11-23", "unit": "HN", **told, "units": units}
 
 
 TODAY = date(2026, 11, 23)

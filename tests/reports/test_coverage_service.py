@@ -4,14 +4,15 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from signer.accounts import SYSTEM, Role
 from signer.config import Settings
-from signer.db import db
+from signer.db import db, transaction
 from signer.errors import Forbidden, Invalid, NotFound
 from signer.inventory.states import PersonState
 from signer.outside.kinds import Carrier
+from signer.reports import recount
 from signer.reports.service import Reports
 from tests.databases import both_databases
 from tests.reports.conftest import NOW, officer
@@ -117,6 +118,25 @@ def test_what_counts_by_another_setting_is_a_difference_until_it_is_made_anew(
         asked.rebuild()
         assert asked.first_difference() is None
         assert asked.coverage(SYSTEM).covered == covered
+
+
+@pytest.mark.parametrize("persons", [1, 2])
+def test_figures_that_were_cut_short_are_known_to_be(reform, reports, monkeypatch, persons):
+    """As setting up an older database leaves them when it is killed."""
+    assert reports.is_complete()
+    for _ in range(2):
+        reform.person("0001.0002.", since=FIRST_OF_WARDS)
+    assert reports.is_complete()
+    monkeypatch.setattr(recount, "CHUNK", 1)
+    left = [None] * (persons - 1)  # raises after so many persons, the last of them included
+    with transaction():
+        db.session.execute(text("DELETE FROM coverage_sum"))
+        db.session.execute(text("DELETE FROM standing"))
+    with pytest.raises(IndexError):
+        reports.rebuild(lambda _: left.pop())
+    assert not reports.is_complete()
+    reports.rebuild()
+    assert reports.is_complete()
 
 
 def test_a_clock_that_is_put_back_ends_where_it_would_have_been(reform, reports, clock):
