@@ -27,45 +27,21 @@ __all__ = ["Machine", "main"]
 
 EX_USAGE = 64
 """sysexits.h; click's own 2 would look like `signer verify` saying "indeterminate"."""
-
-
-@click.group(
+_COMMANDS: tuple[click.Command, ...] = (
+    *(accounts.account, inventory, ledger.ledger, outside.outside, reports.report, roster.roster),
+    *(issuing.request, issuing.issue, issuing.expiring, people.coverage, units.unit),
+    *(people.person, people.duplicate, people.policy),
+    *(revoking.revoke, revoking.suspend, revoking.release, revoking.draft),
+    *(signing.activate, signing.sign, signing.verify),
+    *(setup, server.doctor, server.serve, server.worker),
+)
+cli = click.Group(
+    "signer",
     help=_("Chữ ký số cá nhân cho cán bộ, công chức, viên chức của thành phố."),
     context_settings={"help_option_names": ["-h", "--help"]},
+    commands=_COMMANDS,
 )
-@click.version_option(__version__, message="%(version)s", help=_("In số phiên bản rồi dừng."))
-def cli() -> None:
-    """The root of all commands."""
-
-
-for _command in (
-    accounts.account,
-    issuing.request,
-    issuing.issue,
-    issuing.expiring,
-    revoking.revoke,
-    revoking.suspend,
-    revoking.release,
-    revoking.draft,
-    inventory,
-    ledger.ledger,
-    outside.outside,
-    people.person,
-    roster.roster,
-    people.duplicate,
-    people.policy,
-    people.coverage,
-    reports.report,
-    server.doctor,
-    server.serve,
-    server.worker,
-    setup,
-    signing.activate,
-    signing.sign,
-    signing.verify,
-    units.unit,
-):
-    cli.add_command(_command)
+click.version_option(__version__, message="%(version)s", help=_("In số phiên bản rồi dừng."))(cli)
 
 
 def main(machine: Machine) -> int:

@@ -24,12 +24,9 @@ def create(services: Services, name: str, role: Role, unit: str | None, code: st
     inventory = services.inventory
     path = inventory.unit_of(unit).path if unit else ""
     person = inventory.person_of(SYSTEM, code) if code else services.logins.find_person_for(name)
+    holder = person.full_name if person else None
     made = services.accounts.create(
-        SYSTEM,
-        name=name,
-        role=role,
-        scope_path=path,
-        display_name=person.full_name if person else None,
+        SYSTEM, name=name, role=role, scope_path=path, display_name=holder
     )
     if person is not None:
         inventory.link_account(SYSTEM, person.id, made.id)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from threading import Event
@@ -16,14 +17,16 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 import click
 from flask import Flask
 
+from signer.accounts import Permission
 from signer.clock import Clock
 from signer.config import Settings, load_settings
+from signer.db import db
 from signer.errors import N_, ConfigError, SignerError, worded
 from signer.inventory.paging import Page
 from signer.issuance.views import Refused
 from signer.jobs import Progress
 from signer.pkcs11.token import configure_softhsm
-from signer.services import Services
+from signer.services import Services, services
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -65,30 +68,47 @@ def settings_of_this_machine() -> Settings:
     return settings
 
 
+@contextmanager
+def opened(app: Flask) -> Iterator[Services]:
+    """The services of the application; no HSM session and no connection of it is left open."""
+    with app.app_context():
+        rooms = services()
+        try:
+            yield rooms
+        finally:
+            rooms.hsm.close()
+            db.session.remove()
+            db.engine.dispose()
+
+
 def with_services(command: Callable[Concatenate[Services, _P], _T]) -> Callable[_P, _T]:
     """The command gets the services of this installation as its first argument."""
 
     @functools.wraps(command)
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        app = this_machine().create_app(settings_of_this_machine())
-        with app.app_context():
-            try:
-                return command(app.extensions["signer"], *args, **kwargs)
-            finally:
-                app.extensions["signer"].hsm.close()
+        with opened(this_machine().create_app(settings_of_this_machine())) as rooms:
+            return command(rooms, *args, **kwargs)
 
     return run
 
 
-def as_officer(command: Callable[..., _T]) -> Callable[..., _T]:  # options are click's mixed bag
-    """`--as` names who acts; the command gets the services and that actor before its arguments."""
+def as_officer(needed: Permission) -> Callable[[Callable[..., _T]], Callable[..., _T]]:
+    """`--as` names who acts: the command gets the services and that actor, who has the permission.
 
-    @functools.wraps(command)
-    def run(services: Services, /, account: str, **told: Any) -> _T:
-        return command(services, services.accounts.actor_of(account), **told)
+    Where the actor has it is for the service to say.
+    """
 
-    named = click.option("--as", "account", required=True, help=_("Tài khoản thực hiện."))
-    return named(with_services(run))
+    def declare(command: Callable[..., _T]) -> Callable[..., _T]:  # options are click's mixed bag
+        @functools.wraps(command)
+        def run(rooms: Services, /, account: str, **told: Any) -> _T:
+            actor = rooms.accounts.actor_of(account)
+            actor.require(needed)
+            return command(rooms, actor, **told)
+
+        named = click.option("--as", "account", required=True, help=_("Tài khoản thực hiện."))
+        return named(with_services(run))
+
+    return declare
 
 
 class CreateApp(Protocol):
@@ -175,17 +195,28 @@ def answer(told: Mapping[str, object], sentence: str) -> None:
         click.echo(sentence % told)
 
 
-def show_rows(rows: Rows, total: str = "", **values: Any) -> None:
-    """Each row as it is told a machine, or its line; then, for people, how many there were."""
-    if wants_json():
-        show_json([told for told, _line in rows])
-        return
-    count = 0
-    for _told, line in rows:
-        click.echo(line.rstrip())
-        count += 1
-    if total:
-        say(total, count=count, **values)
+def listing(total: str = "") -> Callable[[Callable[..., Rows]], Callable[..., None]]:
+    """The command is a list, as JSON when that is wanted; else `total` says how many there were."""
+
+    def declare(command: Callable[..., Rows]) -> Callable[..., None]:
+        @json_option
+        @with_services
+        @functools.wraps(command)
+        def show(rooms: Services, /, **asked: Any) -> None:
+            rows = command(rooms, **asked)
+            if wants_json():
+                show_json([told for told, _line in rows])
+                return
+            count = 0
+            for _told, line in rows:
+                click.echo(line.rstrip())
+                count += 1
+            if total:
+                say(total, count=count)
+
+        return show
+
+    return declare
 
 
 def show_refused(refused: Iterable[Refused]) -> None:
@@ -210,12 +241,18 @@ def every(page_after: Callable[[str | None], Page[_T]]) -> Iterator[_T]:
 
 def show_json(value: object) -> None:
     """One JSON document on standard output, for a machine to read."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
-def facts(of: object, *names: str) -> dict[str, object]:
-    """These attributes of it, by name."""
-    return {name: getattr(of, name) for name in names}
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def facts(of: object, *names: str, **called: str) -> dict[str, Any]:
+    """These attributes of it: under their own names, and `called` otherwise."""
+    return {name: getattr(of, name) for name in names} | {
+        word: getattr(of, name) for word, name in called.items()
+    }
 
 
 @contextmanager
@@ -230,11 +267,11 @@ def progress(total: int, label: str) -> Iterator[Callable[[int], None]]:
         yield bar.update
 
 
-def work_off(services: Services, job_id: int, label: str) -> Progress:
+def work_off(rooms: Services, job_id: int, label: str) -> Progress:
     """How the job stands when all of it was tried here and now, beside any worker."""
-    with progress(services.jobs.progress(job_id).waiting, label) as advance:
-        services.jobs.run(services.job_handlers, job_id=job_id, on_progress=advance)
-    return services.jobs.progress(job_id)
+    with progress(rooms.jobs.progress(job_id).waiting, label) as advance:
+        rooms.jobs.run(rooms.job_handlers, job_id=job_id, on_progress=advance)
+    return rooms.jobs.progress(job_id)
 
 
 def secret_from(file: Path) -> str:

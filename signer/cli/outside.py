@@ -63,23 +63,16 @@ def import_file(
 
 @outside.command("list", help=_("Liệt kê chứng thư theo danh sách."))
 @click.option("--tab", type=console.OneOf(Tab), help=_("Chỉ một danh sách."))
-@console.json_option
-@console.with_services
-def list_certificates(services: Services, tab: Tab | None) -> None:
+@console.listing()
+def list_certificates(services: Services, tab: Tab | None) -> console.Rows:
     """Every certificate of the list, the newest first."""
     names = ("id", "serial_hex", "common_name", "anchor", "not_after", "match")
-
-    def rows() -> console.Rows:
-        for view in services.outside.every(SYSTEM, tab):
-            row, more = view.row, console.facts(view, "status", "person_code")
-            found = f"{row.id:>7} {row.serial_hex.upper():<18} {row.common_name:<28}"
-            stands = (
-                f"{row.not_after.astimezone(HANOI):%d/%m/%Y} {_(STATUS_NAMES[view.status]):<20}"
-            )
-            line = f"{found} {stands} {_(MATCH_NAMES[row.match])} {view.person_code or ''}"
-            yield console.facts(row, *names) | more, line
-
-    console.show_rows(rows())
+    for view in services.outside.every(SYSTEM, tab):
+        row, more = view.row, console.facts(view, "status", "person_code")
+        end, status = row.not_after.astimezone(HANOI), _(STATUS_NAMES[view.status])
+        found = f"{row.id:>7} {row.serial_hex.upper():<18} {row.common_name:<28} {end:%d/%m/%Y}"
+        line = f"{found} {status:<20} {_(MATCH_NAMES[row.match])} {view.person_code or ''}"
+        yield console.facts(row, *names) | more, line
 
 
 @outside.command("confirm", help=_("Xác nhận các đề xuất là đúng người."))

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from signer.accounts import SYSTEM, Actor
+from signer.accounts import SYSTEM, Actor, Permission
 from signer.cli import console
 from signer.cli.console import _, language, say
 from signer.errors import N_, Invalid, worded
+from signer.inventory.duplicates import Duplicates
 from signer.inventory.fields import Field
 from signer.inventory.people import PeopleFilter
 from signer.inventory.persons import FIELDS
@@ -31,85 +32,59 @@ person = click.Group("person", help=_("Cán bộ, công chức, viên chức."))
 @click.option("--lacking", "state", flag_value="lacking", help=_("Chỉ người chưa được cấp."))
 @click.option("--covered", "state", flag_value="covered", help=_("Chỉ người đã được cấp."))
 @click.option("--search", help=_("Đầu các từ trong tên, không cần dấu; hoặc đầu mã, thư điện tử."))
-@console.json_option
-@console.with_services
+@console.listing(_("Tổng cộng: %(count)d người."))
 def list_people(
     services: Services, unit: str | None, state: str | None, search: str | None
-) -> None:
+) -> console.Rows:
     """Every person of the subtree with the state of the certificate."""
     path = services.inventory.unit_of(unit).path if unit else None
     asked = PeopleFilter(unit_path=path, search=search)
-
-    def rows() -> console.Rows:
-        for people, states in services.issuance.each_of_people(SYSTEM, asked, state=state):
-            units = services.inventory.units_by_ids({found.unit_id for found in people})
-            for found in people:
-                standing, where = states[found.id], units[found.unit_id]
-                told = {
-                    "code": found.code,
-                    "name": found.full_name,
-                    "unit": where.code,
-                    "state": standing.state,
-                    "certificate": standing.serial_hex,
-                }
-                line = f"{found.code:<12} {found.full_name:<28} {where.name:<45} "
-                yield told, line + _(STATE_NAMES[standing.state])
-
-    console.show_rows(rows(), _("Tổng cộng: %(count)d người."))
+    for people, states in services.issuance.each_of_people(SYSTEM, asked, state=state):
+        units = services.inventory.units_by_ids({found.unit_id for found in people})
+        for found in people:
+            standing, where = states[found.id], units[found.unit_id]
+            told = console.facts(found, "code", name="full_name") | {"unit": where.code}
+            line = f"{found.code:<12} {found.full_name:<28} {where.name:<45}"
+            yield (
+                told | console.facts(standing, "state", certificate="serial_hex"),
+                f"{line} {_(STATE_NAMES[standing.state])}",
+            )
 
 
-def _entering(command: Callable[..., None]) -> Callable[..., None]:  # click's own mixed bag
-    """The command takes facts of one person, from a day on, and may only be tried."""
-    command = click.option(
+def _entry(name: str, words: str, *arguments: click.Argument) -> None:
+    """A command that enters facts of one person, from a day on, with a roster's checks."""
+    fields = "\b\n" + _("Các trường:") + " " + ", ".join(FIELDS)
+
+    @person.command(name, help=words, epilog=fields, params=list(arguments))
+    @click.argument("facts", nargs=-1, required=True, metavar="FIELD=VALUE…")
+    @click.option(
         "--from",
         "day",
         type=console.DAY,
         help=_("Đơn vị, trạng thái, loại, vai trò ký đổi từ ngày này."),
-    )(console.as_officer(console.dry_run_option(command)))
-    return click.argument("facts", nargs=-1, required=True, metavar="FIELD=VALUE…")(command)
-
-
-_FIELDS_HELP = "\b\n" + _("Các trường:") + " " + ", ".join(FIELDS)
-
-
-@person.command("add", help=_("Thêm một người: TRƯỜNG=GIÁ TRỊ."), epilog=_FIELDS_HELP)
-@_entering
-def add(services: Services, actor: Actor, **told: Any) -> None:
-    """The person is added with a roster's checks."""
-    _enter(services, actor, None, **told)
-
-
-@person.command(
-    "set", help=_("Sửa hồ sơ một người: TRƯỜNG=GIÁ TRỊ; để trống là xóa."), epilog=_FIELDS_HELP
-)
-@click.argument("code")
-@_entering
-def correct(services: Services, actor: Actor, code: str, **told: Any) -> None:
-    """The person is corrected with a roster's checks."""
-    _enter(services, actor, code, **told)
-
-
-def _enter(
-    services: Services,
-    actor: Actor,
-    code: str | None,
-    *,
-    facts: tuple[str, ...],
-    day: date | None,
-    dry_run: bool,
-) -> None:
-    persons, cells = services.inventory.persons, dict(map(_cell, facts))
-    if dry_run:
-        found = persons.check(actor, cells, code=code, effective_on=day).accepted()
-    else:
-        found = persons.store(actor, cells, code=code, effective_on=day)
-    for warning in found.warnings:
-        message = worded(_, warning.sentence, warning.values)
-        say(_("Lưu ý: %(message)s"), message=message, err=True)
-    told = ", ".join(found.changes) if found.before else _("thêm mới")
-    say(_("Thay đổi: %(changes)s"), changes=told or "—")
-    if found.asks is not Consequence.NONE or found.alters_certificate:
-        say(_("Chứng thư của người này có việc cần xử lý; xem “signer draft list”."))
+    )
+    @console.dry_run_option
+    @console.as_officer(Permission.PERSON_EDIT)
+    def enter(
+        services: Services,
+        actor: Actor,
+        facts: tuple[str, ...],
+        day: date | None,
+        dry_run: bool,
+        code: str | None = None,
+    ) -> None:
+        persons, cells = services.inventory.persons, dict(map(_cell, facts))
+        if dry_run:
+            found = persons.check(actor, cells, code=code, effective_on=day).accepted()
+        else:
+            found = persons.store(actor, cells, code=code, effective_on=day)
+        for warning in found.warnings:
+            message = worded(_, warning.sentence, warning.values)
+            say(_("Lưu ý: %(message)s"), message=message, err=True)
+        told = ", ".join(found.changes) if found.before else _("thêm mới")
+        say(_("Thay đổi: %(changes)s"), changes=told or "—")
+        if found.asks is not Consequence.NONE or found.alters_certificate:
+            say(_("Chứng thư của người này có việc cần xử lý; xem “signer draft list”."))
 
 
 def _cell(text: str) -> tuple[Field, str]:
@@ -119,60 +94,60 @@ def _cell(text: str) -> tuple[Field, str]:
     return Field(name), value
 
 
+_entry("add", _("Thêm một người: TRƯỜNG=GIÁ TRỊ."))
+_entry(
+    "set",
+    _("Sửa hồ sơ một người: TRƯỜNG=GIÁ TRỊ; để trống là xóa."),
+    click.Argument(["code"]),
+)
+
 duplicate = click.Group("duplicate", help=_("Hồ sơ có thể trùng: một người được ghi hai lần."))
 
 
 @duplicate.command("list", help=_("Tìm và liệt kê các cặp hồ sơ chờ quyết định."))
-@console.json_option
-@console.with_services
-def list_pairs(services: Services) -> None:
+@console.listing(_("Tổng cộng: %(count)d cặp."))
+def list_pairs(services: Services) -> console.Rows:
     """Every pair that waits, the surest first; looks for new ones before."""
     room = services.inventory.duplicates
     room.find()
-
-    def rows() -> console.Rows:
-        for pair in console.every(lambda after: room.pairs(SYSTEM, after=after, limit=_PAGE)):
-            told = {"first": pair.first.code, "second": pair.second.code}
-            line = f"{pair.first.code:<12} {pair.second.code:<12} {pair.first.full_name:<28} "
-            more = console.facts(pair, "likenesses", "has_other_number")
-            yield told | more, line + ", ".join(pair.likenesses)
-
-    console.show_rows(rows(), _("Tổng cộng: %(count)d cặp."))
+    for pair in console.every(lambda after: room.pairs(SYSTEM, after=after, limit=_PAGE)):
+        told = {"first": pair.first.code, "second": pair.second.code}
+        line = f"{pair.first.code:<12} {pair.second.code:<12} {pair.first.full_name:<28}"
+        more = console.facts(pair, "likenesses", "has_other_number")
+        yield told | more, f"{line} {', '.join(pair.likenesses)}"
 
 
-@duplicate.command("merge", help=_("Gộp hai hồ sơ; hồ sơ SURVIVOR được giữ lại."))
-@click.argument("survivor")
-@click.argument("other")
-@console.as_officer
-def merge(services: Services, actor: Actor, survivor: str, other: str) -> None:
-    """The other entry counts no more; the survivor counts for both."""
-    room = services.inventory.duplicates
-    room.merge(actor, room.pair_with(actor, survivor, other).id, survivor)
-    say(_("Đã gộp vào hồ sơ %(code)s."), code=survivor.upper())
+def _decision(
+    name: str, words: str, decide: Callable[[Duplicates, Actor, int, str], object], done: str
+) -> None:
+    @duplicate.command(name, help=words)
+    @click.argument("first")
+    @click.argument("second")
+    @console.as_officer(Permission.PERSON_EDIT)
+    def command(services: Services, actor: Actor, first: str, second: str) -> None:
+        room = services.inventory.duplicates
+        decide(room, actor, room.pair_with(actor, first, second).id, first)
+        say(done, code=first.upper())
 
 
-@duplicate.command("keep-apart", help=_("Hai hồ sơ là hai người; không nêu lại nữa."))
-@click.argument("first")
-@click.argument("second")
-@console.as_officer
-def keep_apart(services: Services, actor: Actor, first: str, second: str) -> None:
-    """The two are two people."""
-    room = services.inventory.duplicates
-    room.keep_apart(actor, room.pair_with(actor, first, second).id)
-    say(_("Đã ghi nhận đây là hai người khác nhau."))
-
-
-@duplicate.command("take-back", help=_("Bỏ quyết định trước: tách hai hồ sơ đã gộp, hoặc xét lại."))
-@click.argument("first")
-@click.argument("second")
-@console.as_officer
-def take_back(services: Services, actor: Actor, first: str, second: str) -> None:
-    """What was decided about the two holds no longer."""
-    room = services.inventory.duplicates
-    room.take_back(actor, room.pair_with(actor, first, second).id)
-    say(_("Đã bỏ quyết định trước; hai hồ sơ lại được tính riêng từ hôm nay."))
-
-
+_decision(
+    "merge",
+    _("Gộp hai hồ sơ; hồ sơ FIRST được giữ lại."),
+    Duplicates.merge,
+    _("Đã gộp vào hồ sơ %(code)s."),
+)
+_decision(
+    "keep-apart",
+    _("Hai hồ sơ là hai người; không nêu lại nữa."),
+    lambda room, actor, pair_id, _first: room.keep_apart(actor, pair_id),
+    _("Đã ghi nhận đây là hai người khác nhau."),
+)
+_decision(
+    "take-back",
+    _("Bỏ quyết định trước: tách hai hồ sơ đã gộp, hoặc xét lại."),
+    lambda room, actor, pair_id, _first: room.take_back(actor, pair_id),
+    _("Đã bỏ quyết định trước; hai hồ sơ lại được tính riêng từ hôm nay."),
+)
 policy = click.Group(
     "policy", help=_("Chính sách trạng thái công tác: tính vào tỷ lệ, ký số, chứng thư.")
 )
@@ -199,7 +174,7 @@ def list_policy(_services: Services) -> None:
 @click.option("--may-sign/--may-not-sign", default=None, help=_("Được ký số."))
 @click.option("--consequence", type=console.OneOf(Consequence), help=_("Đòi hỏi với chứng thư."))
 @console.dry_run_option
-@console.as_officer
+@console.as_officer(Permission.POLICY_MANAGE)
 def set_policy(
     services: Services, actor: Actor, state: PersonState, dry_run: bool, **wanted: Any
 ) -> None:

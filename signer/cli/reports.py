@@ -18,21 +18,13 @@ report = click.Group("report", help=_("Báo cáo định kỳ đã chốt."))
 
 @report.command("list", help=_("Liệt kê báo cáo đã chốt, mới nhất trước."))
 @click.option("--unit", help=_("Mã đơn vị lập báo cáo."))
-@console.json_option
-@console.with_services
-def list_reports(services: Services, unit: str | None) -> None:
+@console.listing()
+def list_reports(services: Services, unit: str | None) -> console.Rows:
     """The newest fifty."""
-
-    def rows() -> console.Rows:
-        for entry in services.snapshots.list(SYSTEM, unit_code=unit):
-            told = entry.facts() | console.facts(entry, "id", "frozen_by", "sha256")
-            line = f"{entry.id:>5}  {entry.period.title:<24} {entry.unit_name:<44}"
-            yield (
-                told | {"frozen_at": entry.frozen_at.isoformat()},
-                f"{line} v{entry.version}  {entry.frozen_by}",
-            )
-
-    console.show_rows(rows())
+    for entry in services.snapshots.list(SYSTEM, unit_code=unit):
+        told = entry.facts() | console.facts(entry, "id", "frozen_by", "frozen_at", "sha256")
+        line = f"{entry.id:>5}  {entry.period.title:<24} {entry.unit_name:<44}"
+        yield told, f"{line} v{entry.version}  {entry.frozen_by}"
 
 
 @report.command("freeze", help=_("Chốt báo cáo của kỳ đã kết thúc chứa ngày DAY (YYYY-MM-DD)."))

@@ -1,5 +1,6 @@
 """`signer revoke`, `suspend`, `release`, `draft`: ending and holding certificates."""
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO, TypeVar
@@ -69,23 +70,17 @@ def _command(act: Act, words: str) -> click.Command:
         help=_("Tệp có mã cán bộ hoặc thư điện tử công vụ ở cột đầu; “-” là đầu vào chuẩn."),
     )
     @_agreement(act)
-    @console.as_officer
-    def order(
-        services: Services,
-        actor: Actor,
-        persons: tuple[str, ...],
-        file: TextIO | None,
-        **said: Any,
+    @console.as_officer(Permission.CERTIFICATE_REVOKE)
+    def command(
+        services: Services, actor: Actor, persons: tuple[str, ...], file: TextIO | None, **said: Any
     ) -> int:
         """Shown, agreed to, done; 0 only when it is in force for everybody who was named."""
         names = [*persons, *(names_in(file) if file else ())]
+        order = services.issuance.revoking.order
+        give = functools.partial(order, actor, act=act, person_codes=names)
+        return _carry_out(services, actor, {act: names}, give, **said)
 
-        def give(**grounds: Any) -> Ordered:
-            return services.issuance.revoking.order(actor, act=act, person_codes=names, **grounds)
-
-        return _carry_out(services, actor, lambda: {act: names}, give, **said)
-
-    return order
+    return command
 
 
 revoke = _command(Act.REVOKE, _("Thu hồi chứng thư; không hoàn tác được."))
@@ -99,24 +94,20 @@ draft = click.Group(
 
 
 @draft.command("list", help=_("Liệt kê các việc đang chờ, mới nhất trước."))
-@console.json_option
-@console.with_services
-def list_drafts(services: Services) -> None:
+@console.listing(_("Tổng cộng: %(count)d việc đang chờ."))
+def list_drafts(services: Services) -> console.Rows:
     """Every draft that waits for a word."""
     SYSTEM.require(Permission.CERTIFICATE_REVOKE)
     names = ("id", "act", "code", "unit_name", "cause", "found", "ground")
-
-    def rows() -> console.Rows:
-        before = None
-        while found := services.issuance.revoking.drafts(SYSTEM, before=before, limit=200):
-            before = found[-1].id
-            for row in found:
-                more = {"name": row.full_name, "certificate": row.serial_hex}
-                person = f"{row.code:<12} {row.full_name:<28} {_(row.cause_name)}: {row.found}"
-                line = f"{row.id:>6}  {_(ACT_NAMES[row.act]):<22} {person}"
-                yield console.facts(row, *names) | more, line
-
-    console.show_rows(rows(), _("Tổng cộng: %(count)d việc đang chờ."))
+    before = None
+    while found := services.issuance.revoking.drafts(SYSTEM, before=before, limit=200):
+        before = found[-1].id
+        for row in found:
+            person = f"{row.code:<12} {row.full_name:<28} {_(row.cause_name)}: {row.found}"
+            yield (
+                console.facts(row, *names, name="full_name", certificate="serial_hex"),
+                f"{row.id:>6}  {_(ACT_NAMES[row.act]):<22} {person}",
+            )
 
 
 @draft.command(
@@ -126,31 +117,24 @@ def list_drafts(services: Services) -> None:
 )
 @click.argument("draft_ids", nargs=-1, required=True, type=click.IntRange(min=1))
 @_agreement(Act.REVOKE, Act.SUSPEND)
-@console.as_officer
+@console.as_officer(Permission.CERTIFICATE_REVOKE)
 def carry_out(services: Services, actor: Actor, draft_ids: tuple[int, ...], **said: Any) -> int:
     """The drafts become orders, all of them on a ground that fits, or none does."""
     revoking = services.issuance.revoking
-
-    def people() -> dict[Act, list[str]]:
-        names: dict[Act, list[str]] = {}
-        for row in revoking.drafts_of(actor, draft_ids):
-            act = Act.REVOKE if row.act is Act.CHANGE else row.act
-            names.setdefault(act, []).append(row.code)
-        return names
-
-    def give(**grounds: Any) -> Ordered:
-        return revoking.carry_out(actor, draft_ids, **grounds)
-
+    people: dict[Act, list[str]] = {}
+    for row in revoking.drafts_of(actor, draft_ids):
+        act = Act.REVOKE if row.act is Act.CHANGE else row.act
+        people.setdefault(act, []).append(row.code)
+    give = functools.partial(revoking.carry_out, actor, draft_ids)
     return _carry_out(services, actor, people, give, **said)
 
 
 @draft.command(help=_("Bỏ qua các việc đang chờ, có ghi lý do."))
 @click.argument("draft_ids", nargs=-1, required=True, type=click.IntRange(min=1))
 @click.option("--reason", required=True, help=_("Lý do bỏ qua."))
-@console.as_officer
+@console.as_officer(Permission.CERTIFICATE_REVOKE)
 def dismiss(services: Services, actor: Actor, draft_ids: tuple[int, ...], reason: str) -> None:
     """Nothing is done on them; the same finding does not open another draft."""
-    actor.require(Permission.CERTIFICATE_REVOKE)
     services.issuance.revoking.drafts_of(actor, draft_ids)  # one that is not there: none is touched
     for draft_id in dict.fromkeys(draft_ids):
         services.issuance.revoking.dismiss(actor, draft_id, reason)
@@ -171,7 +155,7 @@ def names_in(file: TextIO) -> list[str]:
 def _carry_out(
     services: Services,
     actor: Actor,
-    people: Callable[[], Mapping[Act, Sequence[str]]],
+    people: Mapping[Act, Sequence[str]],
     give: Callable[..., Ordered],
     *,
     document: str,
@@ -181,9 +165,8 @@ def _carry_out(
     ground: Ground | None = None,
 ) -> int:
     """Shown, agreed to, given as an order; 0 when it is in force for everybody."""
-    actor.require(Permission.CERTIFICATE_REVOKE)
     seen = []
-    for act, names in people().items():
+    for act, names in people.items():
         warrant_of(rule_of(act, ground), document, note)  # said before anybody has to agree
         on = None if act is Act.RELEASE else ground
         seen.append(
@@ -225,17 +208,15 @@ def _show(preview: Preview, *, to_stderr: bool) -> None:
 
 
 def _told(preview: Preview) -> dict[str, object]:
-    persons = [
-        console.facts(line, "code", "unit_name", "becomes")
-        | {"name": line.full_name, "certificate": line.serial_hex}
-        | {"not_after": line.not_after.isoformat()}
-        for line in preview.lines
-    ]
+    names = ("code", "unit_name", "not_after", "becomes")
     return {
         "act": preview.act,
         "ground": preview.ground.code if preview.ground else None,
         "can_be_undone": preview.can_be_undone,
-        "persons": persons,
+        "persons": [
+            console.facts(line, *names, name="full_name", certificate="serial_hex")
+            for line in preview.lines
+        ],
         "refused": console.refused_rows(preview.refused),
     }
 

@@ -3,28 +3,25 @@
 import os
 import secrets
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import click
-from flask import Flask
 from sqlalchemy import select
 
 from signer import migrations
 from signer.accounts import SYSTEM, Role
 from signer.accounts.models import Account
 from signer.cli.ceremony import ceremony_is_due, ceremony_of, hold_ceremony
-from signer.cli.console import CreateApp, _, settings_of_this_machine, this_machine
-from signer.cli.demo.days import HISTORY_DAYS, EarlierClock
-from signer.cli.demo.logins import Login, read_logins
+from signer.cli.console import CreateApp, _, opened, say, settings_of_this_machine, this_machine
+from signer.cli.demo import HISTORY_DAYS, EarlierClock, Login, read_logins
 from signer.cli.serving import PLACES, serve_embedded
 from signer.clock import HANOI, Clock
 from signer.config import Settings, load_settings
 from signer.db import db
 from signer.errors import N_, ConfigError, Unavailable
-from signer.services import Services, services
+from signer.services import Services
 
 ADMIN = "admin"
 _UNFINISHED = "demo.unfinished"
@@ -50,27 +47,23 @@ def setup(no_serve: bool, empty: bool, reset: bool, port: int) -> None:
     """Everything that is missing is made; then the product is served, unless told otherwise."""
     settings = load_settings()
     if reset and settings.home.exists():
-        _confirm_reset(settings)
-        _tell(_("Dữ liệu cũ nằm tại: %(folder)s"), folder=set_aside(settings))
+        if sys.stdin.isatty():
+            question = _("Chuyển toàn bộ dữ liệu trong %(folder)s sang bên và bắt đầu lại?")
+            click.confirm(question % {"folder": settings.home}, abort=True)
+        say(_("Dữ liệu cũ nằm tại: %(folder)s"), folder=set_aside(settings))
     made = set_up(settings, this_machine().create_app, demo=not empty, port=port)
     show_logins(made)
     if no_serve:
-        _tell(_("Đã cài đặt xong. Chạy scripts/run để phục vụ."))
+        say(_("Đã cài đặt xong. Chạy scripts/run để phục vụ."))
         return
-    _tell(_("Đang phục vụ tại http://127.0.0.1:%(port)d (nhấn Ctrl+C để dừng)."), port=port)
+    say(_("Đang phục vụ tại http://127.0.0.1:%(port)d (nhấn Ctrl+C để dừng)."), port=port)
     if made.is_new:  # the HSM was opened here: a server begins with a process of its own
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, sys.argv[0], "serve", "--port", str(port)])  # noqa: S606  # our own command, no shell
     serve_embedded(this_machine(), port, PLACES)
 
 
-def set_up(
-    settings: Settings,
-    create_app: CreateApp,
-    *,
-    demo: bool,
-    port: int = 8080,
-) -> SetUp:
+def set_up(settings: Settings, create_app: CreateApp, *, demo: bool, port: int = 8080) -> SetUp:
     """The installation below `settings.home` is complete; what exists is kept.
 
     `demo` fills a home that is made now with the invented city, and never one that exists. A
@@ -88,16 +81,10 @@ def set_up(
     now = clock.now()
     ceremony = ceremony_of(settings)
     if ceremony_is_due(settings, now, ceremony):
-        _step(
-            _("Tạo token, khóa và chứng thư của CA"),
-            lambda: hold_ceremony(settings, now, ceremony=ceremony),
-        )
-    app = create_app(settings, clock)
-    try:
-        with app.app_context():
-            logins = _fill(settings, clock)
-    finally:
-        _let_go(app)
+        say(f"{_('Tạo token, khóa và chứng thư của CA')}…", err=True)
+        hold_ceremony(settings, now, ceremony=ceremony)
+    with opened(create_app(settings, clock)) as rooms:
+        logins = _fill(rooms, settings, clock)
     (settings.home / _UNFINISHED).unlink(missing_ok=True)
     return SetUp(settings=settings, logins=logins, is_new=is_new)
 
@@ -142,11 +129,13 @@ def _prepare_home(settings: Settings, *, demo: bool, port: int) -> Settings:
     return load_settings(os.environ | {"SIGNER_HOME": str(home)})
 
 
-def _fill(settings: Settings, clock: Clock) -> tuple[Login, ...]:
+def _fill(rooms: Services, settings: Settings, clock: Clock) -> tuple[Login, ...]:
     """Schema, units and accounts; the demo city, on its own clock, in a new home of its own."""
-    rooms = services()
     if not migrations.is_current(db.engine):
-        _step(_("Tạo hoặc nâng cấp cơ sở dữ liệu"), lambda: _upgrade(rooms))
+        say(f"{_('Tạo hoặc nâng cấp cơ sở dữ liệu')}…", err=True)
+        migrations.upgrade(db.engine)
+        rooms.inventory.index_names()  # what is derived is derived from older rows too
+        rooms.reports.rebuild()
     _certify_roles(settings, rooms)
     rooms.inventory.load_units()
     if settings.demo:
@@ -160,13 +149,6 @@ def _fill(settings: Settings, clock: Clock) -> tuple[Login, ...]:
     made = rooms.accounts.create(SYSTEM, name=ADMIN, role=Role.ADMIN, scope_path="")
     purpose = N_("Quản trị hệ thống; phải đổi mật khẩu này khi đăng nhập lần đầu.")
     return (Login(name=made.name, password=made.password, purpose=purpose),)
-
-
-def _upgrade(rooms: Services) -> None:
-    """The newest shape; what is derived from rows is derived from those of an older one too."""
-    migrations.upgrade(db.engine)
-    rooms.inventory.index_names()
-    rooms.reports.rebuild()
 
 
 def _certify_roles(settings: Settings, rooms: Services) -> None:
@@ -183,12 +165,6 @@ def _is_ours(home: Path) -> bool:
     return any((home / name).exists() for name in _OUR_FILES)
 
 
-def _confirm_reset(settings: Settings) -> None:
-    if sys.stdin.isatty():
-        question = _("Chuyển toàn bộ dữ liệu trong %(folder)s sang bên và bắt đầu lại?")
-        click.confirm(question % {"folder": settings.home}, abort=True)
-
-
 def _write_new(file: Path, text: str) -> None:
     """The file exists, readable by its owner only; one that was there is left alone."""
     try:
@@ -197,20 +173,3 @@ def _write_new(file: Path, text: str) -> None:
         return
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text)
-
-
-def _let_go(app: Flask) -> None:
-    """No connection and no HSM session of this process is left open."""
-    with app.app_context():
-        services().hsm.close()
-        db.session.remove()
-        db.engine.dispose()
-
-
-def _step(title: str, do: Callable[[], object]) -> None:
-    click.echo(f"{title}…", err=True)
-    do()
-
-
-def _tell(sentence: str, **values: object) -> None:
-    click.echo(sentence % values if values else sentence)

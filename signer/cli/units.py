@@ -31,17 +31,14 @@ unit = click.Group("unit", help=_("Đơn vị: cơ cấu của một ngày, và 
 @unit.command(help=_("Cơ cấu đơn vị của một ngày."))
 @_as_of
 @console.unit_option
-@console.json_option
-@console.with_services
-def tree(services: Services, day: date | None, unit: str | None) -> None:
+@console.listing(_("Tổng cộng: %(count)d đơn vị."))
+def tree(services: Services, day: date | None, unit: str | None) -> console.Rows:
     """Every unit of the day, those below others indented."""
     within = services.inventory.unit_of(unit, day).path if unit else ""
     found = services.inventory.units(day, within=within)
     top = min((one.path.count(".") for one in found), default=0)
-    console.show_rows(
-        ((_told(u), f"{'  ' * (u.path.count('.') - top)}{u.name}  [{u.code}]") for u in found),
-        _("Tổng cộng: %(count)d đơn vị."),
-    )
+    for one in found:
+        yield _told(one), f"{'  ' * (one.path.count('.') - top)}{one.name}  [{one.code}]"
 
 
 @unit.command(help=_("Một đơn vị: thông tin, đầu mối, đơn vị trước và sau."))
@@ -78,7 +75,7 @@ def _act(kind: ActKind, words: str) -> Callable[[_Reading], click.Command]:
         @console.dry_run_option
         @console.yes_option
         @console.json_option
-        @console.as_officer
+        @console.as_officer(Permission.UNIT_MANAGE)
         @functools.wraps(read)
         def carry_out(
             services: Services,
@@ -89,7 +86,6 @@ def _act(kind: ActKind, words: str) -> Callable[[_Reading], click.Command]:
             yes: bool,
             **told: Any,
         ) -> None:
-            actor.require(Permission.UNIT_MANAGE)
             act = UnitAct(kind=kind, on=on, decision=decision, **read(**told))
             structure = services.inventory.structure
             seen = structure.preview(actor, act)
@@ -181,7 +177,7 @@ def split(code: str, parts: tuple[str, ...], takes: tuple[str, ...]) -> dict[str
 
 @unit.command(help=_("Hoàn tác một lần sắp xếp, khi chưa có gì phát sinh."))
 @click.argument("change_id", type=click.IntRange(min=1))
-@console.as_officer
+@console.as_officer(Permission.UNIT_MANAGE)
 def undo(services: Services, actor: Actor, change_id: int) -> None:
     """Everything is as before the act."""
     _finish(services, actor, services.inventory.structure.undo(actor, change_id))
@@ -199,20 +195,10 @@ def undo(services: Services, actor: Actor, change_id: int) -> None:
 )
 @_decision
 @click.option("--on", type=console.DAY, help=_("Từ ngày; bỏ trống là hôm nay."))
-@console.as_officer
-def duty(
-    services: Services,
-    actor: Actor,
-    code: str,
-    person: str,
-    duty: Duty,
-    decision: str,
-    on: date | None,
-) -> None:
+@console.as_officer(Permission.UNIT_MANAGE)
+def duty(services: Services, actor: Actor, code: str, person: str, duty: Duty, **told: Any) -> None:
     """The person has the duty; whoever had it, had it until the day before."""
-    services.inventory.bodies.name_officer(
-        actor, code, duty, person_code=person, decision=decision, on=on
-    )
+    services.inventory.bodies.name_officer(actor, code, duty, person_code=person, **told)
     say(f"{_(DUTY_NAMES[duty])}: {person.upper()}")
 
 

@@ -1,8 +1,11 @@
-"""Commands typed in this process, on this test's installation."""
+"""Commands typed in this process, on this test's installation, or run as processes of their own."""
 
 import io
+import os
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +19,28 @@ from signer.db import db, release
 from tests.clocks import StandingClock
 from tests.factories import OTHER_WARD, City
 
+ROOT = Path(__file__).parents[2]
+SIGNER = ("-c", "import sys; from signer.app import main; sys.exit(main())")
+"""What Python is given to be the command `signer`."""
 Typed = Callable[..., tuple[str, str]]
+
+
+def program(
+    home: Path, *words: object, language: str = "vi_VN", stdin: int = subprocess.DEVNULL
+) -> "subprocess.CompletedProcess[str]":
+    """The finished program, in an environment of its own: nothing of the tests leaks in."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SIGNER_", "SOFTHSM2"))}
+    own = {"SIGNER_HOME": str(home), "PYTHONPATH": str(ROOT), "LC_ALL": f"{language}.UTF-8"}
+    return subprocess.run(
+        [sys.executable, *map(str, words)],
+        cwd=ROOT,
+        env=kept | own,
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """A ceremony makes what its file says, once, and refuses what must not be made."""
 
 import hashlib
-import os
 import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,8 +22,7 @@ from signer.errors import ConfigError, Invalid
 from signer.pkcs11 import Hsm
 from tests.ca.factory import openssl
 from tests.cli.ceremonies import AT, Installation, embedded, new_installation, without_roles
-
-ROOT = Path(__file__).parents[2]
+from tests.cli.conftest import ROOT, program
 
 
 @pytest.fixture
@@ -423,28 +420,18 @@ def test_the_examples_make_sense(tmp_path: Path) -> None:
 # The program --------------------------------------------------------------------------------------
 
 
-def program(home: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """The finished program, in an environment of its own."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SIGNER_", "SOFTHSM2"))}
-    return subprocess.run(
-        [sys.executable, ROOT / "scripts" / "ceremony.py", *map(str, words)],
-        env=kept | {"SIGNER_HOME": str(home), "PYTHONPATH": str(ROOT), "LC_ALL": "vi_VN.UTF-8"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
+CEREMONY = ROOT / "scripts" / "ceremony.py"
 
 
 @pytest.mark.slow
 def test_the_program_checks_makes_and_says_so(tmp_path: Path) -> None:
     """--check makes nothing; the first run a line for each step; the second changes nothing."""
     home = tmp_path / "its-own"
-    checked = program(home, EMBEDDED, "--check")
+    checked = program(home, CEREMONY, EMBEDDED, "--check")
     assert checked.returncode == 0, checked.stderr
     assert checked.stdout.count("sẽ tạo") == 5
     assert not home.exists()
-    first, second = (program(home, EMBEDDED) for _ in range(2))
+    first, second = (program(home, CEREMONY, EMBEDDED) for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert first.stdout.count("đã tạo") == 3
     assert first.stdout.count("còn chờ") == 2
@@ -458,7 +445,7 @@ def test_the_program_checks_makes_and_says_so(tmp_path: Path) -> None:
 def test_the_program_refuses_in_one_sentence(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text(embedded().replace("make: crl", "make: coffee"), encoding="utf-8")
-    refused = program(tmp_path / "home", file)
+    refused = program(tmp_path / "home", CEREMONY, file)
     assert refused.returncode == 1
     line = file.read_text(encoding="utf-8").splitlines().index("  - make: coffee") + 1
     assert f"bad.yaml, dòng {line}, mục steps.3.make" in refused.stderr

@@ -1,16 +1,15 @@
 """The commands as an operator types them, on an installation made by `signer setup`."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.cli.conftest import ROOT, SIGNER, program
+
 DATA = ROOT / "tests" / "data"
 SAMPLE = DATA / "danh_sach_mau.xlsx"
 DECISION = DATA / "pdf" / "quyet_dinh.pdf"
@@ -29,19 +28,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def signer(home: Path) -> Run:
     """Runs a command; checks its exit code."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("SIGNER_", "SOFTHSM"))}
-    environment |= {"SIGNER_HOME": str(home), "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)}
 
     def run(*words: str | Path, code: int = 0) -> "subprocess.CompletedProcess[str]":
-        done = subprocess.run(
-            [sys.executable, "-c", "import sys; from signer.app import main; sys.exit(main())"]
-            + [str(word) for word in words],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-        )
+        done = program(home, *SIGNER, *words, language="C")
         assert done.returncode == code, (words, done.stdout, done.stderr)
         return done
 

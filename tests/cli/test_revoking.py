@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from sqlalchemy import update
 from signer.cli import EX_USAGE
 from signer.cli.console import _
 from signer.cli.revoking import names_in
+from signer.clock import HANOI
 from signer.db import db, release, transaction
 from signer.inventory.models import Person
 from signer.inventory.states import PersonState
@@ -213,3 +214,14 @@ def test_what_runs_out_is_listed_and_renewed(
     assert json.loads(signer("issue", "--json")[0])["issued"] == 2
     left = json.loads(signer("expiring", "--json")[0])
     assert [row["code"] for row in left] == [people[2].code]
+
+
+def test_a_day_is_hanois_day(signer: Typed, city: City, clock: StandingClock) -> None:
+    """What ends at one in the morning in Hanoi ends on that day, not on the eve as in UTC."""
+    clock.move(timedelta(hours=16))
+    city.certified(1)
+    clock.move(timedelta(days=_LIFE_DAYS - 50))
+    (told,) = json.loads(signer("expiring", "--json")[0])
+    end = datetime.fromisoformat(told["not_after"])
+    assert end.astimezone(HANOI).day != end.day
+    assert f"{end.astimezone(HANOI):%d/%m/%Y}" in signer("expiring")[0]

@@ -7,36 +7,21 @@ import re
 import resource
 import stat
 import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
 
 from signer import migrations
-
-PROJECT = Path(__file__).resolve().parents[2]
-
-
-def signer(
-    home: Path, *words: str, language: str = "vi_VN", stdin: int = subprocess.DEVNULL
-) -> subprocess.CompletedProcess[str]:
-    """The finished command; its own environment, so that nothing of the tests leaks in."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("SIGNER_")}
-    kept.pop("SOFTHSM2_CONF", None)
-    return subprocess.run(
-        [sys.executable, "-c", "import sys; from signer.app import main; sys.exit(main())", *words],
-        cwd=PROJECT,
-        env=kept | {"SIGNER_HOME": str(home), "LC_ALL": f"{language}.UTF-8"},
-        stdin=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=110,
-    )
+from tests.cli.conftest import ROOT, SIGNER, program
 
 
-def set_up(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def signer(home: Path, *words: str, **how: Any) -> "subprocess.CompletedProcess[str]":
+    return program(home, *SIGNER, *words, **how)
+
+
+def set_up(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     done = signer(home, "setup", "--no-serve", *words)
     assert done.returncode == 0, done.stderr
     return done
@@ -110,7 +95,7 @@ def test_a_ceremony_of_ones_own_is_held_instead(tmp_path: Path) -> None:
     """SIGNER_HOME/ceremony.yaml takes the place of the embedded file, here with RSA keys."""
     home = tmp_path / "home"
     home.mkdir()
-    own = (PROJECT / "certs" / "ceremony-rsa.yaml").read_text(encoding="utf-8")
+    own = (ROOT / "certs" / "ceremony-rsa.yaml").read_text(encoding="utf-8")
     own = own.replace("algorithm: rsa4096", "algorithm: rsa3072")  # seconds less to make
     (home / "ceremony.yaml").write_text(own, encoding="utf-8")
     set_up(home, "--empty")

@@ -5,6 +5,7 @@ is simply held again.
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from signer.ca.certificate import whole_second
 from signer.ca.outputs import Output, alone, sha256
 from signer.ca.published import PublishedFiles
 from signer.cli.ceremony import transcript
@@ -81,20 +83,16 @@ def hold_ceremony(
     """
     ceremony = ceremony or ceremony_of(settings)
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with alone(settings.pki):
-        tokens = Tokens(ceremony, settings)
+    with alone(settings.pki), closing(Tokens(ceremony, settings)) as tokens:
         tokens.clear_unfinished()
-        try:
-            holding = Holding(ceremony, settings, at, tokens, rooms, only_look=False)
-            done = []
-            for step in ceremony.steps:
-                tell(step, None)
-                done.append(holding.take(step))
-                tell(step, done[-1])
-            _publish(settings, ceremony)
-            entered = transcript.enter(settings.pki, ceremony, done, tokens, at)
-        finally:
-            tokens.close()
+        holding = Holding(tokens=tokens, at=whole_second(at), rooms=rooms)
+        done = []
+        for step in ceremony.steps:
+            tell(step, None)
+            done.append(holding.take(step))
+            tell(step, done[-1])
+        _publish(settings, ceremony)
+        entered = transcript.enter(settings.pki, ceremony, done, tokens, at)
     return Held(done=tuple(done), transcript=entered)
 
 
@@ -117,12 +115,9 @@ def _publish(settings: Settings, ceremony: Ceremony) -> None:
 
 def look_at_ceremony(settings: Settings, at: datetime, ceremony: Ceremony) -> list[Done]:
     """What holding it would come to; makes nothing. Raises what holding it would raise at once."""
-    tokens = Tokens(ceremony, settings)
-    try:
-        holding = Holding(ceremony, settings, at, tokens, lambda: None, only_look=True)
+    with closing(Tokens(ceremony, settings)) as tokens:
+        holding = Holding(tokens=tokens, at=whole_second(at), only_look=True)
         return [holding.take(step) for step in ceremony.steps]
-    finally:
-        tokens.close()
 
 
 def ceremony_is_due(settings: Settings, at: datetime, ceremony: Ceremony) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from signer.ca import hierarchy
 from signer.ca.certificate import (
     Addresses,
     CaKey,
@@ -17,34 +18,12 @@ from signer.ca.certificate import (
     raw_subject,
     sign_tbs,
     specimen_of,
-    whole_second,
-)
-from signer.ca.hierarchy import (
-    Above,
-    CaFacts,
-    RevokedCa,
-    ca_tbs,
-    differing,
-    is_running_out,
-    path_length_of,
-    read_crl,
-    require_within,
-    root_crl_tbs,
-    spki,
 )
 from signer.ca.hierarchy_lint import algorithm_of, require_clean_ca
 from signer.ca.names import ca_name
 from signer.ca.outputs import Output
 from signer.ca.schemes import SignatureScheme, scheme_for
-from signer.cli.ceremony.plan import (
-    CaStep,
-    Ceremony,
-    CrlStep,
-    CrossStep,
-    KnownCa,
-    RoleStep,
-    Step,
-)
+from signer.cli.ceremony.plan import CaStep, Ceremony, CrlStep, CrossStep, KnownCa, RoleStep, Step
 from signer.cli.ceremony.tokens import Tokens
 from signer.config import Settings
 from signer.errors import N_, ConfigError, SignerError
@@ -73,28 +52,28 @@ class Done:
     outcome: Outcome
 
 
+@dataclass(frozen=True, kw_only=True)
 class Holding:
     """Takes the steps of one ceremony in their order.
 
     With `only_look` nothing is made, and what is there is compared all the same.
     """
 
-    def __init__(
-        self,
-        ceremony: Ceremony,
-        settings: Settings,
-        at: datetime,
-        tokens: Tokens,
-        rooms: Callable[[], Services | None],
-        *,
-        only_look: bool,
-    ) -> None:
-        self._ceremony = ceremony
-        self._settings = settings
-        self._at = whole_second(at)
-        self._tokens = tokens
-        self._rooms = rooms
-        self._only_look = only_look
+    tokens: Tokens
+    at: datetime
+    """A whole second."""
+    rooms: Callable[[], Services | None] = lambda: None
+    only_look: bool = False
+
+    @property
+    def ceremony(self) -> Ceremony:
+        """Whose steps are taken."""
+        return self.tokens.ceremony
+
+    @property
+    def settings(self) -> Settings:
+        """The installation's."""
+        return self.tokens.settings
 
     def take(self, step: Step) -> Done:
         """The step's output is there, as the file says; made now if it was not.
@@ -108,26 +87,29 @@ class Holding:
         else:
             assert isinstance(step, CaStep | CrossStep)
             outcome = self._certify(step)
-        return Done(step=step, file=self._settings.pki / step.output, outcome=outcome)
+        return Done(step=step, file=self.settings.pki / step.output, outcome=outcome)
+
+    def _output(self, of: Step | KnownCa) -> Output:
+        return Output(self.settings.pki / of.output)
 
     # Certificates of CAs -----------------------------------------------------------------------
 
     def _certify(self, step: CaStep | CrossStep) -> Outcome:
-        output = Output(self._settings.pki / step.output)
+        output = self._output(step)
         there = output.content()
         if there is not None:
             found = _read(there, step.output)
             if isinstance(step, CaStep):
-                self._tokens.require_key(step.key)
+                self.tokens.require_key(step.key)
             _require_same(found, self._facts(step, found))
-            if not self._only_look and output.intent() is not None:
+            if not self.only_look and output.intent() is not None:
                 output.forget_intent()
             return Outcome.KEPT
-        if self._only_look:
+        if self.only_look:
             self._require_possible(step)
             return Outcome.MISSING
         if isinstance(step, CaStep):
-            self._tokens.make_key(step.key)
+            self.tokens.make_key(step.key)
         made = self._signed(step, output)
         output.settle(made.public_bytes(Encoding.PEM))
         return Outcome.MADE
@@ -137,7 +119,7 @@ class Holding:
         issuer, key, scheme = self._signer(step)
         tbs_der = output.intent()
         if tbs_der is None:
-            tbs_der = ca_tbs(self._facts(step, None), new_serial())
+            tbs_der = hierarchy.ca_tbs(self._facts(step, None), new_serial())
         else:
             half_done = x509.load_der_x509_certificate(specimen_of(tbs_der, scheme))
             _require_same(half_done, self._facts(step, half_done))
@@ -147,25 +129,25 @@ class Holding:
         require_clean_ca(made, issuer)
         return x509.load_der_x509_certificate(made)
 
-    def _facts(self, step: CaStep | CrossStep, found: x509.Certificate | None) -> CaFacts:
+    def _facts(self, step: CaStep | CrossStep, found: x509.Certificate | None) -> hierarchy.CaFacts:
         """What the file wants said; what it leaves open is as `found` has it, or decided now."""
-        not_before = self._at if found is None else found.not_valid_before_utc
+        not_before = self.at if found is None else found.not_valid_before_utc
         above = None if step.issuer is None else self._above(step.issuer)
         if isinstance(step, CrossStep):
             subject = self._certificate_of(step.subject)
             subject_der, public_key = raw_subject(subject), subject.public_key()
-            path_length = path_length_of(subject)
+            path_length = hierarchy.path_length_of(subject)
         else:
             subject_der = self._name(step.common_name, found)
             path_length = None if step.issuer is None else 0
-            key = self._tokens.find_key(step.key)
+            key = self.tokens.find_key(step.key)
             if key is None and found is None:
                 raise ConfigError(N_("Thiếu khóa “%(label)s”."), label=step.key.label)
             public_key = (key or found).public_key()  # type: ignore[union-attr]  # one of them is
         issuer_key = public_key if above is None else above.certificate.public_key()
-        return CaFacts(
+        return hierarchy.CaFacts(
             subject_der=subject_der,
-            public_key_der=spki(public_key),
+            public_key_der=hierarchy.spki(public_key),
             not_before=not_before,
             not_after=last_second(not_before, step.validity_days),
             path_length=path_length,
@@ -173,10 +155,10 @@ class Holding:
             above=above,
         )
 
-    def _above(self, issuer: str) -> Above:
-        addresses = Addresses(base_url=self._settings.validation_address)
-        stem = Path(self._ceremony.ca_of(issuer).output).stem
-        return Above(
+    def _above(self, issuer: str) -> hierarchy.Above:
+        addresses = Addresses(base_url=self.settings.validation_address)
+        stem = Path(self.ceremony.ca_of(issuer).output).stem
+        return hierarchy.Above(
             certificate=self._certificate_of(issuer),
             certificate_address=addresses.certificate(stem),
             crl_address=addresses.crl(stem),
@@ -184,7 +166,7 @@ class Holding:
 
     def _name(self, common_name: str, found: x509.Certificate | None) -> bytes:
         """The organisation of a name that was made stays: the installation's may change."""
-        organisation = self._settings.organisation
+        organisation = self.settings.organisation
         if found is not None:
             (attribute,) = found.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
             organisation = str(attribute.value)
@@ -192,37 +174,36 @@ class Holding:
 
     def _require_possible(self, step: CaStep | CrossStep) -> None:
         """Before anything is made: it fits below its issuer, if that exists already."""
-        issuer = self._settings.pki / self._signing_ca(step).output
-        if step.issuer is not None and issuer.exists():
-            end = last_second(self._at, step.validity_days)
-            require_within(self._certificate_of(step.issuer), self._at, end)
+        if step.issuer is not None and self._output(self._signing_ca(step)).file.exists():
+            end = last_second(self.at, step.validity_days)
+            hierarchy.require_within(self._certificate_of(step.issuer), self.at, end)
         if isinstance(step, CaStep):
-            self._tokens.find_key(step.key)  # a key of another kind is told here
+            self.tokens.find_key(step.key)  # a key of another kind is told here
 
     # Lists -------------------------------------------------------------------------------------
 
     def _list(self, step: CrlStep) -> Outcome:
-        output = Output(self._settings.pki / step.output)
-        was_cut = output.intent() is not None and not self._only_look
+        output = self._output(step)
+        was_cut = output.intent() is not None and not self.only_look
         if was_cut:
             self._finish_list(step, output)
         there = output.content()
-        number, listed = (0, {}) if there is None else read_crl(there)
-        self._require_still_listed(step, listed)
+        number, listed = (0, {}) if there is None else hierarchy.read_crl(there)
+        _require_still_listed(step, listed)
         if there is not None and len(listed) == len(step.revoked):
-            if not crl_is_due(there, self._at):
+            if not crl_is_due(there, self.at):
                 return Outcome.MADE if was_cut else Outcome.KEPT
-            if not self._tokens.has(self._signing_ca(step).key):
+            if not self.tokens.has(self._signing_ca(step).key):
                 return Outcome.WAITING  # locked away, as a root should be
-        if self._only_look:
+        if self.only_look:
             return Outcome.MISSING
         issuer, key, scheme = self._signer(step)
-        tbs_der = root_crl_tbs(
+        tbs_der = hierarchy.root_crl_tbs(
             issuer or self._certificate_of(step.issuer),
             scheme,
             number=number + 1,
-            this_update=self._at,
-            next_update=self._at + timedelta(days=step.validity_days),
+            this_update=self.at,
+            next_update=self.at + timedelta(days=step.validity_days),
             revoked=step.revoked,
         )
         output.intend(tbs_der)
@@ -233,30 +214,16 @@ class Holding:
         """The list of a ceremony that was cut is signed now, unless it was already."""
         tbs_der, there = output.intent() or b"", output.content()
         _, key, scheme = self._signer(step)
-        number, _ = read_crl(specimen_of(tbs_der, scheme))
-        if there is not None and read_crl(there)[0] >= number:
+        number, _ = hierarchy.read_crl(specimen_of(tbs_der, scheme))
+        if there is not None and hierarchy.read_crl(there)[0] >= number:
             output.forget_intent()
         else:
             output.settle(sign_tbs(key, tbs_der, key.public_key(), scheme))
 
-    def _require_still_listed(self, step: CrlStep, listed: Mapping[int, RevokedCa]) -> None:
-        """RFC 5280 section 3.3: what was revoked stays on the list."""
-        wanted = {revoked.serial: revoked for revoked in step.revoked}
-        for serial, entry in listed.items():
-            if wanted.get(serial) != entry:
-                raise ConfigError(
-                    N_(
-                        "Danh sách %(file)s đã thu hồi số hiệu %(serial)s; tệp nghi lễ phải giữ "
-                        "nguyên dòng đó."
-                    ),
-                    file=step.output,
-                    serial=f"{serial:x}",
-                )
-
     # Roles -------------------------------------------------------------------------------------
 
     def _certify_role(self, step: RoleStep) -> Outcome:
-        there = Output(self._settings.pki / step.output).content()
+        there = self._output(step).content()
         if there is not None:
             found = _read(there, step.output)
             name = found.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
@@ -264,12 +231,12 @@ class Holding:
                 raise _differs(found, N_("khóa"))
             if name != step.common_name:
                 raise _differs(found, N_("tên chủ thể"))
-        if self._only_look:
+        if self.only_look:
             return Outcome.MISSING if there is None else Outcome.KEPT
-        rooms = self._rooms()
+        rooms = self.rooms()
         if rooms is None:
             return Outcome.WAITING if there is None else Outcome.KEPT
-        self._tokens.find_key(step.key)  # a key of another kind is told before it is certified
+        self.tokens.find_key(step.key)  # a key of another kind is told before it is certified
         wish = RoleWish(role=step.role, common_name=step.common_name, algorithm=step.key.algorithm)
         return Outcome.MADE if make_role_signers(rooms, [wish]) else Outcome.KEPT
 
@@ -284,11 +251,11 @@ class Holding:
         """
         issuer = None if step.issuer is None else self._certificate_of(step.issuer)
         wanted = self._signing_ca(step).key
-        key = self._tokens.find_key(wanted)
+        key = self.tokens.find_key(wanted)
         if key is None:
             raise ConfigError(
                 N_("Token “%(token)s” với khóa “%(label)s” không có ở máy này."),
-                token=self._ceremony.token_of(wanted).label,
+                token=self.ceremony.token_of(wanted).label,
                 label=wanted.label,
             )
         if issuer is not None and issuer.public_key() != key.public_key():
@@ -296,22 +263,36 @@ class Holding:
         return issuer, key, scheme_for(key.public_key(), wanted.signature or None)
 
     def _signing_ca(self, step: CaStep | CrossStep | CrlStep) -> CaStep | KnownCa:
-        return self._ceremony.ca_of(step.issuer or step.name)
+        return self.ceremony.ca_of(step.issuer or step.name)
 
     def _certificate_of(self, name: str) -> x509.Certificate:
         """The certificate of a CA made above or known before; `ConfigError` if it is not there."""
-        file = self._ceremony.ca_of(name).output
-        pem = Output(self._settings.pki / file).content()
+        ca = self.ceremony.ca_of(name)
+        pem = self._output(ca).content()
         if pem is None:
-            raise ConfigError(N_("Thiếu chứng thư CA %(file)s."), file=file)
-        return _read(pem, file)
+            raise ConfigError(N_("Thiếu chứng thư CA %(file)s."), file=ca.output)
+        return _read(pem, ca.output)
 
 
 def crl_is_due(crl_der: bytes, at: datetime) -> bool:
     """Less than a third of the list's time is left."""
     crl = x509.load_der_x509_crl(crl_der)
     end = crl.next_update_utc
-    return end is None or is_running_out(crl.last_update_utc, end, at)
+    return end is None or hierarchy.is_running_out(crl.last_update_utc, end, at)
+
+
+def _require_still_listed(step: CrlStep, listed: Mapping[int, hierarchy.RevokedCa]) -> None:
+    """RFC 5280 section 3.3: what was revoked stays on the list."""
+    for serial, entry in listed.items():
+        if entry not in step.revoked:
+            raise ConfigError(
+                N_(
+                    "Danh sách %(file)s đã thu hồi số hiệu %(serial)s; tệp nghi lễ phải giữ "
+                    "nguyên dòng đó."
+                ),
+                file=step.output,
+                serial=f"{serial:x}",
+            )
 
 
 def _read(pem: bytes, file: str) -> x509.Certificate:
@@ -321,8 +302,8 @@ def _read(pem: bytes, file: str) -> x509.Certificate:
         raise ConfigError(N_("Tệp chứng thư %(file)s không đọc được."), file=file) from error
 
 
-def _require_same(found: x509.Certificate, facts: CaFacts) -> None:
-    words = differing(found, facts)
+def _require_same(found: x509.Certificate, facts: hierarchy.CaFacts) -> None:
+    words = hierarchy.differing(found, facts)
     if words:
         raise _differs(found, words[0])
 

@@ -155,15 +155,13 @@ def require_sense(ceremony: Ceremony) -> None:
     _require_distinct("tokens", ceremony.tokens, "name", "label", "pin_file")
     _require_distinct("known", ceremony.known, "name")
     _require_distinct("steps", ceremony.steps, "output", "name")
-    cas = {known.name: known for known in ceremony.known}
     _require_keys(ceremony)
-    above: dict[str, CaStep | KnownCa] = dict(cas)
+    above: dict[str, CaStep | KnownCa] = {known.name: known for known in ceremony.known}
     for index, step in enumerate(ceremony.steps):
         here: Place = ("steps", index)
-        if step.output in {known.output for known in ceremony.known}:
-            raise Nonsense((*here, "output"), _TAKEN["output"])
-        if step.name in cas:
-            raise Nonsense((*here, "name"), _TAKEN["name"])
+        for name in ("output", "name"):
+            taken = {getattr(known, name) for known in ceremony.known}
+            _require(getattr(step, name) not in taken, (*here, name), _TAKEN[name])
         if isinstance(step, CaStep | CrossStep):
             _require_certifiable(step, above, here)
         elif isinstance(step, CrlStep):
@@ -174,19 +172,23 @@ def require_sense(ceremony: Ceremony) -> None:
             above[step.name] = step
 
 
+def _require(holds: bool, place: Place, sentence: str, **values: object) -> None:
+    if not holds:
+        raise Nonsense(place, sentence, **values)
+
+
 def _require_people(operators: Sequence[Operator]) -> None:
     roles: dict[str, set[str]] = {}
     for index, operator in enumerate(operators):
+        here: Place = ("operators", index)
         others = roles.setdefault(operator.name, set())
-        if operator.role in others:
-            raise Nonsense(("operators", index), N_("Người này đã có tên với cùng vai trò."))
-        if WITNESS in others | {operator.role} and others:
-            raise Nonsense(
-                ("operators", index, "role"), N_("Người chứng kiến không được giữ vai trò khác.")
-            )
+        _require(operator.role not in others, here, N_("Người này đã có tên với cùng vai trò."))
+        watches = WITNESS in others | {operator.role} and bool(others)
+        told = N_("Người chứng kiến không được giữ vai trò khác.")
+        _require(not watches, (*here, "role"), told)
         others.add(operator.role)
-    if not any(operator.role == CHAIR for operator in operators):
-        raise Nonsense(("operators",), N_("Phải có một người chủ trì."))
+    has_chair = any(operator.role == CHAIR for operator in operators)
+    _require(has_chair, ("operators",), N_("Phải có một người chủ trì."))
 
 
 _TAKEN = {
@@ -199,39 +201,32 @@ _TAKEN = {
 
 def _require_distinct(place: str, things: Iterable[object], *fields: str) -> None:
     for field in fields:
-        seen = set()
+        seen: set[object] = set()
         for index, thing in enumerate(things):
             value = getattr(thing, field)
-            if value in seen:
-                raise Nonsense((place, index, field), _TAKEN[field])
+            _require(value not in seen, (place, index, field), _TAKEN[field])
             seen.add(value)
 
 
 def _require_keys(ceremony: Ceremony) -> None:
     """Every key is on a token of the file, and no two have one label there."""
     tokens = {token.name for token in ceremony.tokens}
+    unknown = N_("Không có token nào tên là “%(name)s” trong mục tokens.")
+    twice = N_("Nhãn khóa này đã dùng trên cùng token.")
     taken: set[tuple[str, str]] = set()
     for place, things in (("known", ceremony.known), ("steps", ceremony.steps)):
         for index, thing in enumerate(things):
             if not isinstance(thing, KnownCa | CaStep | RoleStep):
                 continue
-            key = thing.key
-            if key.token not in tokens:
-                raise Nonsense(
-                    (place, index, "token"),
-                    N_("Không có token nào tên là “%(name)s” trong mục tokens."),
-                    name=key.token,
-                )
-            if (key.token, key.label) in taken:
-                raise Nonsense(
-                    (place, index, "key", "label"), N_("Nhãn khóa này đã dùng trên cùng token.")
-                )
+            key, here = thing.key, (place, index)
+            _require(key.token in tokens, (*here, "token"), unknown, name=key.token)
+            _require((key.token, key.label) not in taken, (*here, "key", "label"), twice)
             taken.add((key.token, key.label))
 
 
 def _ca(name: str, above: Mapping[str, CaStep | KnownCa], place: Place) -> CaStep | KnownCa:
-    if name not in above:
-        raise Nonsense(place, N_("Chưa có CA nào tên là “%(name)s” ở các bước trên."), name=name)
+    told = N_("Chưa có CA nào tên là “%(name)s” ở các bước trên.")
+    _require(name in above, place, told, name=name)
     return above[name]
 
 
@@ -241,47 +236,38 @@ def _require_certifiable(
     """Its issuer is a CA made above that may and can certify it, for so long."""
     if step.issuer is None:
         return
-    issuer = _ca(step.issuer, above, (*here, "issuer"))
+    issuer_place, token, key = ((*here, name) for name in ("issuer", "token", "key"))
+    issuer = _ca(step.issuer, above, issuer_place)
     if isinstance(step, CrossStep):
         _ca(step.subject, above, (*here, "subject"))
-        if step.subject == step.issuer:
-            raise Nonsense((*here, "issuer"), N_("Chứng thực chéo cần hai CA khác nhau."))
-    elif issuer.key.token == step.key.token:  # who opens one token opens only one CA
-        raise Nonsense(
-            (*here, "token"), N_("Khóa của CA gốc và khóa của CA cấp dưới phải ở hai token.")
-        )
-    elif strength_of(issuer.key.algorithm) < strength_of(step.key.algorithm):
-        raise Nonsense((*here, "key"), N_("Khóa của CA cấp yếu hơn khóa mà nó chứng nhận."))
+        told = N_("Chứng thực chéo cần hai CA khác nhau.")
+        _require(step.subject != step.issuer, issuer_place, told)
+    else:
+        # Who opens one token opens only one CA.
+        told = N_("Khóa của CA gốc và khóa của CA cấp dưới phải ở hai token.")
+        _require(issuer.key.token != step.key.token, token, told)
+        is_strong = strength_of(issuer.key.algorithm) >= strength_of(step.key.algorithm)
+        _require(is_strong, key, N_("Khóa của CA cấp yếu hơn khóa mà nó chứng nhận."))
     if isinstance(issuer, CaStep):
-        if step.validity_days > issuer.validity_days:
-            raise Nonsense(
-                (*here, "validity_days"), N_("Thời hạn vượt ra ngoài thời hạn của CA cấp.")
-            )
-        if issuer.issuer is not None:  # its path length is 0
-            raise Nonsense((*here, "issuer"), N_("CA cấp không được phép có CA này ở dưới."))
+        told = N_("Thời hạn vượt ra ngoài thời hạn của CA cấp.")
+        _require(step.validity_days <= issuer.validity_days, (*here, "validity_days"), told)
+        told = N_("CA cấp không được phép có CA này ở dưới.")
+        _require(issuer.issuer is None, issuer_place, told)  # else its path length is 0
 
 
 def _require_list(step: CrlStep, issuer: CaStep | KnownCa, here: Place) -> None:
-    name = f"{Path(issuer.output).stem}.crl"
-    if step.output != name:  # the address that the certificates below name
-        raise Nonsense(
-            (*here, "output"), N_("Danh sách của CA này phải tên là “%(name)s”."), name=name
-        )
-    if len({revoked.serial for revoked in step.revoked}) != len(step.revoked):
-        raise Nonsense((*here, "revoked"), N_("Một số hiệu bị thu hồi hai lần."))
+    name = f"{Path(issuer.output).stem}.crl"  # the address that the certificates below name
+    told = N_("Danh sách của CA này phải tên là “%(name)s”.")
+    _require(step.output == name, (*here, "output"), told, name=name)
+    serials = {revoked.serial for revoked in step.revoked}
+    told = N_("Một số hiệu bị thu hồi hai lần.")
+    _require(len(serials) == len(step.revoked), (*here, "revoked"), told)
 
 
 def _require_issuing(step: RoleStep, above: Mapping[str, CaStep | KnownCa], here: Place) -> None:
     """The ledger of the service issues it, so it can be no other CA, and the service reads it."""
-    if step.issuer not in above or above[step.issuer].output != ISSUING_FILE:
-        raise Nonsense(
-            (*here, "issuer"),
-            N_("Chứng thư này chỉ do CA cấp chứng thư của hệ thống (tệp %(file)s) cấp."),
-            file=ISSUING_FILE,
-        )
-    if step.output != ROLE_FILES[step.role]:
-        raise Nonsense(
-            (*here, "output"),
-            N_("Hệ thống đọc chứng thư này từ tệp %(file)s."),
-            file=ROLE_FILES[step.role],
-        )
+    is_ours = step.issuer in above and above[step.issuer].output == ISSUING_FILE
+    told = N_("Chứng thư này chỉ do CA cấp chứng thư của hệ thống (tệp %(file)s) cấp.")
+    _require(is_ours, (*here, "issuer"), told, file=ISSUING_FILE)
+    file, told = ROLE_FILES[step.role], N_("Hệ thống đọc chứng thư này từ tệp %(file)s.")
+    _require(step.output == file, (*here, "output"), told, file=file)

@@ -12,12 +12,12 @@ from signer import migrations
 from signer.cli.ceremony import hold_ceremony, look_at_ceremony, read_ceremony
 from signer.cli.ceremony.holding import Done, Outcome
 from signer.cli.ceremony.plan import CaStep, Ceremony, CrlStep, CrossStep, RoleStep, Step
-from signer.cli.console import _, settings_of_this_machine
+from signer.cli.console import _, facts, opened, say, settings_of_this_machine
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import db
 from signer.errors import N_
-from signer.services import Services, services
+from signer.services import Services
 
 
 def run(file: Path, create_app: Callable[[Settings], Flask], *, only_check: bool) -> None:
@@ -26,21 +26,21 @@ def run(file: Path, create_app: Callable[[Settings], Flask], *, only_check: bool
     ceremony = read_ceremony(file, settings)
     show = _Lines(ceremony)
     now = Clock().now()
-    click.echo(ceremony.title)
+    say(ceremony.title)
     if only_check:
         for done in look_at_ceremony(settings, now, ceremony):
             show(done.step, None)
             show(done.step, done)
-        click.echo(_("Tệp nghi lễ hợp lệ; chưa có gì được tạo."))
+        say(_("Tệp nghi lễ hợp lệ; chưa có gì được tạo."))
         return
     with _rooms(settings, create_app) as rooms:
         held = hold_ceremony(settings, now, ceremony=ceremony, rooms=rooms, tell=show)
     if any(isinstance(step, RoleStep) for step in held.waiting):
-        click.echo(_("Còn chứng thư chờ cơ sở dữ liệu: hãy chạy “signer setup” ở máy chủ."))
+        say(_("Còn chứng thư chờ cơ sở dữ liệu: hãy chạy “signer setup” ở máy chủ."))
     if held.transcript is None and not held.made:
-        click.echo(_("Không có gì thay đổi."))
+        say(_("Không có gì thay đổi."))
     if held.transcript is not None:
-        click.echo(_("Biên bản: %(file)s") % {"file": held.transcript})
+        say(_("Biên bản: %(file)s"), file=held.transcript)
 
 
 @contextmanager
@@ -51,22 +51,13 @@ def _rooms(
     with ExitStack() as stack:
 
         @cache
-        def opened() -> Services | None:
+        def rooms() -> Services | None:
             if not settings.below_home(settings.secret_key_file).exists():
                 return None  # a machine for ceremonies alone
-            app = create_app(settings)
-            stack.enter_context(app.app_context())
-            rooms = services()
-            stack.callback(_close, rooms)
-            return rooms if migrations.is_current(db.engine) else None
+            found = stack.enter_context(opened(create_app(settings)))
+            return found if migrations.is_current(db.engine) else None
 
-        yield opened
-
-
-def _close(rooms: Services) -> None:
-    rooms.hsm.close()
-    db.session.remove()
-    db.engine.dispose()
+        yield rooms
 
 
 class _Lines:
@@ -78,7 +69,7 @@ class _Lines:
 
     def __call__(self, step: Step, done: Done | None) -> None:
         if done is not None:
-            click.echo(_(_OUTCOMES[done.outcome]))
+            say(_(_OUTCOMES[done.outcome]))
             return
         self._taken += 1
         place = f"[{self._taken}/{len(self._ceremony.steps)}]"
@@ -88,15 +79,13 @@ class _Lines:
         if isinstance(step, CrlStep):
             return _("danh sách thu hồi của CA %(issuer)s") % {"issuer": step.issuer}
         if isinstance(step, CrossStep):
-            words = _("CA %(subject)s do CA %(issuer)s chứng thực chéo")
-            return words % {"subject": step.subject, "issuer": step.issuer}
+            return _("CA %(subject)s do CA %(issuer)s chứng thực chéo") % facts(
+                step, "subject", "issuer"
+            )
         assert isinstance(step, CaStep | RoleStep)
-        return _("“%(name)s”, khóa %(algorithm)s “%(label)s” trên token “%(token)s”") % {
-            "name": step.common_name,
-            "algorithm": step.key.algorithm,
-            "label": step.key.label,
-            "token": self._ceremony.token_of(step.key).label,
-        }
+        told = facts(step.key, "algorithm", "label") | {"name": step.common_name}
+        told["token"] = self._ceremony.token_of(step.key).label
+        return _("“%(name)s”, khóa %(algorithm)s “%(label)s” trên token “%(token)s”") % told
 
 
 _OUTCOMES = {

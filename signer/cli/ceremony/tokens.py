@@ -21,15 +21,14 @@ class Tokens:
     """Where the keys of a ceremony are. A token that is locked away is not an error to look for."""
 
     def __init__(self, ceremony: Ceremony, settings: Settings) -> None:
-        self._ceremony = ceremony
-        self._settings = settings
+        self.ceremony = ceremony
+        self.settings = settings
         self._open: dict[str, Hsm] = {}
 
     def clear_unfinished(self) -> None:
         """No token that a killed ceremony left half-made is in the way. Comes before all else."""
-        if (self._settings.home / "tokens").is_dir():
-            configure_softhsm(self._settings.home)
-        for token in self._ceremony.tokens:
+        self._find_softhsm()
+        for token in self.ceremony.tokens:
             clear_unfinished_token(token.pin_file)
 
     def find_key(self, place: KeyPlace) -> CaKey | None:
@@ -37,7 +36,7 @@ class Tokens:
 
         `ConfigError` when a key of that label is of another kind.
         """
-        token = self._ceremony.token_of(place)
+        token = self.ceremony.token_of(place)
         hsm = self._here(token)
         if hsm is None:
             return None
@@ -53,17 +52,17 @@ class Tokens:
         if self.has(place) and self.find_key(place) is None:
             raise ConfigError(
                 N_("Token “%(token)s” không có khóa “%(label)s” của chứng thư đã có."),
-                token=self._ceremony.token_of(place).label,
+                token=self.ceremony.token_of(place).label,
                 label=place.label,
             )
 
     def make_key(self, place: KeyPlace) -> CaKey:
         """The key is there, on its token, both made now if they were not."""
-        token = self._ceremony.token_of(place)
-        configure_softhsm(self._settings.home)
-        ensure_token(self._settings.pkcs11_module, token.label, token.pin_file)
+        token = self.ceremony.token_of(place)
+        configure_softhsm(self.settings.home)
+        ensure_token(self.settings.pkcs11_module, token.label, token.pin_file)
         hsm = self._opened(token)
-        if token.label == self._settings.token_label:
+        if token.label == self.settings.token_label:
             Vault(hsm).prepare()
         key = ensure_ca_key(hsm, place.label, place.algorithm)
         _require_kind(key, place, token.label)
@@ -71,7 +70,7 @@ class Tokens:
 
     def has(self, place: KeyPlace) -> bool:
         """Whether the key's token is here."""
-        return self._here(self._ceremony.token_of(place)) is not None
+        return self._here(self.ceremony.token_of(place)) is not None
 
     def serial_of(self, token: TokenPlace) -> str:
         """What the token itself calls itself: serial number and model; empty if it is elsewhere."""
@@ -92,18 +91,21 @@ class Tokens:
             return self._open[token.name]
         if not token.pin_file.exists():
             return None  # locked away, perhaps without its token
-        if (self._settings.home / "tokens").is_dir():
-            configure_softhsm(self._settings.home)
+        self._find_softhsm()
         try:
-            is_here = has_token(self._settings.pkcs11_module, token.label)
+            is_here = has_token(self.settings.pkcs11_module, token.label)
         except Unavailable:
             is_here = False
         return self._opened(token) if is_here else None
 
     def _opened(self, token: TokenPlace) -> Hsm:
         if token.name not in self._open:
-            self._open[token.name] = Hsm(self._settings.pkcs11_module, token.label, token.pin_file)
+            self._open[token.name] = Hsm(self.settings.pkcs11_module, token.label, token.pin_file)
         return self._open[token.name]
+
+    def _find_softhsm(self) -> None:
+        if (self.settings.home / "tokens").is_dir():
+            configure_softhsm(self.settings.home)
 
 
 def _require_kind(key: CaKey, place: KeyPlace, token_label: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from signer.ca.hierarchy import crl_number
 from signer.ca.outputs import Output, sha256
 from signer.cli.ceremony.holding import Done, Outcome
 from signer.cli.ceremony.plan import CaStep, Ceremony, CrlStep, RoleStep
@@ -17,7 +18,6 @@ from signer.cli.ceremony.tokens import Tokens
 from signer.clock import HANOI
 
 _RULE = "=" * 78
-_BLANK = "." * 40
 
 
 def enter(
@@ -32,8 +32,7 @@ def enter(
     news = [d for d in done if d.file.exists() and _mark(d) not in before]
     if not news:
         return None
-    section = "\n".join(_section(ceremony, news, done, tokens, at))
-    output.settle(f"{before}{section}\n".encode())
+    output.settle(f"{before}{_section(ceremony, news, done, tokens, at)}\n".encode())
     return output.file
 
 
@@ -52,73 +51,64 @@ def _mark(done: Done) -> str:
     content = done.file.read_bytes()
     if not isinstance(done.step, RoleStep):
         return sha256(content)
-    certificate = x509.load_pem_x509_certificate(content)
-    return certificate.extensions.get_extension_for_class(
-        x509.SubjectKeyIdentifier
-    ).value.digest.hex()
+    return _key_id(x509.load_pem_x509_certificate(content))
 
 
 def _section(
     ceremony: Ceremony, news: Sequence[Done], done: Sequence[Done], tokens: Tokens, at: datetime
-) -> list[str]:
-    lines = [
-        _RULE,
-        "BIÊN BẢN NGHI LỄ TẠO KHÓA / KEY CEREMONY TRANSCRIPT",
-        _RULE,
-        f"Tên / Title:            {ceremony.title}",
-        f"Địa điểm / Place:       {ceremony.place}",
-        f"Thời điểm / Held at:    {at.astimezone(HANOI).isoformat(timespec='seconds')}",
-        f"Tệp / File:             {ceremony.file}",
-        f"SHA-256:                {ceremony.sha256}",
-        "",
-        "Token / Tokens",
-    ]
-    for token in ceremony.tokens:
-        serial = tokens.serial_of(token) or "không có ở máy này / not present"
-        lines.append(f"  {token.label}: {serial}")
-    lines += ["", "Đã tạo / Made"]
-    for one in news:
-        lines += _entry(ceremony, one)
+) -> str:
+    absent = "không có ở máy này / not present"
+    places = [f"  {token.label}: {tokens.serial_of(token) or absent}" for token in ceremony.tokens]
     waiting = [one.step.output for one in done if one.outcome is Outcome.WAITING]
-    if waiting:
-        lines += ["", f"Còn chờ / Still to be made: {', '.join(waiting)}"]
-    lines += ["", "Người tham dự ký tên / Signatures of those present"]
-    for operator in ceremony.operators:
-        lines += ["", f"  {operator.role}: {operator.name}", f"  {_BLANK}"]
-    return [*lines, ""]
-
-
-def _entry(ceremony: Ceremony, one: Done) -> list[str]:
-    content = one.file.read_bytes()
-    lines = [
-        "",
-        f"  {one.file.name} ({_WORDS[one.step.make]})",
-        f"    SHA-256:  {sha256(content)}",
-    ]
-    if isinstance(one.step, CrlStep):
-        crl = x509.load_der_x509_crl(content)
-        number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-        return [
-            *lines,
-            f"    CA:       {crl.issuer.rfc4514_string()}",
-            f"    Số / No.: {number}, thu hồi / revoked: {len(list(crl))}",
-            f"    Từ / From {crl.last_update_utc} đến / to {crl.next_update_utc}",
+    signatures = [f"\n  {one.role}: {one.name}\n  {'.' * 40}" for one in ceremony.operators]
+    return "\n".join(
+        [
+            _RULE,
+            "BIÊN BẢN NGHI LỄ TẠO KHÓA / KEY CEREMONY TRANSCRIPT",
+            _RULE,
+            f"Tên / Title:            {ceremony.title}",
+            f"Địa điểm / Place:       {ceremony.place}",
+            f"Thời điểm / Held at:    {at.astimezone(HANOI).isoformat(timespec='seconds')}",
+            f"Tệp / File:             {ceremony.file}",
+            f"SHA-256:                {ceremony.sha256}",
+            "\nToken / Tokens",
+            *places,
+            "\nĐã tạo / Made",
+            *(_entry(ceremony, one) for one in news),
+            *([f"\nCòn chờ / Still to be made: {', '.join(waiting)}"] if waiting else []),
+            "\nNgười tham dự ký tên / Signatures of those present",
+            *signatures,
+            "",
         ]
+    )
+
+
+def _entry(ceremony: Ceremony, one: Done) -> str:
+    content, step = one.file.read_bytes(), one.step
+    head = f"\n  {one.file.name} ({_WORDS[step.make]})\n    SHA-256:  {sha256(content)}"
+    if isinstance(step, CrlStep):
+        crl = x509.load_der_x509_crl(content)
+        return f"""{head}
+    CA:       {crl.issuer.rfc4514_string()}
+    Số / No.: {crl_number(crl)}, thu hồi / revoked: {len(list(crl))}
+    Từ / From {crl.last_update_utc} đến / to {crl.next_update_utc}"""
     certificate = x509.load_pem_x509_certificate(content)
-    key_id = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    lines += [
-        f"    Chủ thể / Subject:  {certificate.subject.rfc4514_string()}",
-        f"    CA cấp / Issuer:    {certificate.issuer.rfc4514_string()}",
-        f"    Số hiệu / Serial:   {certificate.serial_number:x}",
-        f"    Từ / From:          {certificate.not_valid_before_utc}",
-        f"    Đến hết / Until:    {certificate.not_valid_after_utc}",
-        f"    Mã khóa / Key ID:   {key_id.hex()}",
-    ]
-    if isinstance(one.step, CaStep | RoleStep):
-        key = one.step.key
-        label = ceremony.token_of(key).label
-        lines.append(f"    Khóa / Key:         {key.algorithm}, “{key.label}”, token {label}")
-    return lines
+    lines = f"""{head}
+    Chủ thể / Subject:  {certificate.subject.rfc4514_string()}
+    CA cấp / Issuer:    {certificate.issuer.rfc4514_string()}
+    Số hiệu / Serial:   {certificate.serial_number:x}
+    Từ / From:          {certificate.not_valid_before_utc}
+    Đến hết / Until:    {certificate.not_valid_after_utc}
+    Mã khóa / Key ID:   {_key_id(certificate)}"""
+    if not isinstance(step, CaStep | RoleStep):
+        return lines
+    key, token = step.key, ceremony.token_of(step.key).label
+    return f"{lines}\n    Khóa / Key:         {key.algorithm}, “{key.label}”, token {token}"
+
+
+def _key_id(certificate: x509.Certificate) -> str:
+    found = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    return found.value.digest.hex()
 
 
 _WORDS = {

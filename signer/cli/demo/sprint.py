@@ -1,6 +1,6 @@
 """The demo's campaign: sixty days, some of them gone, with tasks, reasons, evidence, a reminder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from io import BytesIO
 
@@ -8,37 +8,14 @@ from PIL import Image
 
 from signer.accounts import SYSTEM, Actor
 from signer.campaigns.kinds import LackCause, Measure, TaskState
+from signer.campaigns.models import Campaign
+from signer.campaigns.scoring import Scoring
+from signer.cli.demo.people import INVENTED
 from signer.inventory.bodies import Duty
 from signer.reports.coverage import View
 from signer.services import Services
 
-GONE_DAYS = 24
-_DAYS = 60
-_NAME = "60 ngày đêm phủ chữ ký số cá nhân"
-_TASKS: Sequence[tuple[str, int, TaskState, str, str]] = (
-    (
-        "Rà soát danh sách, thư điện tử công vụ của mọi cán bộ, công chức",
-        -10,
-        TaskState.DONE,
-        "",
-        "",
-    ),
-    (
-        "Lập đề nghị cấp chữ ký số cho người còn thiếu",
-        -2,
-        TaskState.LATE,
-        "Một số người chưa có thư điện tử công vụ.",
-        "Đề nghị cấp thư điện tử công vụ trong tuần này, lập đề nghị ngay sau đó.",
-    ),
-    (
-        "Tập huấn ký số cho lãnh đạo và bộ phận một cửa",
-        6,
-        TaskState.ADJUST,
-        "Phòng họp đã kín lịch đến hết tháng.",
-        "Xin tập huấn trực tuyến vào đầu tháng sau.",
-    ),
-    ("Đối chiếu người đã rời cơ quan với chứng thư còn hiệu lực", 12, TaskState.OPEN, "", ""),
-)
+_GONE_DAYS, _DAYS = 24, 60
 _CAUSES = (LackCause.NO_EMAIL, LackCause.NEW_STAFF, LackCause.ID_MISMATCH, LackCause.LONG_LEAVE)
 
 
@@ -47,46 +24,45 @@ def make_sprint(rooms: Services, leader: Actor, clerk: Actor, offices: Mapping[s
 
     `offices` names by its unit code the person of each who becomes the focal officer.
     """
+    bodies, campaigns, today = rooms.inventory.bodies, rooms.campaigns, rooms.clock.today()
     for number, (unit_code, person_code) in enumerate(offices.items(), start=11):
-        rooms.inventory.bodies.name_officer(
-            leader,
-            unit_code,
-            Duty.FOCAL,
-            person_code=person_code,
-            decision=f"{number}/QĐ-UBND",
+        decision = f"{number}/QĐ-UBND"
+        bodies.name_officer(
+            leader, unit_code, Duty.FOCAL, person_code=person_code, decision=decision
         )
-    first = next(iter(offices))
-    today = rooms.clock.today()
-    campaigns = rooms.campaigns
-    made = campaigns.start(
+    campaign_id = campaigns.start(
         leader,
-        name=_NAME,
+        name="60 ngày đêm phủ chữ ký số cá nhân",
         unit_code="HN",
         target_percent=100,
-        starts_on=today - timedelta(days=GONE_DAYS),
-        ends_on=today + timedelta(days=_DAYS - GONE_DAYS - 1),
+        starts_on=today - timedelta(days=_GONE_DAYS),
+        ends_on=today + timedelta(days=_DAYS - _GONE_DAYS - 1),
     )
-    campaign = campaigns.campaign_of(leader, made)
-    for title, days, state, cause, fix in _TASKS:
+    campaign, tasks = campaigns.campaign_of(leader, campaign_id), campaigns.tasks
+    for title, days, told, cause, fix in INVENTED["tasks"]:
+        state = TaskState(told)
         due_on = today + timedelta(days=days)
-        tasks = campaigns.tasks.give(
+        task_id, *_others = tasks.give(
             leader, campaign, unit_codes=offices, title=title, due_on=due_on
         )
         if state is not TaskState.OPEN:
-            wished = due_on + timedelta(days=7) if state is TaskState.ADJUST else None
-            campaigns.tasks.report(
-                clerk, tasks[0], state, cause=cause, fix=fix, wished_due_on=wished
-            )
-    _score(rooms, leader, clerk, made, first)
-    _explain(rooms, clerk, first)
+            wish = due_on + timedelta(days=7) if state is TaskState.ADJUST else None
+            tasks.report(clerk, task_id, state, cause=cause, fix=fix, wished_due_on=wish)
+    first = next(iter(offices))
+    _score(campaigns.scoring, campaigns.campaign_of(leader, campaign_id), leader, clerk, first)
+    lacking = list(rooms.reports.ids(SYSTEM, View.LACKS, unit_code=first))
+    due_on = today + timedelta(days=10)
+    for place, lack in enumerate(_CAUSES):  # half of them have a reason, an owner and a day
+        if people := lacking[place::8]:
+            owner = "Văn phòng HĐND và UBND"
+            campaigns.assign_reason(clerk, people, lack, owner=owner, due_on=due_on)
     campaigns.remind(clerk, first, View.LACKS, "Đề nghị lập đề nghị cấp trong tuần này.")
 
 
-def _score(rooms: Services, leader: Actor, clerk: Actor, campaign_id: int, office: str) -> None:
-    scoring = rooms.campaigns.scoring
+def _score(scoring: Scoring, campaign: Campaign, leader: Actor, clerk: Actor, office: str) -> None:
     criterion = scoring.add_criterion(
         leader,
-        rooms.campaigns.campaign_of(leader, campaign_id),
+        campaign,
         code="TC5",
         title="Văn bản đi được ký số trên tổng số văn bản đi",
         most_points=10,
@@ -95,26 +71,6 @@ def _score(rooms: Services, leader: Actor, clerk: Actor, campaign_id: int, offic
     )
     page = BytesIO()
     Image.new("L", (420, 594), 255).save(page, "PNG")  # an empty sheet: the demo proves nothing
-    scoring.set_score(
-        clerk,
-        criterion,
-        office,
-        a=412,
-        b=480,
-        note="Theo sổ văn bản đi.",
-        file=("so-van-ban-di.png", page.getvalue()),
-    )
-
-
-def _explain(rooms: Services, clerk: Actor, office: str) -> None:
-    """Half of those who lack a certificate in the office have a reason, an owner and a day."""
-    lacking = list(rooms.reports.ids(SYSTEM, View.LACKS, unit_code=office))
-    due_on = rooms.clock.today() + timedelta(days=10)
-    shares: Mapping[LackCause, list[int]] = {
-        cause: lacking[place::8] for place, cause in enumerate(_CAUSES)
-    }
-    for cause, people in shares.items():
-        if people:
-            rooms.campaigns.assign_reason(
-                clerk, people, cause, owner="Văn phòng HĐND và UBND", due_on=due_on
-            )
+    evidence = ("so-van-ban-di.png", page.getvalue())
+    note = "Theo sổ văn bản đi."
+    scoring.set_score(clerk, criterion, office, a=412, b=480, note=note, file=evidence)
