@@ -96,7 +96,6 @@ def _typed(text: str) -> str | int:
     return int(text) if text.isdigit() and len(text) < 3 else text
 
 
-@both_databases
 def test_what_stands_beside_the_people(visitor: Visitor) -> None:
     """Why, who settles it and by when; where somebody waits; and nothing starts a formula."""
     lacking = visitor.get("/coverage/lacks.csv").data.decode("utf-8-sig")
