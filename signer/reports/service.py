@@ -99,10 +99,9 @@ class Reports:
         last = day_number(until)
         first = max(last - days + 1, 0)
         paths = with_predecessors(scope_of(actor, until, unit_code).paths)
-        figures = sums.figures_by_facet(first, paths)[facet]
-        found = [DayFigures(day=day_of(first), figures=figures)]
-        changes = sums.changes_by_day(first + 1, last, facet, paths)
-        for day in range(first + 1, last + 1):
+        changes = sums.changes_by_day(first, last, facet, paths)
+        figures, found = Figures(), []
+        for day in range(first, last + 1):
             figures += changes.get(day, Figures())
             found.append(DayFigures(day=day_of(day), figures=figures))
         return tuple(found)

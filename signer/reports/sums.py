@@ -5,7 +5,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 
 from signer.accounts import in_subtree
@@ -106,11 +106,16 @@ def figures_by_facet(day: int, scopes: Sequence[str]) -> dict[Facet, Figures]:
 def changes_by_day(
     first: int, last: int, facet: Facet, scopes: Sequence[str]
 ) -> dict[int, Figures]:
-    """What the days from the first to the last added to the figures of these subtrees."""
-    return _figures([_buckets(facet, 0, first, last + 1)], "bucket", scopes)
+    """What the days to the last one added to the figures of these subtrees; the first day has
+    what was before it, too. One question, so that no change falls between two of them."""
+    before = [
+        part.with_only_columns(*_counted(literal(first).label("bucket")))
+        for part in _until(first, [facet])
+    ]
+    return _figures([*before, _buckets(facet, 0, first + 1, last + 1)], "bucket", scopes)
 
 
-def _until(day: int, facets: Iterable[Facet]) -> list[Select[Any]]:
+def _until(day: int, facets: Iterable[Facet]) -> list[Select[*tuple[Any, ...]]]:
     """The buckets that together are all days up to this one."""
     end = day + 1
     parts = []
@@ -122,9 +127,9 @@ def _until(day: int, facets: Iterable[Facet]) -> list[Select[Any]]:
     return parts
 
 
-def _buckets(facet: Facet, level: int, first: int, after: int) -> Select[Any]:
+def _buckets(facet: Facet, level: int, first: int, after: int) -> Select[*tuple[Any, ...]]:
     one = SUMS.c
-    return select(one.facet, one.bucket, one.unit_id, *(one[name] for name in COUNTS)).where(
+    return select(*_counted(one.bucket)).where(
         one.facet == FACETS.index(facet),
         one.level == level,
         one.bucket >= first,
@@ -132,7 +137,13 @@ def _buckets(facet: Facet, level: int, first: int, after: int) -> Select[Any]:
     )
 
 
-def _figures(parts: Sequence[Select[Any]], by: str, scopes: Sequence[str]) -> dict[Any, Figures]:
+def _counted(bucket: ColumnElement[int]) -> list[ColumnElement[int]]:
+    return [SUMS.c.facet, bucket, SUMS.c.unit_id, *(SUMS.c[name] for name in COUNTS)]
+
+
+def _figures(
+    parts: Sequence[Select[*tuple[Any, ...]]], by: str, scopes: Sequence[str]
+) -> dict[Any, Figures]:
     """The figures that these rows of the subtrees add up to, by one of their columns."""
     sums = union_all(*parts).subquery()
     totals: list[ColumnElement[int]] = [func.sum(sums.c[name]) for name in COUNTS]

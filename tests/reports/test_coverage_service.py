@@ -243,3 +243,11 @@ def test_a_city_of_many_units_costs_as_many_queries_as_a_small_one(reform, repor
     coverage = reports.coverage(SYSTEM)
     assert len(coverage.units) == 52
     assert len([statement for statement in seen if statement.startswith("SELECT")]) == 2
+
+
+def test_a_trend_asks_for_its_figures_once(reform, reports):
+    """Or somebody counted and covered between two questions would be covered and not counted."""
+    seen = []
+    event.listen(db.engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
+    reports.trend(SYSTEM)
+    assert len([statement for statement in seen if "FROM coverage_sum" in statement]) == 1
