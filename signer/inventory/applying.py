@@ -7,15 +7,24 @@ does nothing, and after `kill -9` the job goes on with the next one.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ForeignKey, LargeBinary, Text, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, mapped_column
 
 from signer.accounts import Actor, Permission
 from signer.audit import Audit
 from signer.clock import Clock
-from signer.db import advisory_lock, canonical_json, db, release, transaction
+from signer.db import (
+    Base,
+    UTCDateTime,
+    advisory_lock,
+    canonical_json,
+    db,
+    release,
+    transaction,
+)
 from signer.errors import N_, Conflict, SignerError, Unavailable
 from signer.files import Files
 from signer.inventory.facts import KnownPeople
@@ -25,7 +34,6 @@ from signer.inventory.judging import PlannedRow, Verdict, changed_since, planned
 from signer.inventory.models import ImportState, RosterImport
 from signer.inventory.planned_rows import rows_in
 from signer.inventory.roster import TableRow
-from signer.inventory.roster_models import RosterChunk
 from signer.inventory.storage import ROSTER_LOCK, Stored, Storing, known_people, known_units
 from signer.inventory.undoing import marks_now, packed, refuse_if_held, take_back, unpacked
 from signer.inventory.units import KnownUnit
@@ -42,6 +50,27 @@ _CANNOT_START = {
     ImportState.UNDOING: N_("Lần nạp này đang được hoàn tác."),
     ImportState.UNDONE: N_("Lần nạp này đã được hoàn tác; hãy tải tệp lên lại nếu cần nạp."),
 }
+
+
+class RosterChunk(Base):
+    """Some rows of an import: stored in one transaction, done once, taken back in one."""
+
+    __tablename__ = "roster_chunk"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    import_id: Mapped[int] = mapped_column(ForeignKey("roster_import.id"))
+    number: Mapped[int]
+    begins: Mapped[int]
+    length: Mapped[int]
+    """Where the rows are in the file of rows, in bytes."""
+    stored_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    undone_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    overtaken: Mapped[str] = mapped_column(Text, default="[]", server_default="[]")
+    """What kept rows out that the check had found valid: findings (JSON)."""
+    before: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    """Whom the chunk added, and how whom it changed were before (packed JSON)."""
+
+    __table_args__ = (UniqueConstraint("import_id", "number"),)
 
 
 class RosterApplying:

@@ -16,7 +16,7 @@ from signer.config import Settings
 from signer.db import db, release, transaction
 from signer.errors import N_, Forbidden, Invalid, NotFound
 from signer.files import Files
-from signer.inventory.applying import RosterApplying
+from signer.inventory.applying import RosterApplying, RosterChunk
 from signer.inventory.correction import error_workbook
 from signer.inventory.facts import KnownPeople, PersonFacts
 from signer.inventory.fields import Heading
@@ -28,7 +28,6 @@ from signer.inventory.planned_rows import refused_in
 from signer.inventory.planning import SHOWN, AbsentPerson, Planner, RosterPlan
 from signer.inventory.reading import ReadingRules
 from signer.inventory.roster import find_table
-from signer.inventory.roster_models import RosterChunk
 from signer.inventory.sheets import opened_sheets
 from signer.inventory.states import LEFT_STATES
 from signer.inventory.storage import known_people, known_units

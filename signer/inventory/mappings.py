@@ -3,13 +3,25 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from sqlalchemy import select
+from sqlalchemy import String, select
+from sqlalchemy.orm import Mapped, mapped_column
 
 from signer.accounts import Actor, Permission
-from signer.db import db, transaction
+from signer.db import Base, PathColumn, db, transaction
 from signer.inventory.fields import Field, Heading
 from signer.inventory.headings import Chosen, heading_key
-from signer.inventory.roster_models import RosterMapping
+
+
+class RosterMapping(Base):
+    """What a unit's clerk said that a heading means; the next file of that unit is read so."""
+
+    __tablename__ = "roster_mapping"
+
+    scope_path: Mapped[str] = mapped_column(PathColumn, primary_key=True)
+    heading: Mapped[str] = mapped_column(String(200), primary_key=True)
+    """The folded words of the heading."""
+    field: Mapped[str | None] = mapped_column(String(30))
+    """None: the column is not used."""
 
 
 def _scope_of(actor: Actor) -> str:

@@ -40,6 +40,14 @@ _CSV_SAMPLE_LINES = 60
 _LEGACY_SAMPLE_BYTES = 400_000
 _BLOCK = 1024**2
 
+_PASSWORD = N_("Tệp được bảo vệ bằng mật khẩu; hãy bỏ mật khẩu trong Excel rồi tải lên lại.")
+_DAMAGED = N_("Tệp bảng tính bị hỏng hoặc không đúng định dạng; hãy lưu lại rồi tải lên lần nữa.")
+_TOO_LARGE = N_("Bảng tính quá lớn khi mở ra; hãy xóa các dòng, cột trống thừa hoặc tách nhỏ tệp.")
+_BOMB = N_("Tệp nén bất thường (giải nén ra quá lớn), có thể gây hại nên không được mở.")
+_NO_SPREADSHEET = N_("Tệp này không phải bảng tính; hãy tải lên tệp .xlsx, .xls, .ods hoặc .csv.")
+_ENDED = {child.PASSWORD: _PASSWORD, child.DAMAGED: _DAMAGED}
+"""What the child's exit codes say; after any other its library aborted when memory ran out."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
@@ -75,19 +83,16 @@ def opened_sheets(path: Path, *, limit_bytes: int) -> Iterator[list[Sheet]]:
     """
     size = path.stat().st_size
     if size == 0:
-        raise Invalid(N_("Tệp không có nội dung nào."), field="file")
+        raise _refused(N_("Tệp không có nội dung nào."))
     if size > limit_bytes:
-        raise Invalid(
-            N_("Tệp lớn quá %(limit)d MB; hãy tách danh sách thành nhiều tệp."),
-            field="file",
-            limit=limit_bytes // 1024**2,
-        )
+        sentence = N_("Tệp lớn quá %(limit)d MB; hãy tách danh sách thành nhiều tệp.")
+        raise _refused(sentence, limit=limit_bytes // 1024**2)
     with path.open("rb") as stream:
         start = stream.read(8)
     if start.startswith(b"%PDF"):
-        raise Invalid(N_("Đây là tệp PDF; hãy tải lên tệp Excel hoặc CSV."), field="file")
+        raise _refused(N_("Đây là tệp PDF; hãy tải lên tệp Excel hoặc CSV."))
     if start == _OLE and _contains(path, _ENCRYPTED_PACKAGE):
-        raise _password()
+        raise _refused(_PASSWORD)
     if not start.startswith(b"PK") and start != _OLE:
         yield [_csv_sheet(path)]
         return
@@ -99,32 +104,8 @@ def opened_sheets(path: Path, *, limit_bytes: int) -> Iterator[list[Sheet]]:
         yield _spooled(spool)
 
 
-def _password() -> Invalid:
-    return Invalid(
-        N_("Tệp được bảo vệ bằng mật khẩu; hãy bỏ mật khẩu trong Excel rồi tải lên lại."),
-        field="file",
-    )
-
-
-def _damaged() -> Invalid:
-    return Invalid(
-        N_("Tệp bảng tính bị hỏng hoặc không đúng định dạng; hãy lưu lại rồi tải lên lần nữa."),
-        field="file",
-    )
-
-
-def _too_large() -> Invalid:
-    return Invalid(
-        N_("Bảng tính quá lớn khi mở ra; hãy xóa các dòng, cột trống thừa hoặc tách nhỏ tệp."),
-        field="file",
-    )
-
-
-def _no_spreadsheet() -> Invalid:
-    return Invalid(
-        N_("Tệp này không phải bảng tính; hãy tải lên tệp .xlsx, .xls, .ods hoặc .csv."),
-        field="file",
-    )
+def _refused(sentence: str, **values: object) -> Invalid:
+    return Invalid(sentence, field="file", **values)
 
 
 def _contains(path: Path, wanted: bytes) -> bool:
@@ -146,41 +127,34 @@ def _check_zip(path: Path) -> str:
     The sizes in the directory are checked first and then held to: an entry that unpacks to more
     than it declares fails its checksum here.
     """
-    bomb = Invalid(
-        N_("Tệp nén bất thường (giải nén ra quá lớn), có thể gây hại nên không được mở."),
-        field="file",
-    )
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             if len(entries) > _ZIP_ENTRIES or sum(e.file_size for e in entries) > _UNPACKED_BYTES:
-                raise bomb
+                raise _refused(_BOMB)
             for entry in entries:
                 if entry.file_size > max(_RATIO_FROM_BYTES, _RATIO * entry.compress_size):
-                    raise bomb
+                    raise _refused(_BOMB)
                 if entry.flag_bits & 0x1:
-                    raise _password()
+                    raise _refused(_PASSWORD)
                 with archive.open(entry) as stream:
                     while stream.read(_BLOCK):
                         pass
             return _kind_of(archive, {entry.filename for entry in entries})
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, ValueError) as error:
-        raise _damaged() from error
-    except Exception as error:  # zlib.error and lzma.LZMAError share no base but this one
-        if isinstance(error, Invalid):
-            raise
-        raise _damaged() from error
+    except Invalid:
+        raise
+    except Exception as error:  # a library's: zlib.error and lzma.LZMAError share no other base
+        raise _refused(_DAMAGED) from error
 
 
 def _kind_of(archive: zipfile.ZipFile, names: set[str]) -> str:
-    if "META-INF/manifest.xml" in names and b"encryption-data" in archive.read(
-        "META-INF/manifest.xml"
-    ):
-        raise _password()
+    manifest = "META-INF/manifest.xml"
+    if manifest in names and b"encryption-data" in archive.read(manifest):
+        raise _refused(_PASSWORD)
     for name, kind in _KINDS.items():
         if name in names:
             return kind
-    raise _no_spreadsheet()
+    raise _refused(_NO_SPREADSHEET)
 
 
 def _read_in_child(path: Path, spool: Path) -> None:
@@ -197,13 +171,9 @@ def _read_in_child(path: Path, spool: Path) -> None:
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise _too_large() from error
-    if ended.returncode == child.PASSWORD:
-        raise _password()
-    if ended.returncode == child.DAMAGED:
-        raise _damaged()
-    if ended.returncode != 0:  # TOO_LARGE, or the library aborted when memory ran out
-        raise _too_large()
+            raise _refused(_TOO_LARGE) from error
+    if ended.returncode != 0:
+        raise _refused(_ENDED.get(ended.returncode, _TOO_LARGE))
 
 
 def _spooled(spool: Path) -> list[Sheet]:
@@ -245,7 +215,7 @@ def _csv_sheet(path: Path) -> Sheet:
     counts = Counter({mark: sum(line.count(mark) for line in sample) for mark in ",;\t|"})
     delimiter, found = counts.most_common(1)[0]
     if not found:
-        raise _no_spreadsheet()
+        raise _refused(_NO_SPREADSHEET)
 
     def rows(only: Collection[int] | None) -> Iterator[tuple[int, list[Cell]]]:
         csv.field_size_limit(_CSV_FIELD_CHARACTERS)
@@ -254,11 +224,11 @@ def _csv_sheet(path: Path) -> Sheet:
             try:
                 for number, row in enumerate(reader, start=1):
                     if number > child.MAX_ROWS or len(row) > child.MAX_COLUMNS:
-                        raise _too_large()
+                        raise _refused(_TOO_LARGE)
                     if only is None or number in only:
                         yield number, [cell or None for cell in row]
             except csv.Error as error:
-                raise _damaged() from error
+                raise _refused(_DAMAGED) from error
 
     return Sheet(name="CSV", open_rows=rows, remark=remark, font=font)
 
@@ -282,7 +252,7 @@ def _encoding_of(path: Path) -> tuple[str, str | None, Font | None]:
     if b"\0" in start[:4000]:
         even, odd = start[:4000:2].count(0), start[1:4000:2].count(0)
         if max(even, odd) < 10 * min(even, odd) or max(even, odd) < len(start[:4000]) // 5:
-            raise _no_spreadsheet()
+            raise _refused(_NO_SPREADSHEET)
         return _proven(path, "utf-16-le" if odd > even else "utf-16-be"), None, None
     if _decodes(path, "utf-8"):
         return "utf-8", None, None
@@ -290,15 +260,14 @@ def _encoding_of(path: Path) -> tuple[str, str | None, Font | None]:
         return "cp1258", N_("Tệp dùng bảng mã Windows-1258, đã được chuyển sang Unicode."), None
     if (font := font_of_bytes(start)) is not None:
         return "latin-1", None, font
-    raise Invalid(
-        N_("Không xác định được bảng mã của tệp; hãy lưu lại dạng “CSV UTF-8” rồi tải lên lại."),
-        field="file",
+    raise _refused(
+        N_("Không xác định được bảng mã của tệp; hãy lưu lại dạng “CSV UTF-8” rồi tải lên lại.")
     )
 
 
 def _proven(path: Path, encoding: str) -> str:
     if not _decodes(path, encoding):
-        raise _damaged()
+        raise _refused(_DAMAGED)
     return encoding
 
 

@@ -136,6 +136,11 @@ def _namesakes(told: Sequence[PersonFacts]) -> Iterator[tuple[str, str, date]]:
         yield code, folded_name, date.fromisoformat(birth)
 
 
+def name_keys(full_name: str) -> dict[str, str]:
+    """What a name is found and put in order by."""
+    return {"search_key": fold(full_name), "sort_key": sort_key(full_name)}
+
+
 def in_chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
     """The values in lists of at most `size`."""
     rest = iter(values)
@@ -245,8 +250,7 @@ class Storing:
         return row | {
             "state": facts.state or PersonState.WORKING,
             "state_since": facts.state_since or self._on,
-            "search_key": fold(facts.full_name),
-            "sort_key": sort_key(facts.full_name),
+            **name_keys(facts.full_name),
             "created_at": self._now,
             "updated_at": self._now,
         }
@@ -272,8 +276,7 @@ class Storing:
         for before, entry in people:
             row: dict[str, Any] = {name: getattr(entry.facts, name) for name in entry.changes}
             if "full_name" in row:
-                row["search_key"] = fold(row["full_name"])
-                row["sort_key"] = sort_key(row["full_name"])
+                row |= name_keys(row["full_name"])
             if "unit_id" in row:
                 row["unit_path"] = entry.facts.unit_path
             if "state" in row:
@@ -292,11 +295,7 @@ class Storing:
         return [
             Before(
                 person_id=before.id,
-                values={
-                    name: getattr(before.facts, name)
-                    for name in row
-                    if name not in ("id", "search_key", "sort_key", "updated_at")
-                }
+                values={name: getattr(before.facts, name) for name in row if name in FACTS}
                 | {"updated_at": before.updated_at},
                 period_id=before.period_id if before.id in periods else None,
                 period=periods.get(before.id),

@@ -20,8 +20,7 @@ from signer.inventory.models import (
     UnitChange,
     UnitMove,
 )
-from signer.inventory.names import fold, sort_key
-from signer.inventory.storage import Before, Stored
+from signer.inventory.storage import Before, Stored, name_keys
 from signer.inventory.words import write_words
 
 _PERSON_ID = Base.metadata.tables["person"].c.id
@@ -167,7 +166,7 @@ def _restore(people: Sequence[Before], names: Mapping[int, str], effective_on: d
     for person in people:
         row = dict(person.values)
         if "full_name" in row:
-            row |= {"search_key": fold(row["full_name"]), "sort_key": sort_key(row["full_name"])}
+            row |= name_keys(row["full_name"])
             renamed.append((person.person_id, names[person.person_id], row["full_name"]))
         rows.append(row | {"id": person.person_id})
     db.session.execute(update(Person), rows)
