@@ -1,8 +1,8 @@
 """Debian's Chromium, and the application on a port of this machine for it to visit."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
@@ -60,6 +60,34 @@ def visiting(
     )
     yield page
     context.close()
+
+
+@pytest.fixture
+def visit(
+    sessions: Mapping[object, str], address: str, browser: Browser
+) -> Iterator[Callable[..., AbstractContextManager[Page]]]:
+    """Opens pages as one of the module's `sessions`; a script's error or a refused source fails."""
+    faults: list[str] = []
+
+    @contextmanager
+    def opened(
+        who: object = "me",
+        *,
+        width: int = 1280,
+        height: int = 800,
+        theme: str = "light",
+        lang: str = "vi",
+        **more: Any,
+    ) -> Iterator[Page]:
+        cookies = {"theme": theme, "lang": lang}
+        if who is not None:
+            cookies["signer_session"] = sessions[who]
+        viewport = {"width": width, "height": height}
+        with visiting(browser, address, cookies, faults, viewport=viewport, **more) as page:
+            yield page
+
+    yield opened
+    assert faults == []
 
 
 def faults_of(page: Page, where: str = "") -> list[str]:

@@ -2,19 +2,15 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser
 
 from signer.accounts import SYSTEM, Role
 from signer.db import release
 from signer.outside.service import Tab
 from signer.services import Services
-from tests.chromium import visiting
 from tests.clocks import StandingClock
 from tests.factories import WARD, City
 from tests.outside.bringing import brought, cer, listed, p7b
@@ -146,50 +142,3 @@ def test_the_api_does_the_same(
     given = client.post(owner, json={"person": person.code}, headers=head)
     assert given.json is not None
     assert given.json["match"] == "confirmed"
-
-
-PAGES = ("/outside", "/outside?tab=proposed", "/outside/1", "/outside/2", "/outside/import",
-         "/outside/import/1", "/outside/status")  # fmt: skip
-LOOKS = ((1280, "light", "vi"), (360, "dark", "en"))
-
-
-@pytest.fixture
-def full(
-    services: Services, city: City, g2: Generation, clock: StandingClock, tmp_path: Path
-) -> Iterator[str]:
-    """Certificates of every kind, a refused row, a list of revocations; the session of an admin."""
-    sure, maybe, gone = city.people(3)
-    leaves = [
-        g2.sub.certify(person_dn(sure.full_name, sure.email, BA_DINH)),
-        g2.sub.certify(person_dn(maybe.full_name, None, BA_DINH)),
-        g2.sub.certify(person_dn(gone.full_name, gone.email, BA_DINH)),
-        g2.sub.certify((("C", "VN"), ("O", "UBND TP HÀ NỘI"), ("CN", BA_DINH))),
-        forged(g2.sub).certify(person_dn("Vũ Văn Lạ", "la@la.vn"), serial=5),
-    ]
-    brought(services, p7b(tmp_path, *leaves))
-    g2.sub.revoked = {leaves[2].serial_number: (clock.now(), None)}
-    services.outside.following.import_crl(SYSTEM, g2.sub.crl(clock.now()))
-    rows = listed(tmp_path, _row("a1", sure, serial=""), _row("a2", maybe, email=""))
-    services.outside.importing.check(SYSTEM, rows, rows.name, issuer="VGCA G2")
-    account = city.account("admin-of-pages", Role.ADMIN, None)
-    yield services.accounts.log_in(*account, address="")
-    release()
-
-
-@pytest.mark.browser
-def test_the_pages_are_for_everybody(full: str, address: str, browser: Browser) -> None:
-    """axe finds nothing, nothing is wider than a telephone, no script fails."""
-    release()
-    faults: list[str] = []
-    for width, theme, lang in LOOKS:
-        cookies = {"signer_session": full, "theme": theme, "lang": lang}
-        with visiting(
-            browser, address, cookies, faults, viewport={"width": width, "height": 900}
-        ) as page:
-            for path in (*PAGES, "/outside/import/2"):
-                page.goto(path)
-                results = Axe().run(page)
-                assert results.violations_count == 0, (path, results.generate_report())
-                wide = page.evaluate("document.documentElement.scrollWidth")
-                assert wide <= width, path
-    assert faults == []
