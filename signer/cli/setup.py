@@ -131,7 +131,7 @@ def _prepare_home(settings: Settings, *, demo: bool, port: int) -> Settings:
 
 def _fill(rooms: Services, settings: Settings, clock: Clock) -> tuple[Login, ...]:
     """Schema, units and accounts; the demo city, on its own clock, in a new home of its own."""
-    if not migrations.is_current(db.engine):
+    if not (migrations.is_current(db.engine) and rooms.reports.is_complete()):
         say(f"{_('Tạo hoặc nâng cấp cơ sở dữ liệu')}…", err=True)
         migrations.upgrade(db.engine)
         rooms.inventory.index_names()  # what is derived is derived from older rows too
