@@ -117,8 +117,8 @@ def _lists(units: dict[str, str]) -> dict[str, PeopleFilter]:
     return lists | {
         "everybody": PeopleFilter(),
         "nguyen": PeopleFilter(search="nguyen"),
-        "retired": PeopleFilter(states=(PersonState.RETIRED,)),
-        "deceased": PeopleFilter(states=(PersonState.DECEASED,)),
+        "retired": PeopleFilter(state=PersonState.RETIRED),
+        "deceased": PeopleFilter(state=PersonState.DECEASED),
         "clerks": PeopleFilter(role=SigningRole.CLERK),
         "clerks who are cadres": PeopleFilter(role=SigningRole.CLERK, kind=PersonKind.CADRE),
         "the same, large unit": PeopleFilter(

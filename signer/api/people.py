@@ -4,8 +4,8 @@ import marshmallow as ma
 from marshmallow import fields
 
 from signer.accounts import Permission
-from signer.api.access import actor, needs
-from signer.api.operations import Operations, Schema
+from signer.api.access import actor
+from signer.api.operations import AFTER, LIMIT, NEXT, UNIT_BELOW, Operations, Schema
 from signer.api.wording import Said
 from signer.inventory.models import OrgUnit, Person, PersonKind, SigningRole
 from signer.inventory.people import PeopleFilter
@@ -21,7 +21,7 @@ _STATES = ["covered", "pending", *(state.value for state in SigningState)]
 class PersonQuery(Schema):
     """Which people, and from where on."""
 
-    unit = fields.String(metadata={"description": "Unit code; with everything below it"})
+    unit = UNIT_BELOW
     state = fields.String(validate=ma.validate.OneOf(_STATES))
     search = fields.String(
         validate=ma.validate.Length(max=100),
@@ -33,8 +33,8 @@ class PersonQuery(Schema):
     kind = fields.Enum(PersonKind, by_value=True)
     role = fields.Enum(SigningRole, by_value=True)
     working_state = fields.Enum(PersonState, by_value=True)
-    after = fields.String(metadata={"description": "`next` of the page before"})
-    limit = fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
+    after = AFTER
+    limit = LIMIT
 
 
 class PersonAnswer(Schema):
@@ -58,12 +58,10 @@ class PersonPage(Schema):
     """One page in the order of a Vietnamese name list; `next` is null on the last."""
 
     persons = fields.List(fields.Nested(PersonAnswer), required=True)
-    next = fields.String(required=True, allow_none=True)
+    next = NEXT
 
 
-@people.get(
-    "/persons", access=needs(Permission.PERSON_VIEW), query=PersonQuery, answer=PersonPage()
-)
+@people.get("/persons", Permission.PERSON_VIEW, query=PersonQuery, answer=PersonPage())
 def list_persons(
     limit: int,
     unit: str | None = None,
@@ -86,7 +84,7 @@ def list_persons(
             search=search,
             kind=kind,
             role=role,
-            states=(working_state,) if working_state else None,
+            state=working_state,
         ),
         state=state,
         after=after,

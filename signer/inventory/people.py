@@ -50,7 +50,7 @@ class PeopleFilter:
     """The unit and all below it."""
     search: str | None = None
     """Starts of words of a name in any order, with or without marks; else of a code or address."""
-    states: tuple[PersonState, ...] | None = None
+    state: PersonState | None = None
     kind: PersonKind | None = None
     role: SigningRole | None = None
     where: tuple[ColumnElement[bool], ...] = ()
@@ -185,7 +185,7 @@ class Listing:
         if walk.is_of is not None:
             entries = entries.where(walk.is_of)
         if keys:
-            entries = entries.where(_among(walk.key, keys))
+            entries = entries.where(walk.key == keys[0] if len(keys) == 1 else walk.key.in_(keys))
         if behind := max(filter(None, (walk.begin, after)), default=None):
             entries = entries.where(tuple_(walk.place, walk.person_id) > tuple_(*behind))
         if end is not None:
@@ -195,19 +195,17 @@ class Listing:
 
     def _choose(self) -> _Walk:
         """The walk with the fewest entries; counting stops where something else is rarer."""
-        search, states = self._search, self._asked.states
-        rarest = _Walk()
-        if search.terms:
-            rarest = _names(min(search.terms, key=lambda term: term.people))
-        if self._asked.among is not None:
-            people = _counted(self._asked.among, _FEW)
+        asked, rarest = self._asked, _Walk()
+        if self._search.terms:
+            rarest = _names(min(self._search.terms, key=lambda term: term.people))
+        if asked.among is not None:
+            people = _counted(asked.among, _FEW)
             if people < min(_FEW, rarest.people):
-                rarest = _Walk(is_of=Person.id.in_(self._asked.among), people=people)
-        if states is not None and PersonState.WORKING not in states:
-            rarest = _unusual(states, rarest.people) or rarest
+                rarest = _Walk(is_of=Person.id.in_(asked.among), people=people)
+        if asked.state not in (None, PersonState.WORKING):
+            rarest = _unusual(asked.state, rarest.people) or rarest
         if "" not in self._roots:
-            asked = self._asked
-            is_picky = any((asked.kind, asked.role, asked.states))
+            is_picky = any((asked.kind, asked.role, asked.state))
             most = _COUNTED * 10 if is_picky else _COUNTED
             rarest = _units(self._roots, rarest.people, most) or rarest
         return rarest
@@ -257,19 +255,14 @@ def _within(roots: Sequence[str], path: Any = Person.unit_path) -> ColumnElement
 
 def _facts(asked: PeopleFilter) -> list[ColumnElement[bool]]:
     facts = list(asked.where)
-    if asked.states is not None:
-        facts.append(Person.state.in_(asked.states))
+    if asked.state is not None:
+        facts.append(Person.state == asked.state)
     if asked.kind is not None:
         facts.append(Person.kind == asked.kind)
     if asked.role is not None:
         # No role's word is part of another's.
         facts.append(type_coerce(Person.signing_roles, String).contains(asked.role.value))
     return facts
-
-
-def _among(column: Any, keys: Sequence[Any]) -> ColumnElement[bool]:
-    among: ColumnElement[bool] = column == keys[0] if len(keys) == 1 else column.in_(keys)
-    return among
 
 
 def _names(term: Term) -> _Walk:
@@ -282,19 +275,17 @@ def _names(term: Term) -> _Walk:
     )
 
 
-def _unusual(states: tuple[PersonState, ...], most: int) -> _Walk | None:
-    """Through those of the states, from an index that has nobody who is simply at work.
+def _unusual(state: PersonState, most: int) -> _Walk | None:
+    """Through those of the state, from an index that has nobody who is simply at work.
 
-    None when they are more than `most`, or of several states and more than a few.
+    None when they are more than `most`, or many where something else may be walked.
     """
     # The index is found only by its own condition, letter by letter.
     not_at_work = literal_column(f"'{PersonState.WORKING}'", Person.state.type)
-    those = and_(Person.state != not_at_work, _among(Person.state, states))
-    limit = min(most, _COUNTED if len(states) == 1 else _FEW)
+    those = and_(Person.state != not_at_work, Person.state == state)
+    limit = min(most, _COUNTED)
     people = _counted(select(Person.id).where(those), limit)
-    if people >= limit and (len(states) > 1 or most < _MANY):
-        return None
-    return _Walk(is_of=those, people=people)
+    return None if people >= limit and most < _MANY else _Walk(is_of=those, people=people)
 
 
 def _units(roots: Sequence[str], rarest: int, most: int) -> _Walk | None:

@@ -70,7 +70,7 @@ class Asked:
             _("tìm “%(text)s”", text=asked.search) if asked.search else "",
             say(PERSON_KIND_NAMES[asked.kind]) if asked.kind else "",
             say(SIGNING_ROLE_NAMES[asked.role]) if asked.role else "",
-            *(say(STATE_RULES[state].label) for state in asked.states or ()),
+            say(STATE_RULES[asked.state].label) if asked.state else "",
         ]
         return "; ".join(filter(None, words))
 
@@ -95,7 +95,7 @@ def asked_for(values: Mapping[str, str]) -> Asked:
         filter=PeopleFilter(
             unit_path=unit.path if unit else None,
             search=typed or None,
-            states=(work,) if work else None,
+            state=work,
             kind=kind,
             role=role,
         ),

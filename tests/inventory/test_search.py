@@ -56,14 +56,14 @@ def everybody(inventory: Inventory) -> list[Person]:
 
 
 ASKED = [
-    PeopleFilter(search=search, unit_path=unit, states=states, kind=kind, role=role)
+    PeopleFilter(search=search, unit_path=unit, state=state, kind=kind, role=role)
     for search in (None, "nguyen", "ng", "n", "ng an", "nguyen thi", "ky", "ki", "xyz", "an", "hn")
-    for unit, states, kind, role in (
+    for unit, state, kind, role in (
         (None, None, None, None),
         ("00199", None, None, None),
-        ("SNV", (PersonState.WORKING,), None, None),
-        (None, (PersonState.RETIRED,), None, None),
-        ("00025", (PersonState.RETIRED, PersonState.DECEASED), None, SigningRole.LEADER),
+        ("SNV", PersonState.WORKING, None, None),
+        (None, PersonState.RETIRED, None, None),
+        ("00025", PersonState.RETIRED, None, SigningRole.LEADER),
         (None, None, PersonKind.CADRE, SigningRole.CLERK),
     )
 ]
@@ -86,7 +86,7 @@ def test_every_way_to_walk_a_list_finds_the_same_people(
         asked = PeopleFilter(
             search=asked.search,
             unit_path=paths[asked.unit_path] if asked.unit_path else None,
-            states=asked.states,
+            state=asked.state,
             kind=asked.kind,
             role=asked.role,
         )
@@ -135,7 +135,7 @@ def _is_asked(person: Person, asked: PeopleFilter) -> bool:
     return (
         is_found
         and person.unit_path.startswith(asked.unit_path or "")
-        and (asked.states is None or person.state in asked.states)
+        and asked.state in (None, person.state)
         and asked.kind in (None, person.kind)
         and (asked.role is None or asked.role in (person.signing_roles or ()))
     )
