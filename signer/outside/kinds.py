@@ -90,7 +90,7 @@ STATUS_NAMES: dict[CertificateStatus, str] = {
     CertificateStatus.HELD: N_("Tạm dừng"),
     CertificateStatus.REVOKED: N_("Đã thu hồi"),
     CertificateStatus.UNKNOWN: N_("Chưa rõ trạng thái"),
-    CertificateStatus.EXPIRED: N_("Hết hạn"),
+    CertificateStatus.EXPIRED: N_("Đã hết hạn"),
 }
 OWNER_NAMES: dict[Owner, str] = {
     Owner.PERSON: N_("Cá nhân"),
