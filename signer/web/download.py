@@ -38,7 +38,8 @@ def list_download(
     Who took how many rows of which list is on record before the first one leaves. With `count`, a
     .csv is sent while it is read: what goes wrong before the first row is an error page; later the
     transfer breaks off, so that nobody takes a part for the whole. Any other file is written to
-    this machine's disk first. Memory does not grow with the number of rows.
+    this machine's disk first. Memory does not grow with the number of rows. Who gets another name
+    while a .csv is on its way stands where a page of it was read, perhaps twice or not at all.
     """
     words = "-".join(_WORD.findall(fold(title)))
     name = f"{words}-{services().clock.today()}.{kind}"

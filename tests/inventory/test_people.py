@@ -93,6 +93,8 @@ def test_an_officer_sees_the_own_subtree(
     path = inventory.unit_of("00025").path
     officer = clerk(path)
     assert [p.full_name for p in inventory.people(officer).items] == ["Lê Thị Xa"]
+    elsewhere = inventory.people(clerk(""), limit=3).next  # somebody else's place in the list
+    assert [p.full_name for p in inventory.people(officer, after=elsewhere).items] == ["Lê Thị Xa"]
     assert list(inventory.people_by_codes(officer, ["hn000050", "HN000001"])) == ["HN000050"]
     with pytest.raises(NotFound):
         inventory.person_of(officer, "HN000001")
