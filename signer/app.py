@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from signer import api, cli, limits, web, worker
 from signer.accounts import Accounts
-from signer.api.validation import ValidationApp, validation_app
+from signer.api.validation import ValidationApp
 from signer.audit import Audit
 from signer.ca.authority import Authority
 from signer.ca.profiles import ProfileSet, load_profiles
@@ -63,7 +63,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     web.register(app)
     api.register(app)
     # Relying parties' questions do not pass through Flask: most of each would be its cost.
-    validation = validation_app(rooms, app.app_context, otherwise=app.wsgi_app)
+    validation = ValidationApp(rooms, app.app_context, otherwise=app.wsgi_app)
     app.extensions["signer.validation"] = validation
     app.wsgi_app = validation  # type: ignore[method-assign,assignment]  # Flask's own way
     return app
@@ -80,7 +80,7 @@ def create_validation(
     _log_without_values()
     app = _with_database(settings)
     rooms = build_services(settings, clock or Clock())
-    validation = validation_app(rooms, app.app_context)
+    validation = ValidationApp(rooms, app.app_context)
 
     def end() -> None:
         validation.stop()

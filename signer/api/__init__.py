@@ -4,23 +4,19 @@ from flask import Flask
 
 from signer import __version__
 from signer.api import docs, problems
-from signer.api.accounts import accounts
+from signer.api.accounts import accounts, me, sessions
 from signer.api.campaigns import campaigns
 from signer.api.coverage import coverage
-from signer.api.documents import documents
-from signer.api.dossiers import dossiers
-from signer.api.expiring import expiring
+from signer.api.dossiers import documents, dossiers
 from signer.api.jobs import jobs
-from signer.api.me import me
 from signer.api.operations import make_api
 from signer.api.outside import outside
 from signer.api.person import duplicates, people
 from signer.api.policy import policy
 from signer.api.reports import reports
-from signer.api.requests import requests
+from signer.api.requests import expiring, requests
 from signer.api.revocations import revocations
 from signer.api.rosters import rosters
-from signer.api.sessions import sessions
 from signer.api.units import units
 from signer.api.verify import verify
 

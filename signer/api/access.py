@@ -20,7 +20,10 @@ MARK = "signer_access"
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """What an operation asks of its caller; a permission implies being signed in."""
+    """What an operation asks of its caller; a permission implies being signed in.
+
+    Over which unit the permission is needed is the service's question.
+    """
 
     signed_in: bool = True
     permission: Permission | None = None
@@ -29,14 +32,7 @@ class Access:
 
 
 PUBLIC = Access(signed_in=False)
-SIGNED_IN = Access()
-"""Anybody with an account; the service decides the rest."""
 BEFORE_NEW_PASSWORD = Access(with_old_password=True)
-
-
-def needs(permission: Permission) -> Access:
-    """Actors who hold the permission over some unit; over which one is the service's question."""
-    return Access(permission=permission)
 
 
 def access_of(view: Callable[..., Any]) -> Access | None:  # a view returns what Flask can answer

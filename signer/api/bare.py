@@ -41,6 +41,12 @@ class TooLong(SignerError):
     """More was sent than any honest request has."""
 
 
+_STATUS: dict[type[SignerError], int] = {
+    TooLong: 413,
+    Unavailable: 503,
+    NotFound: 404,
+    Invalid: 400,
+}
 NOWHERE = N_("Không có gì ở địa chỉ này.")
 WRONG_METHOD = N_("Địa chỉ này chỉ nhận các phương thức ghi ở tiêu đề Allow.")
 FAILED = N_("Hệ thống gặp lỗi ngoài dự kiến. Không có dữ liệu nào bị mất; hãy thử lại sau.")
@@ -89,17 +95,17 @@ def file_answer(
 
 def refusal(start: "StartResponse", error: SignerError) -> Answered:
     """The problem document of one of the house's own errors."""
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+    if status == 500:
+        _log.error("unexpected %s: %s", type(error).__name__, error)
+        return problem(start, 500, FAILED)
+    more = []
     if isinstance(error, TooLong):
         # What was sent is not read to its end, so nothing more can come over this connection.
-        return problem(start, 413, str(error), [("Connection", "close")])
+        more = [("Connection", "close")]
     if isinstance(error, Unavailable):
-        return problem(start, 503, str(error), [("Retry-After", str(error.retry_after_seconds))])
-    if isinstance(error, NotFound):
-        return problem(start, 404, str(error))
-    if isinstance(error, Invalid):
-        return problem(start, 400, str(error))
-    _log.error("unexpected %s: %s", type(error).__name__, error)
-    return problem(start, 500, FAILED)
+        more = [("Retry-After", str(error.retry_after_seconds))]
+    return problem(start, status, str(error), more)
 
 
 def problem(

@@ -38,18 +38,16 @@ class UnitQuery(Schema):
     unit = fields.String(metadata={"description": "Unit code; left out: all the caller's units"})
 
 
-class TrendQuery(Schema):
+class TrendQuery(UnitQuery):
     """Which unit, whom, and how many days back from today."""
 
-    unit = fields.String(metadata={"description": "Unit code; left out: all the caller's units"})
     facet = fields.Enum(Facet, by_value=True, load_default=Facet.ALL)
     days = fields.Integer(load_default=60, validate=ma.validate.Range(1, _MOST_DAYS))
 
 
-class ListQuery(Schema):
+class ListQuery(UnitQuery):
     """Which unit, whom, and from where on."""
 
-    unit = fields.String(metadata={"description": "Unit code; left out: all the caller's units"})
     facet = fields.Enum(Facet, by_value=True, load_default=Facet.ALL)
     after = AFTER
     limit = LIMIT

@@ -1,18 +1,194 @@
-"""Dossiers: papers that wait for signatures."""
+"""Dossiers and their papers: handing in, reading, signing, sending back."""
 
 from datetime import date
 
 import marshmallow as ma
+from flask import Response, send_file
 from marshmallow import fields
 from werkzeug.datastructures import FileStorage
 
 from signer.accounts import Permission
 from signer.api.access import actor
-from signer.api.documents import Document
-from signer.api.operations import BEFORE, LIMIT, File, Operations, Schema
+from signer.api.operations import BEFORE, LARGEST_ID, LIMIT, File, Operations, Schema
 from signer.api.uploads import saved
-from signer.dossiers.views import DossierView
+from signer.api.wording import Said
+from signer.dossiers.views import DocumentView, DossierView
+from signer.errors import N_, Invalid
 from signer.services import services
+from signer.signing.geometry import Box
+from signer.signing.placement import Placement
+
+documents = Operations("documents", "The papers of a dossier and their signatures")
+_SIGN = Permission.DOCUMENT_SIGN
+
+_PDF = "application/pdf"
+_MOST_PAGES = 100_000
+_FARTHEST = 20_000
+"""In points; the largest page of a PDF measures 14,400 (ISO 32000-1, annex C.2)."""
+
+
+class Version(Schema):
+    """The file as it was after one step; 0 is the paper as it was handed in."""
+
+    number = fields.Integer(required=True)
+    sha256 = fields.String(required=True)
+    size_bytes = fields.Integer(required=True)
+    file_name = fields.String(required=True)
+    created_at = fields.DateTime(required=True)
+    created_by = fields.String(required=True)
+
+
+class Step(Schema):
+    """Whose signature is wanted, and what came of it."""
+
+    id = fields.Integer(required=True)
+    position = fields.Integer(required=True)
+    person_code = fields.String(required=True)
+    person_name = fields.String(required=True)
+    state = fields.String(required=True)
+    signed_at = fields.DateTime(required=True, allow_none=True)
+    note = fields.String(required=True, allow_none=True)
+
+
+class Document(Schema):
+    """A paper; `sha256` is the hash of its newest version."""
+
+    id = fields.Integer(required=True)
+    dossier_id = fields.Integer(required=True)
+    dossier_code = fields.String(required=True)
+    dossier_title = fields.String(required=True)
+    file_name = fields.String(required=True)
+    sha256 = fields.String(required=True)
+    size_bytes = fields.Integer(required=True)
+    pages = fields.Integer(required=True)
+    state = fields.String(required=True)
+    due_on = fields.Date(required=True, allow_none=True)
+    my_turn = fields.Boolean(required=True)
+    versions = fields.List(fields.Nested(Version), required=True)
+    steps = fields.List(fields.Nested(Step), required=True)
+
+
+class BoxAnswer(Schema):
+    """A rectangle in points on the page as displayed, the origin at its lower left corner."""
+
+    x0 = fields.Float(required=True)
+    y0 = fields.Float(required=True)
+    x1 = fields.Float(required=True)
+    y1 = fields.Float(required=True)
+
+
+class Proposal(Schema):
+    """Where the caller's signature belongs, and why; `field` names an empty field of the file."""
+
+    page = fields.Integer(required=True)
+    box = fields.Nested(BoxAnswer, required=True)
+    field = fields.String(attribute="field_name", required=True, allow_none=True)
+    reason = Said(attribute="sentence", required=True)
+
+
+class SignBody(Schema):
+    """The PIN, the place, and the hash of the version that was looked at."""
+
+    pin = fields.String(
+        required=True, validate=ma.validate.Length(max=100), metadata={"format": "password"}
+    )
+    page = fields.Integer(required=True, validate=ma.validate.Range(1, _MOST_PAGES))
+    box = fields.List(
+        fields.Float(validate=ma.validate.Range(-_FARTHEST, _FARTHEST)),
+        allow_none=True,
+        validate=ma.validate.Length(equal=4),
+        metadata={"description": "x0, y0, x1, y1 in points; left out only with `field`"},
+    )
+    field = fields.String(allow_none=True)
+    shown_sha256 = fields.String(required=True)
+
+
+class ReturnBody(Schema):
+    """Why the paper goes back."""
+
+    reason = fields.String(required=True, validate=ma.validate.Length(min=1, max=500))
+
+
+class FileQuery(Schema):
+    """Which version."""
+
+    version = fields.Integer(
+        validate=ma.validate.Range(0, LARGEST_ID), metadata={"description": "Newest when left out"}
+    )
+
+
+@documents.get("/me/documents", _SIGN, answer=Document(many=True))
+def list_waiting_documents() -> list[DocumentView]:
+    """The papers that wait for the caller's signature, the most urgent first."""
+    return services().dossiers.inbox(actor())
+
+
+@documents.get("/documents/<id:document_id>", Permission.DOSSIER_VIEW, answer=Document())
+def get_document(document_id: int) -> DocumentView:
+    """One paper with its versions and signing steps."""
+    return services().dossiers.document_of(actor(), document_id)
+
+
+@documents.get("/documents/<id:document_id>/proposal", _SIGN, answer=Proposal())
+def propose_place(document_id: int) -> Placement:
+    """Where the caller's signature belongs in the newest version."""
+    document = services().dossiers.document_of(actor(), document_id)
+    return services().signing.propose(actor(), document.sha256)
+
+
+@documents.post("/documents/<id:document_id>/sign", _SIGN, body=SignBody, answer=Document())
+def sign_document(
+    document_id: int,
+    pin: str,
+    page: int,
+    shown_sha256: str,
+    box: list[float] | None = None,
+    field: str | None = None,
+) -> DocumentView:
+    """Sign the version that was looked at; asked again after a lost answer, nothing is repeated.
+
+    409 when the paper has changed meanwhile or the key is locked; 422 on `pin` says how many
+    attempts are left.
+    """
+    return services().dossiers.sign(
+        actor(),
+        document_id,
+        pin=pin,
+        page=page,
+        box=_box(box, field),
+        shown_sha256=shown_sha256,
+        field_name=field,
+    )
+
+
+@documents.post("/documents/<id:document_id>/return", _SIGN, body=ReturnBody, answer=Document())
+def return_document(document_id: int, reason: str) -> DocumentView:
+    """Refuse to sign, with a reason; the paper goes back to whoever drafted it."""
+    services().dossiers.send_back(actor(), document_id, reason)
+    return services().dossiers.document_of(actor(), document_id)
+
+
+@documents.get(
+    "/documents/<id:document_id>/file", Permission.DOSSIER_VIEW, query=FileQuery, content_type=_PDF
+)
+def download_document(document_id: int, version: int | None = None) -> Response:
+    """A version of the paper, byte for byte."""
+    name, sha256 = services().dossiers.file_of(actor(), document_id, version)
+    with services().files.path(sha256) as path:
+        # Opened here and read later, so the file may lose its name meanwhile.
+        return send_file(path.open("rb"), _PDF, as_attachment=True, download_name=name)
+
+
+def _box(corners: list[float] | None, field: str | None) -> Box | None:
+    if corners is None:
+        if field is None:
+            raise Invalid(N_("Hãy cho biết vị trí khung chữ ký."), field="box")
+        return None
+    x0, y0, x1, y1 = corners
+    if not (x0 < x1 and y0 < y1):
+        raise Invalid(N_("Khung chữ ký phải có chiều rộng và chiều cao dương."), field="box")
+    return Box(x0=x0, y0=y0, x1=x1, y1=y1)
+
 
 dossiers = Operations("dossiers", "Papers that wait for signatures")
 

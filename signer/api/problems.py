@@ -10,15 +10,7 @@ from flask_babel import force_locale, gettext
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 
-from signer.errors import (
-    N_,
-    Conflict,
-    Forbidden,
-    Invalid,
-    NotFound,
-    SignerError,
-    Unavailable,
-)
+from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound, SignerError, Unavailable
 
 CONTENT_TYPE = "application/problem+json"
 LANGUAGES = ("vi", "en")
@@ -77,33 +69,19 @@ _FIELD_SENTENCES: dict[str, str] = {  # marshmallow's own words, which come in E
     "Not a valid date.": N_("Ngày phải có dạng YYYY-MM-DD và là ngày có thật."),
     "Not a valid list.": N_("Giá trị phải là một danh sách."),
 }
-_FIELD_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
-        re.compile(r"Must be one of: (?P<choices>.+)\."),
-        N_("Giá trị phải là một trong: %(choices)s."),
+_FIELD_PATTERNS = {
+    r"Must be one of: (?P<choices>.+)\.": N_("Giá trị phải là một trong: %(choices)s."),
+    r"Must be .+ to (?P<min>\S+) and .+ to (?P<max>\S+)\.": N_(
+        "Giá trị phải nằm trong khoảng từ %(min)s đến %(max)s."
     ),
-    (
-        re.compile(r"Must be .+ to (?P<min>\S+) and .+ to (?P<max>\S+)\."),
-        N_("Giá trị phải nằm trong khoảng từ %(min)s đến %(max)s."),
+    r"Must be greater than or equal to (?P<min>\S+)\.": N_("Giá trị phải từ %(min)s trở lên."),
+    r"Longer than maximum length (?P<max>\d+)\.": N_("Độ dài không được quá %(max)s."),
+    r"Shorter than minimum length (?P<min>\d+)\.": N_("Độ dài ít nhất phải là %(min)s."),
+    r"Length must be between (?P<min>\d+) and (?P<max>\d+)\.": N_(
+        "Độ dài phải từ %(min)s đến %(max)s."
     ),
-    (
-        re.compile(r"Must be greater than or equal to (?P<min>\S+)\."),
-        N_("Giá trị phải từ %(min)s trở lên."),
-    ),
-    (
-        re.compile(r"Longer than maximum length (?P<max>\d+)\."),
-        N_("Độ dài không được quá %(max)s."),
-    ),
-    (
-        re.compile(r"Shorter than minimum length (?P<min>\d+)\."),
-        N_("Độ dài ít nhất phải là %(min)s."),
-    ),
-    (
-        re.compile(r"Length must be between (?P<min>\d+) and (?P<max>\d+)\."),
-        N_("Độ dài phải từ %(min)s đến %(max)s."),
-    ),
-    (re.compile(r"Length must be (?P<size>\d+)\."), N_("Độ dài phải đúng bằng %(size)s.")),
-)
+    r"Length must be (?P<size>\d+)\.": N_("Độ dài phải đúng bằng %(size)s."),
+}
 _FIELD_OTHERWISE = N_("Giá trị không hợp lệ.")
 
 
@@ -234,7 +212,7 @@ def _field_sentence(message: str) -> str:
         return translated(message, {})
     if message in _FIELD_SENTENCES:
         return translated(_FIELD_SENTENCES[message], {})
-    for pattern, sentence in _FIELD_PATTERNS:
-        if match := pattern.fullmatch(message):
+    for pattern, sentence in _FIELD_PATTERNS.items():
+        if match := re.fullmatch(pattern, message):
             return translated(sentence, match.groupdict())
     return translated(_FIELD_OTHERWISE, {})

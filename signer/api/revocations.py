@@ -169,13 +169,8 @@ def list_grounds() -> list[dict[str, object]]:
     rules = {rule.code: rule for act in _ON_A_GROUND for rule in grounds_for(act)}
     return [
         {
-            "code": rule.code,
-            "label": rule.label,
-            "source": rule.source,
             "acts": [act for act in _ON_A_GROUND if act in rule.acts],
-            "reason": rule.reason,
-            "needs_document": rule.needs_document,
-            "is_urgent": rule.is_urgent,
+            **{name: getattr(rule, name) for name in GroundAnswer().fields if name != "acts"},
         }
         for rule in rules.values()
     ]

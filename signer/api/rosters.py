@@ -17,8 +17,9 @@ from signer.inventory.importing import ImportView
 from signer.services import services
 
 rosters = Operations("roster-imports", "Lists of people as HR has them: check, then apply")
-
 _IMPORT = Permission.ROSTER_IMPORT
+
+_IMPORT = _IMPORT
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -120,11 +121,7 @@ def check_roster(
         return services().inventory.dry_run(actor(), path, name, effective_on, full_unit=full_unit)
 
 
-@rosters.get(
-    "/roster-imports/<id:import_id>",
-    _IMPORT,
-    answer=RosterImport(),
-)
+@rosters.get("/roster-imports/<id:import_id>", _IMPORT, answer=RosterImport())
 def get_roster(import_id: int) -> ImportView:
     """A file that was checked, with its findings and how far it is stored."""
     return services().inventory.import_of(actor(), import_id)
@@ -143,33 +140,21 @@ def check_roster_again(import_id: int, columns: dict[str, str]) -> ImportView:
     return services().inventory.recheck(actor(), import_id, said)
 
 
-@rosters.post(
-    "/roster-imports/<id:import_id>/apply",
-    _IMPORT,
-    answer=RosterImport(),
-)
+@rosters.post("/roster-imports/<id:import_id>/apply", _IMPORT, answer=RosterImport())
 def apply_roster(import_id: int) -> ImportView:
     """Store the valid rows of a checked file: a job does it; asking again begins nothing anew."""
     services().inventory.start(actor(), import_id)
     return services().inventory.import_of(actor(), import_id)
 
 
-@rosters.post(
-    "/roster-imports/<id:import_id>/undo",
-    _IMPORT,
-    answer=RosterImport(),
-)
+@rosters.post("/roster-imports/<id:import_id>/undo", _IMPORT, answer=RosterImport())
 def undo_roster(import_id: int) -> ImportView:
     """Take an import back within 24 hours, while nothing hangs on it; a job does it."""
     services().inventory.undo(actor(), import_id)
     return services().inventory.import_of(actor(), import_id)
 
 
-@rosters.get(
-    "/roster-imports/<id:import_id>/errors.xlsx",
-    _IMPORT,
-    content_type=_XLSX,
-)
+@rosters.get("/roster-imports/<id:import_id>/errors.xlsx", _IMPORT, content_type=_XLSX)
 def get_roster_errors(import_id: int) -> Response:
     """The refused rows as a spreadsheet: to correct and send again."""
     answer = Response(services().inventory.error_workbook(actor(), import_id), mimetype=_XLSX)

@@ -9,9 +9,8 @@ import re
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 from cryptography import x509
@@ -64,8 +63,7 @@ AppContext = Callable[[], AbstractContextManager[Any]]  # Flask's; nothing of it
 View = Callable[["WSGIEnvironment", str, "StartResponse"], Answered]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Route:
+class Route(NamedTuple):
     """One address, its methods, and the view that answers; `rule` is written as Flask writes it."""
 
     rule: str
@@ -79,29 +77,22 @@ class Route:
         return self.rule.partition("<")[0]
 
 
-def validation_app(
-    services: Services, app_context: AppContext, otherwise: "WSGIApplication | None" = None
-) -> "ValidationApp":
-    """The WSGI application of the role; `otherwise` answers all other addresses, or they are 404.
-
-    Neither database nor HSM is touched before somebody asks.
-    """
-    return ValidationApp(services, app_context, otherwise)
-
-
 class ValidationApp:
-    """Routes, and the thread that stores what was signed. Made in the process that serves."""
+    """The WSGI application of the role, and the thread that stores what was signed.
+
+    Made in the process that serves. Neither database nor HSM is touched before somebody asks.
+    `otherwise` answers all other addresses, or they are 404.
+    """
 
     def __init__(
         self,
         services: Services,
         app_context: AppContext,
-        otherwise: "WSGIApplication | None",
+        otherwise: "WSGIApplication | None" = None,
     ) -> None:
         self._services = services
         self._context = app_context
         self.otherwise = otherwise
-        """Answers whatever is not answered here; None: nobody does."""
         self._readers = threading.BoundedSemaphore(READERS)
         self._keeper: threading.Thread | None = None
         self._is_warm = False
@@ -116,13 +107,13 @@ class ValidationApp:
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Answered:
         path: str = environ["PATH_INFO"]
-        route = self._exact.get(path)
+        route = self._exact.get(path) or next(
+            (route for route in self._below if path.startswith(route.prefix)), None
+        )
         if route is None:
-            route = next((r for r in self._below if path.startswith(r.prefix)), None)
-        if route is None:
-            if self.otherwise is not None:
-                return self.otherwise(environ, start)
-            return problem(start, 404, NOWHERE)
+            return (
+                self.otherwise(environ, start) if self.otherwise else problem(start, 404, NOWHERE)
+            )
         if environ["REQUEST_METHOD"] not in route.methods:
             allowed = [("Allow", ", ".join(route.methods))]  # RFC 9110 section 15.5.6
             return problem(start, 405, WRONG_METHOD, allowed)
@@ -137,18 +128,14 @@ class ValidationApp:
     def _routes(self) -> tuple[Route, ...]:
         """Everything that is answered here; all of it is open to everybody."""
         get, post = ("GET", "HEAD"), ("POST",)
-        views: tuple[tuple[str, tuple[str, ...], Access, View], ...] = (
-            ("/ocsp", get + post, PUBLIC, self._ocsp),
-            ("/ocsp/<path:request>", get, PUBLIC, self._ocsp_in_path),
-            ("/tsa", post, PUBLIC, self._stamp),
-            *((f"/pki/{name}", get, PUBLIC, self._certificate) for name in self._fixed),
-            ("/pki/root.crl", get, PUBLIC, self._root_list),
-            ("/pki/issuing.crl", get, PUBLIC, self._complete_list),
-            ("/pki/crl/<number>.crl", get, PUBLIC, self._shard_list),
-        )
-        return tuple(
-            Route(rule=rule, methods=methods, access=access, view=view)
-            for rule, methods, access, view in views
+        return (
+            Route("/ocsp", get + post, PUBLIC, self._ocsp),
+            Route("/ocsp/<path:request>", get, PUBLIC, self._ocsp_in_path),
+            Route("/tsa", post, PUBLIC, self._stamp),
+            *(Route(f"/pki/{name}", get, PUBLIC, self._certificate) for name in self._fixed),
+            Route("/pki/root.crl", get, PUBLIC, self._root_list),
+            Route("/pki/issuing.crl", get, PUBLIC, self._complete_list),
+            Route("/pki/crl/<number>.crl", get, PUBLIC, self._shard_list),
         )
 
     def begin(self) -> None:
