@@ -8,17 +8,25 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, current_app, g, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.exceptions import BadRequest, NotFound
 
 from signer.accounts import Actor, Permission
 from signer.errors import N_, Forbidden
 from signer.services import services
-from signer.web.intake import check_address, check_form
 
 csrf = CSRFProtect()
 """Checked by `guard`, so that it covers this door and leaves the JSON door's tokens alone."""
 
 _View = TypeVar("_View", bound=Callable[..., Any])  # a view returns whatever Flask can answer
 _MARK = "signer_access"
+LARGEST_ID = 2**31 - 1
+"""Ids are 32-bit integers in PostgreSQL; a larger number in an address names nothing."""
+_TAKE_FILES = (
+    *("dossiers.create", "roster.check", "scoring.set_score", "verify.verify"),
+    *("outside.upload", "outside.bring_list"),
+)
+_FORM_BYTES = 1024 * 1024
+"""More than any form without a file; files would go to this machine's disk before a view runs."""
 _WITH_OLD_PASSWORD = ("accounts.password_page", "accounts.change_password", "accounts.log_out")
 
 
@@ -83,7 +91,7 @@ def guard() -> ResponseReturnValue | None:
     view = current_app.view_functions.get(request.endpoint or "")
     if request.blueprint == "assets":
         return None
-    check_address()
+    _check_address()
     g.actor = _actor_of_cookie()
     if view is None:
         return None  # the page that says so is about to be shown
@@ -97,7 +105,7 @@ def guard() -> ResponseReturnValue | None:
             return _elsewhere(url_for("accounts.password_page"))
         if access.permission is not None:
             g.actor.require(access.permission)
-    check_form()
+    _check_form()
     csrf.protect()
     return None
 
@@ -167,3 +175,26 @@ def _elsewhere(address: str) -> ResponseReturnValue:
         response.headers["HX-Redirect"] = address
         return response
     return redirect(address)
+
+
+def _check_address() -> None:
+    """Raises for an address that names nothing; sets how much the body may have."""
+    if request.endpoint not in _TAKE_FILES:
+        request.max_content_length = _FORM_BYTES
+    numbers = [value for value in (request.view_args or {}).values() if isinstance(value, int)]
+    if any(number > LARGEST_ID for number in numbers):
+        raise NotFound
+    _refuse_nul(request.path)
+    for _, text in request.args.items(multi=True):
+        _refuse_nul(text)
+
+
+def _check_form() -> None:
+    """Raises for a form with a NUL, which PostgreSQL does not store; reads the body."""
+    for _, text in request.form.items(multi=True):
+        _refuse_nul(text)
+
+
+def _refuse_nul(text: str) -> None:
+    if "\0" in text:
+        raise BadRequest

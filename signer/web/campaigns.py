@@ -12,13 +12,13 @@ from markupsafe import Markup
 from signer.accounts import Permission
 from signer.campaigns.boards import Board, UnitLine
 from signer.campaigns.chart import burn_down_chart
-from signer.campaigns.kinds import CAUSE_NAMES, TASK_STATE_NAMES, TaskState
+from signer.campaigns.kinds import CAUSE_NAMES, TaskState
 from signer.campaigns.models import Campaign
 from signer.errors import N_, Invalid
 from signer.services import services
 from signer.web.access import actor
 from signer.web.formats import language, say
-from signer.web.forms import FormError, day_from
+from signer.web.forms import FormError, choice, day_from
 from signer.web.labels import unit_options
 from signer.web.pages import Pages, told
 
@@ -110,8 +110,7 @@ def tasks(campaign_id: int, errors: tuple[FormError, ...] = ()) -> ResponseRetur
     """The tasks by state, and for who leads the campaign the form for another one."""
     campaign = services().campaigns.campaign_of(actor(), campaign_id)
     found = services().campaigns.tasks.listed(actor(), campaign_id)
-    asked = request.args.get("state", "")
-    state = TaskState(asked) if asked in TASK_STATE_NAMES else None
+    state = choice(TaskState, request.args.get("state"))
     units = services().inventory.visible_units(actor(), _MANAGE)
     return render_template(
         "campaigns/tasks.html",
@@ -164,13 +163,13 @@ def task(task_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValu
 @blueprint.form("/tasks/<int:task_id>", Permission.TASK_REPORT, again=task)
 def report(task_id: int) -> None:
     """The task stands as its unit says."""
-    state = request.form.get("state", "")
-    if state not in TASK_STATE_NAMES:
+    state = choice(TaskState, request.form.get("state"))
+    if state is None:
         raise Invalid(N_("Hãy chọn tình trạng của nhiệm vụ."), field="state")
     services().campaigns.tasks.report(
         actor(),
         task_id,
-        TaskState(state),
+        state,
         cause=request.form.get("cause", ""),
         fix=request.form.get("fix", ""),
         wished_due_on=day_from(request.form, "wished_due_on"),

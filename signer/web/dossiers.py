@@ -1,9 +1,8 @@
 """Dossiers: what is in them, how far each document is, and submitting new ones for signature."""
 
 from contextlib import ExitStack
-from pathlib import Path
 
-from flask import Response, g, render_template, request, send_file
+from flask import g, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -22,6 +21,7 @@ blueprint = Pages("dossiers", __name__)
 STATES = {"open": N_("Đang ký"), "done": N_("Đã ký xong"), "returned": N_("Bị trả lại")}
 _PAGE = 50
 _FOUND = 12
+_PDF = "application/pdf"
 
 
 @blueprint.page("/dossiers", Permission.DOSSIER_VIEW)
@@ -96,12 +96,8 @@ def download(document_id: int, version: int | None = None) -> ResponseReturnValu
     """A version of the document, the newest unless its number is given, byte for byte."""
     name, sha256 = services().dossiers.file_of(actor(), document_id, version)
     with services().files.path(sha256) as path:
-        return _attachment(path, name)
-
-
-def _attachment(path: Path, name: str) -> Response:
-    # The file is opened here and read later, so it may lose its name meanwhile.
-    return send_file(path.open("rb"), "application/pdf", as_attachment=True, download_name=name)
+        # The file is opened here and read later, so it may lose its name meanwhile.
+        return send_file(path.open("rb"), _PDF, as_attachment=True, download_name=name)
 
 
 def _signer_codes() -> list[str]:

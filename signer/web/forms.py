@@ -3,17 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from functools import wraps
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 from flask import make_response, request
 from flask.typing import ResponseReturnValue
 
 from signer.errors import N_, Conflict, Forbidden, Invalid, SignerError
-from signer.web.intake import LARGEST_ID
+from signer.web.access import LARGEST_ID
 from signer.web.problems import status_of
 
 _P = ParamSpec("_P")
+_Kind = TypeVar("_Kind", bound=StrEnum)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,11 @@ def required(name: str, sentence: str = N_("Ô này không được để trốn
     if not text:
         raise Invalid(sentence, field=name)
     return text
+
+
+def choice(kinds: type[_Kind], typed: str | None) -> _Kind | None:
+    """The member of that value; None when it is none of them."""
+    return next((kind for kind in kinds if kind == typed), None)
 
 
 def number_in_query(name: str) -> int | None:

@@ -16,6 +16,7 @@ from signer.web.forms import FormError
 from signer.web.pages import Pages
 
 blueprint = Pages("jobs", __name__)
+_VIEW = Permission.JOB_VIEW
 
 _ACTS: dict[str, Callable[[Jobs, int, str], object]] = {
     "pause": Jobs.pause,
@@ -24,21 +25,19 @@ _ACTS: dict[str, Callable[[Jobs, int, str], object]] = {
 }
 
 
-@blueprint.page("/jobs/<int:job_id>", Permission.JOB_VIEW)
+@blueprint.page("/jobs/<int:job_id>", _VIEW)
 def show(job_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Progress, switches and failures; the script renews the first part, a link all of it."""
     return _rendered("jobs/show.html", job_id, errors)
 
 
-@blueprint.page("/jobs/<int:job_id>/progress", Permission.JOB_VIEW)
+@blueprint.page("/jobs/<int:job_id>/progress", _VIEW)
 def progress(job_id: int) -> ResponseReturnValue:
     """Only the part of the page that changes while the job runs."""
     return _rendered("jobs/_progress.html", job_id, ())
 
 
-@blueprint.form(
-    "/jobs/<int:job_id>/<any(pause, resume, cancel, retry):act>", Permission.JOB_VIEW, again=show
-)
+@blueprint.form("/jobs/<int:job_id>/<any(pause, resume, cancel, retry):act>", _VIEW, again=show)
 def steer(job_id: int, act: str) -> ResponseReturnValue:
     """The job goes on, rests, ends, or tries its failures again."""
     job = services().jobs.job_of(job_id)
@@ -53,7 +52,7 @@ def steer(job_id: int, act: str) -> ResponseReturnValue:
 def _rendered(template: str, job_id: int, errors: tuple[FormError, ...]) -> ResponseReturnValue:
     jobs = services().jobs
     job = jobs.job_of(job_id)
-    actor().require(Permission.JOB_VIEW, job.scope_path)
+    actor().require(_VIEW, job.scope_path)
     source = services().issuance.find_request_of_job(actor(), job_id)
     failures = jobs.failures(job_id)
     return render_template(

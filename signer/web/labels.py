@@ -9,16 +9,9 @@ from signer.campaigns.kinds import TASK_STATE_NAMES, VIEW_WORDS, TaskState
 from signer.errors import N_
 from signer.inventory.fields import FIELD_NAMES
 from signer.inventory.identity import mask
-from signer.inventory.models import (
-    PERSON_KIND_NAMES,
-    SEX_NAMES,
-    SIGNING_ROLE_NAMES,
-    OrgUnit,
-    PersonKind,
-    Sex,
-)
+from signer.inventory.models import PERSON_KIND_NAMES, SEX_NAMES, SIGNING_ROLE_NAMES, OrgUnit
 from signer.inventory.policy import rules
-from signer.inventory.states import STATE_RULES, PersonState
+from signer.inventory.states import STATE_RULES
 from signer.issuance.grounds import GROUNDS, Act, Ground
 from signer.issuance.revocation_views import ACT_NAMES, CAUSE_NAMES, DraftView
 from signer.issuance.states import STATE_NAMES, SigningState
@@ -54,9 +47,9 @@ def register(app: Flask) -> None:
         standing_name=lambda state: say(STATE_NAMES[state]),
         standing_kind=lambda state: _STANDING_KINDS[state],
         person_state=lambda state: say(STATE_RULES[state].label),
-        may_sign=may_sign,
-        person_kind=person_kind,
-        sex=sex,
+        may_sign=lambda state: rules()[state].may_sign,
+        person_kind=lambda kind: say(PERSON_KIND_NAMES[kind]) if kind else "",
+        sex=lambda sex: say(SEX_NAMES[sex]) if sex else "",
         signing_role=lambda role: say(SIGNING_ROLE_NAMES[role]),
         masked=mask,
         act_name=lambda act: say(ACT_NAMES[Act(act)]),
@@ -70,21 +63,6 @@ def register(app: Flask) -> None:
         view_words=lambda view: say(VIEW_WORDS[view]),
         field_name=lambda field: say(FIELD_NAMES[field]),
     )
-
-
-def may_sign(state: PersonState) -> bool:
-    """True when somebody in this state may be given a certificate."""
-    return rules()[state].may_sign
-
-
-def person_kind(kind: PersonKind | None) -> str:
-    """Cán bộ, công chức, viên chức or người lao động; nothing when it is not known."""
-    return say(PERSON_KIND_NAMES[kind]) if kind is not None else ""
-
-
-def sex(value: Sex | None) -> str:
-    """Nam or nữ; nothing when it is not known."""
-    return say(SEX_NAMES[value]) if value is not None else ""
 
 
 def draft_words(draft: DraftView) -> str:

@@ -1,15 +1,14 @@
 """The menu: what there is, and who sees it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from signer.accounts import Actor, Permission
 from signer.errors import N_
 from signer.services import services
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A line of the menu; without a permission it is for everybody."""
+class Entry(NamedTuple):
+    """A line of the menu; without a permission it is for everybody who is signed in."""
 
     path: str
     label: str
@@ -17,11 +16,10 @@ class Entry:
     permission: Permission | None = None
     over: str | None = None
     """The unit path over which the permission is needed; anywhere, when None."""
-    signed_in: bool = True
+    is_public: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Group:
+class Group(NamedTuple):
     """Entries that belong together, under a heading."""
 
     label: str
@@ -31,105 +29,52 @@ class Group:
 _P = Permission
 _GROUPS = (
     Group(
-        label=N_("Việc của tôi"),
-        entries=(
-            Entry(path="/", label=N_("Trang chính"), icon="home"),
-            Entry(path="/inbox", label=N_("Việc chờ ký"), icon="pen", permission=_P.DOCUMENT_SIGN),
-            Entry(path="/dossiers", label=N_("Hồ sơ"), icon="folder", permission=_P.DOSSIER_VIEW),
-            Entry(
-                path="/activate",
-                label=N_("Chữ ký của tôi"),
-                icon="key",
-                permission=_P.DOCUMENT_SIGN,
-            ),
+        N_("Việc của tôi"),
+        (
+            Entry("/", N_("Trang chính"), "home"),
+            Entry("/inbox", N_("Việc chờ ký"), "pen", _P.DOCUMENT_SIGN),
+            Entry("/dossiers", N_("Hồ sơ"), "folder", _P.DOSSIER_VIEW),
+            Entry("/activate", N_("Chữ ký của tôi"), "key", _P.DOCUMENT_SIGN),
         ),
     ),
     Group(
-        label=N_("Cấp chứng thư"),
-        entries=(
-            Entry(path="/units", label=N_("Cơ cấu đơn vị"), icon="tree", permission=_P.UNIT_VIEW),
-            Entry(path="/people", label=N_("Nhân sự"), icon="people", permission=_P.PERSON_VIEW),
-            Entry(
-                path="/roster",
-                label=N_("Nạp danh sách"),
-                icon="upload",
-                permission=_P.ROSTER_IMPORT,
-            ),
-            Entry(
-                path="/duplicates",
-                label=N_("Hồ sơ trùng"),
-                icon="person",
-                permission=_P.PERSON_EDIT,
-            ),
-            Entry(
-                path="/requests", label=N_("Đề nghị cấp"), icon="tray", permission=_P.REQUEST_VIEW
-            ),
-            Entry(
-                path="/drafts",
-                label=N_("Việc cần xử lý"),
-                icon="bell",
-                permission=_P.CERTIFICATE_REVOKE,
-            ),
-            Entry(
-                path="/expiring", label=N_("Sắp hết hạn"), icon="clock", permission=_P.PERSON_VIEW
-            ),
-            Entry(
-                path="/outside",
-                label=N_("Chứng thư bên ngoài"),
-                icon="check",
-                permission=_P.CERTIFICATE_IMPORT,
-            ),
-            Entry(
-                path="/revocations",
-                label=N_("Thu hồi, tạm dừng"),
-                icon="stop",
-                permission=_P.CERTIFICATE_REVOKE,
-            ),
+        N_("Cấp chứng thư"),
+        (
+            Entry("/units", N_("Cơ cấu đơn vị"), "tree", _P.UNIT_VIEW),
+            Entry("/people", N_("Nhân sự"), "people", _P.PERSON_VIEW),
+            Entry("/roster", N_("Nạp danh sách"), "upload", _P.ROSTER_IMPORT),
+            Entry("/duplicates", N_("Hồ sơ trùng"), "person", _P.PERSON_EDIT),
+            Entry("/requests", N_("Đề nghị cấp"), "tray", _P.REQUEST_VIEW),
+            Entry("/drafts", N_("Việc cần xử lý"), "bell", _P.CERTIFICATE_REVOKE),
+            Entry("/expiring", N_("Sắp hết hạn"), "clock", _P.PERSON_VIEW),
+            Entry("/outside", N_("Chứng thư bên ngoài"), "check", _P.CERTIFICATE_IMPORT),
+            Entry("/revocations", N_("Thu hồi, tạm dừng"), "stop", _P.CERTIFICATE_REVOKE),
         ),
     ),
     Group(
-        label=N_("Theo dõi"),
-        entries=(
-            Entry(
-                path="/coverage", label=N_("Độ bao phủ"), icon="chart", permission=_P.REPORT_VIEW
-            ),
-            Entry(path="/reports", label=N_("Báo cáo"), icon="tray", permission=_P.REPORT_VIEW),
-            Entry(
-                path="/campaigns", label=N_("Chiến dịch"), icon="flag", permission=_P.REPORT_VIEW
-            ),
-            Entry(
-                path="/policy",
-                label=N_("Chính sách"),
-                icon="list",
-                permission=_P.POLICY_MANAGE,
-                over="",
-            ),
-            Entry(
-                path="/audit",
-                label=N_("Nhật ký"),
-                icon="list",
-                permission=_P.AUDIT_VIEW,
-                over="",
-            ),
+        N_("Theo dõi"),
+        (
+            Entry("/coverage", N_("Độ bao phủ"), "chart", _P.REPORT_VIEW),
+            Entry("/reports", N_("Báo cáo"), "tray", _P.REPORT_VIEW),
+            Entry("/campaigns", N_("Chiến dịch"), "flag", _P.REPORT_VIEW),
+            Entry("/policy", N_("Chính sách"), "list", _P.POLICY_MANAGE, over=""),
+            Entry("/audit", N_("Nhật ký"), "list", _P.AUDIT_VIEW, over=""),
         ),
     ),
     Group(
-        label=N_("Tra cứu"),
-        entries=(
-            Entry(path="/verify", label=N_("Kiểm tra chữ ký"), icon="check", signed_in=False),
-            Entry(path="/help", label=N_("Hướng dẫn"), icon="help", signed_in=False),
+        N_("Tra cứu"),
+        (
+            Entry("/verify", N_("Kiểm tra chữ ký"), "check", is_public=True),
+            Entry("/help", N_("Hướng dẫn"), "help", is_public=True),
         ),
     ),
 )
 
 
-def entries_for(actor: Actor | None) -> tuple[Group, ...]:
+def entries_for(actor: Actor | None) -> list[Group]:
     """The menu of this visitor; groups without an entry are left out."""
-    groups = (
-        Group(label=g.label, entries=tuple(e for e in g.entries if _shown(e, actor)))
-        for g in _GROUPS
-    )
-    return tuple(group for group in groups if group.entries)
+    seen = ((label, tuple(e for e in entries if _shown(e, actor))) for label, entries in _GROUPS)
+    return [Group(label, entries) for label, entries in seen if entries]
 
 
 def waiting_at(path: str, actor: Actor) -> int:
@@ -139,5 +84,5 @@ def waiting_at(path: str, actor: Actor) -> int:
 
 def _shown(entry: Entry, actor: Actor | None) -> bool:
     if actor is None:
-        return not entry.signed_in
+        return entry.is_public
     return entry.permission is None or actor.can(entry.permission, entry.over)

@@ -30,6 +30,7 @@ from signer.web.pages import Pages, told
 from signer.web.uploads import clean_name
 
 blueprint = Pages("outside", __name__)
+_IMPORT = Permission.CERTIFICATE_IMPORT
 
 PAGE_SIZE = 50
 _WORDS = {
@@ -42,7 +43,7 @@ _WORDS = {
 }
 
 
-@blueprint.page("/outside", Permission.CERTIFICATE_IMPORT)
+@blueprint.page("/outside", _IMPORT)
 def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The lists, each with its figure; what waits for a person's word comes first."""
     tab, status, text = list_asked()
@@ -60,7 +61,7 @@ def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.form("/outside/confirm", Permission.CERTIFICATE_IMPORT, again=index)
+@blueprint.form("/outside/confirm", _IMPORT, again=index)
 def confirm() -> ResponseReturnValue:
     """The ticked proposals are right."""
     chosen = numbers_in("certificate")
@@ -71,28 +72,28 @@ def confirm() -> ResponseReturnValue:
     return redirect(url_for(".index", tab=Tab.PROPOSED))
 
 
-@blueprint.page("/outside/<int:certificate_id>", Permission.CERTIFICATE_IMPORT)
+@blueprint.page("/outside/<int:certificate_id>", _IMPORT)
 def show(certificate_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Everything about one certificate, and the decision whose it is."""
     found = services().outside.certificate_of(actor(), certificate_id)
     return render_template("outside/show.html", item=found, errors=errors, **_WORDS)
 
 
-@blueprint.form("/outside/<int:certificate_id>/reject", Permission.CERTIFICATE_IMPORT, again=show)
+@blueprint.form("/outside/<int:certificate_id>/reject", _IMPORT, again=show)
 def reject(certificate_id: int) -> None:
     """It is not that person's; whoever erred can assign it again."""
     services().outside.reject(actor(), certificate_id)
     flash(_("Đã gỡ chứng thư khỏi người này; có thể gán lại bất cứ lúc nào."), "ok")
 
 
-@blueprint.form("/outside/<int:certificate_id>/assign", Permission.CERTIFICATE_IMPORT, again=show)
+@blueprint.form("/outside/<int:certificate_id>/assign", _IMPORT, again=show)
 def assign(certificate_id: int) -> None:
     """It is this person's, on the actor's word."""
     services().outside.assign(actor(), certificate_id, required("person"))
     flash(_("Đã ghi nhận chủ thể của chứng thư."), "ok")
 
 
-@blueprint.page("/outside/import", Permission.CERTIFICATE_IMPORT)
+@blueprint.page("/outside/import", _IMPORT)
 def upload_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form for a file, and what was brought in of late."""
     return render_template(
@@ -104,7 +105,7 @@ def upload_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.form("/outside/import", Permission.CERTIFICATE_IMPORT, again=upload_page)
+@blueprint.form("/outside/import", _IMPORT, again=upload_page)
 def upload() -> ResponseReturnValue:
     """The file is looked through and kept; no certificate is stored yet."""
     with _sent() as (name, path):
@@ -119,14 +120,14 @@ def upload() -> ResponseReturnValue:
     return redirect(url_for(".found", import_id=import_id))
 
 
-@blueprint.page("/outside/import/<int:import_id>", Permission.CERTIFICATE_IMPORT)
+@blueprint.page("/outside/import/<int:import_id>", _IMPORT)
 def found(import_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """What is in the file and what would become of it; after applying, the receipt."""
     view = services().outside.importing.import_of(actor(), import_id)
     return render_template("outside/found.html", view=view, limit=SHOWN, errors=errors, **_WORDS)
 
 
-@blueprint.form("/outside/import/<int:import_id>/apply", Permission.CERTIFICATE_IMPORT, again=found)
+@blueprint.form("/outside/import/<int:import_id>/apply", _IMPORT, again=found)
 def apply(import_id: int) -> ResponseReturnValue:
     """The certificates are stored, at once or by a job."""
     job_id = services().outside.importing.apply(actor(), import_id)
@@ -135,7 +136,7 @@ def apply(import_id: int) -> ResponseReturnValue:
     return told(_("Đã ghi các chứng thư trong tệp."), ".found", import_id=import_id)
 
 
-@blueprint.page("/outside/status", Permission.CERTIFICATE_IMPORT)
+@blueprint.page("/outside/status", _IMPORT)
 def status_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Whom this installation trusts, and what their newest revocation lists are."""
     outside = services().outside
@@ -148,7 +149,7 @@ def status_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.form("/outside/status", Permission.CERTIFICATE_IMPORT, again=status_page)
+@blueprint.form("/outside/status", _IMPORT, again=status_page)
 def bring_list() -> ResponseReturnValue:
     """The revocation list is kept, and its issuer's certificates stand as it says."""
     with _sent() as (_name, path):
@@ -159,7 +160,7 @@ def bring_list() -> ResponseReturnValue:
     return redirect(url_for(".status_page"))
 
 
-@blueprint.form("/outside/status/ask", Permission.CERTIFICATE_IMPORT, again=status_page)
+@blueprint.form("/outside/status/ask", _IMPORT, again=status_page)
 def ask() -> ResponseReturnValue:
     """A job asks the issuers' responders about what is not known any more."""
     return redirect(url_for("jobs.show", job_id=services().outside.following.refresh(actor())))

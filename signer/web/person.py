@@ -15,12 +15,15 @@ from signer.inventory.persons import FIELDS, Correction
 from signer.inventory.sheets import Cell
 from signer.inventory.states import STATE_RULES
 from signer.services import services
-from signer.web.access import actor, permission
+from signer.web.access import actor
 from signer.web.audit import ACTION_NAMES
 from signer.web.formats import say
-from signer.web.forms import FormError, day_from, shown_again_by
+from signer.web.forms import FormError, day_from
 from signer.web.labels import unit_options
+from signer.web.pages import told
 from signer.web.people import blueprint
+
+_EDIT = Permission.PERSON_EDIT
 
 ACT_STATES = {
     "ordered": N_("Đang thực hiện"),
@@ -32,66 +35,52 @@ _EVENTS_SHOWN = 20
 _ACTS_SHOWN = 20
 
 
-@blueprint.get("/people/<code>")
-@permission(Permission.PERSON_VIEW)
+@blueprint.page("/people/<code>", Permission.PERSON_VIEW)
 def show(code: str, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """One person: the facts, the certificate, and what happened to both."""
     return _page(code, errors=errors)
 
 
-@blueprint.post("/people/<code>/id-number")
-@permission(Permission.PERSON_REVEAL)
-@shown_again_by(show)
+@blueprint.form("/people/<code>/id-number", Permission.PERSON_REVEAL, again=show)
 def reveal(code: str) -> ResponseReturnValue:
     """The full identity number on this one page; the look and its purpose are recorded (R5)."""
     purpose = request.form.get("purpose", "")
     return _page(code, id_number=services().inventory.persons.reveal_id(actor(), code, purpose))
 
 
-@blueprint.post("/people/<code>/reactivation")
-@permission(Permission.CERTIFICATE_REVOKE)
-@shown_again_by(show)
-def reactivate(code: str) -> ResponseReturnValue:
+@blueprint.form("/people/<code>/reactivation", Permission.CERTIFICATE_REVOKE, again=show)
+def reactivate(code: str) -> None:
     """A locked key is replaced; the person sets a PIN again."""
     services().issuance.allow_reactivation(actor(), code)
     flash(_("Đã cấp lại khóa ký. Người này cần đăng nhập và đặt mã PIN mới."), "ok")
-    return redirect(url_for("people.show", code=code))
 
 
-@blueprint.post("/people/<code>/account")
-@permission(Permission.ACCOUNT_OPEN)
-@shown_again_by(show)
+@blueprint.form("/people/<code>/account", Permission.ACCOUNT_OPEN, again=show)
 def open_account(code: str) -> ResponseReturnValue:
     """The person has a log-in; its one-time password is on this one page and nowhere else."""
     made = services().logins.open(actor(), code)
     return _page(code, account=made)
 
 
-@blueprint.get("/people/new")
-@permission(Permission.PERSON_EDIT)
+@blueprint.page("/people/new", _EDIT)
 def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """An empty form for one person; a unit may come with the address."""
     return _form(None, errors)
 
 
-@blueprint.post("/people/new")
-@permission(Permission.PERSON_EDIT)
-@shown_again_by(new_page)
+@blueprint.form("/people/new", _EDIT, again=new_page)
 def add() -> ResponseReturnValue:
     """First what would be stored and what is doubtful about it; confirmed, the person is there."""
     return _entered(None)
 
 
-@blueprint.get("/people/<code>/edit")
-@permission(Permission.PERSON_EDIT)
+@blueprint.page("/people/<code>/edit", _EDIT)
 def edit_page(code: str, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form with the facts as they are, but for the identity number, which stays masked."""
     return _form(code, errors)
 
 
-@blueprint.post("/people/<code>/edit")
-@permission(Permission.PERSON_EDIT)
-@shown_again_by(edit_page)
+@blueprint.form("/people/<code>/edit", _EDIT, again=edit_page)
 def edit(code: str) -> ResponseReturnValue:
     """First what would change and what it does to the certificate; confirmed, it is changed."""
     return _entered(code)
@@ -154,9 +143,7 @@ def _form(code: str | None, errors: tuple[FormError, ...] = ()) -> str:
         roles_known=person is not None and person.signing_roles is not None,
         seen=request.form.get("seen") or (person.updated_at.isoformat() if person else ""),
         errors=errors,
-        units=unit_options(
-            inventory.visible_units(actor(), Permission.PERSON_EDIT), _("Chọn đơn vị")
-        ),
+        units=unit_options(inventory.visible_units(actor(), _EDIT), _("Chọn đơn vị")),
         sexes=[("", "—"), *((sex.value, say(name)) for sex, name in SEX_NAMES.items())],
         kinds=[("", "—"), *((kind.value, say(name)) for kind, name in PERSON_KIND_NAMES.items())],
         states=[(state.value, say(rule.label)) for state, rule in STATE_RULES.items()],
@@ -173,15 +160,15 @@ def _entered(code: str | None) -> ResponseReturnValue:
     if "confirmed" in request.form:
         done = persons.store(actor(), cells, code=code, effective_on=day, seen=_seen())
         assert done.after is not None, "what was stored has facts"
-        flash(_("Đã lưu hồ sơ %(code)s.", code=done.after.code), "ok")
-        return redirect(url_for("people.show", code=done.after.code))
+        new = done.after.code
+        return told(_("Đã lưu hồ sơ %(code)s.", code=new), ".show", code=new)
     found = persons.check(actor(), cells, code=code, effective_on=day)
     if found.errors:
         errors = tuple(FormError(field=error.field, error=error) for error in found.errors)
         return _form(code, errors), 400
     if code is not None and not found.changes:
         flash(_("Không có gì thay đổi."), "info")
-        return redirect(url_for("people.show", code=code))
+        return redirect(url_for(".show", code=code))
     return _question(code, found)
 
 

@@ -7,7 +7,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from signer.errors import Conflict, Forbidden, Invalid, NotFound, SignerError, Unavailable
+from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound, SignerError, Unavailable
 from signer.web.formats import say
 
 _STATUS: dict[type[SignerError], int] = {
@@ -17,6 +17,26 @@ _STATUS: dict[type[SignerError], int] = {
     Conflict: 409,
     Unavailable: 503,
 }
+
+
+_TITLES: dict[int, str] = {
+    400: N_("Chưa thực hiện được"),
+    403: N_("Bạn không có quyền xem trang này"),
+    404: N_("Không tìm thấy"),
+    409: N_("Dữ liệu vừa thay đổi"),
+    413: N_("Tệp quá lớn"),
+    429: N_("Gọi quá nhanh"),
+    503: N_("Hệ thống tạm thời bận"),
+}
+_SENTENCES: dict[int, str] = {
+    404: N_("Trang này không tồn tại hoặc đã được chuyển đi nơi khác."),
+    405: N_("Trang này không nhận thao tác vừa gửi."),
+    413: N_("Tệp gửi lên vượt quá dung lượng cho phép."),
+    429: N_("Bạn thao tác quá nhanh. Hãy chờ một lát rồi thử lại."),
+    500: N_("Hệ thống gặp lỗi ngoài dự kiến. Không có dữ liệu nào bị mất; hãy thử lại sau."),
+}
+_OTHER_TITLE = N_("Có lỗi xảy ra")
+_OTHER_SENTENCE = N_("Yêu cầu vừa gửi không thực hiện được.")
 
 
 def register(app: Flask) -> None:
@@ -42,7 +62,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error, RequestRedirect):  # a missing slash at the end is no error
         return error.get_response()
     status = error.code or 500
-    return _page(status, _sentence_of(status), error)
+    return _page(status, say(_SENTENCES.get(status, _OTHER_SENTENCE)), error)
 
 
 def _stale_form(_error: CSRFError) -> ResponseReturnValue:
@@ -50,8 +70,9 @@ def _stale_form(_error: CSRFError) -> ResponseReturnValue:
 
 
 def _page(status: int, sentence: str, error: HTTPException | None = None) -> Response:
+    title = say(_TITLES.get(status, _OTHER_TITLE))
     answer = make_response(
-        render_template("error.html", status=status, title=_title_of(status), sentence=sentence)
+        render_template("error.html", status=status, title=title, sentence=sentence)
     )
     answer.status_code = status
     if status == 429:
@@ -61,27 +82,3 @@ def _page(status: int, sentence: str, error: HTTPException | None = None) -> Res
             if name in ("Allow", "Retry-After"):
                 answer.headers[name] = value
     return answer
-
-
-def _title_of(status: int) -> str:
-    titles: dict[int, str] = {
-        400: _("Chưa thực hiện được"),
-        403: _("Bạn không có quyền xem trang này"),
-        404: _("Không tìm thấy"),
-        409: _("Dữ liệu vừa thay đổi"),
-        413: _("Tệp quá lớn"),
-        429: _("Gọi quá nhanh"),
-        503: _("Hệ thống tạm thời bận"),
-    }
-    return titles.get(status) or str(_("Có lỗi xảy ra"))
-
-
-def _sentence_of(status: int) -> str:
-    sentences: dict[int, str] = {
-        404: _("Trang này không tồn tại hoặc đã được chuyển đi nơi khác."),
-        405: _("Trang này không nhận thao tác vừa gửi."),
-        413: _("Tệp gửi lên vượt quá dung lượng cho phép."),
-        429: _("Bạn thao tác quá nhanh. Hãy chờ một lát rồi thử lại."),
-        500: _("Hệ thống gặp lỗi ngoài dự kiến. Không có dữ liệu nào bị mất; hãy thử lại sau."),
-    }
-    return sentences.get(status) or str(_("Yêu cầu vừa gửi không thực hiện được."))

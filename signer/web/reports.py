@@ -18,7 +18,7 @@ from signer.reports.snapshots import Preparation
 from signer.services import services
 from signer.web.access import actor
 from signer.web.formats import language, say
-from signer.web.forms import FormError, day_from, number_in_query, shown_again_by
+from signer.web.forms import FormError, choice, day_from, number_in_query, shown_again_by
 from signer.web.labels import unit_options
 from signer.web.pages import Pages
 
@@ -32,7 +32,7 @@ _OFFERED = {PeriodKind.WEEK: 4, PeriodKind.MONTH: 3, PeriodKind.QUARTER: 2, Peri
 @blueprint.page("/reports", Permission.REPORT_VIEW)
 def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """What is due, and what was frozen, the newest first."""
-    kind = next((k for k in PeriodKind if k == request.args.get("kind")), None)
+    kind = choice(PeriodKind, request.args.get("kind"))
     found = services().snapshots.list(
         actor(), kind=kind, before=number_in_query("before"), limit=PAGE_SIZE + 1
     )
@@ -201,7 +201,7 @@ def _wanted() -> tuple[PeriodKind, date, str | None]:
     From the address or the form: `period` (kind and day in one) or `kind` and `on`."""
     values = request.values
     kind, _dot, day = values.get("period", "").partition(".")
-    found = next((k for k in PeriodKind if k == (kind or values.get("kind"))), None)
+    found = choice(PeriodKind, kind or values.get("kind"))
     on = day_from({"on": day or values.get("on", "")}, "on")
     if found is None or on is None:
         raise Invalid(N_("Hãy chọn kỳ báo cáo."), field="period")

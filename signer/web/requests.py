@@ -10,7 +10,7 @@ from signer.issuance.kinds import KIND_NAMES, RequestKind
 from signer.issuance.views import RequestView
 from signer.services import services
 from signer.web.access import actor
-from signer.web.forms import FormError, number_in_query, numbers_in
+from signer.web.forms import FormError, choice, number_in_query, numbers_in
 from signer.web.pages import Pages
 from signer.web.people import asked_for
 
@@ -161,8 +161,7 @@ def cancel(request_id: int) -> None:
 
 def _kind() -> RequestKind:
     """What is asked for; a first certificate when the page does not say."""
-    asked = request.values.get("kind", "")
-    return next((kind for kind in RequestKind if kind == asked), RequestKind.ISSUE)
+    return choice(RequestKind, request.values.get("kind")) or RequestKind.ISSUE
 
 
 def _may_decide(found: RequestView) -> bool:

@@ -14,13 +14,14 @@ from signer.issuance.revocation_views import DraftView
 from signer.services import services
 from signer.web.access import actor
 from signer.web.formats import say
-from signer.web.forms import FormError, number_in_query, numbers_in, required
+from signer.web.forms import FormError, choice, number_in_query, numbers_in, required
 from signer.web.pages import Pages, told
 from signer.web.pasted import names_in
 from signer.web.person import ACT_STATES
 from signer.web.person import show as person_page
 
 blueprint = Pages("revocations", __name__)
+_REVOKE = Permission.CERTIFICATE_REVOKE
 
 ACTS = (Act.REVOKE, Act.SUSPEND, Act.RELEASE)
 _DONE = {
@@ -46,7 +47,7 @@ class Wish:
     """The people were chosen on another page, so they are listed and not typed."""
 
 
-@blueprint.page("/revocations", Permission.CERTIFICATE_REVOKE)
+@blueprint.page("/revocations", _REVOKE)
 def choose(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form; people come as `person`, as drafts of the roster, or are typed into it."""
     if request.args.get("source") == "drafts" and not request.args.getlist("draft"):
@@ -64,20 +65,20 @@ def choose(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.page("/revocations/preview", Permission.CERTIFICATE_REVOKE)
-@blueprint.page("/revocations/again", Permission.CERTIFICATE_REVOKE)
+@blueprint.page("/revocations/preview", _REVOKE)
+@blueprint.page("/revocations/again", _REVOKE)
 def start_over() -> ResponseReturnValue:
     """A page that was the answer to a form has no address of its own: back to the form."""
     return redirect(url_for(".choose"))
 
 
-@blueprint.form("/revocations/again", Permission.CERTIFICATE_REVOKE)
+@blueprint.form("/revocations/again", _REVOKE)
 def choose_again() -> ResponseReturnValue:
     """The form with everything that was entered."""
     return choose()
 
 
-@blueprint.form("/revocations/preview", Permission.CERTIFICATE_REVOKE, again=choose)
+@blueprint.form("/revocations/preview", _REVOKE, again=choose)
 def preview() -> ResponseReturnValue:
     """What would happen to each of these people; nothing has been changed."""
     return _previewed()
@@ -95,7 +96,7 @@ def _previewed(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.form("/revocations", Permission.CERTIFICATE_REVOKE, again=_previewed)
+@blueprint.form("/revocations", _REVOKE, again=_previewed)
 def order() -> ResponseReturnValue:
     """Done, or a job that does it; who was refused meanwhile is listed with the reason."""
     wish = _wish()
@@ -122,7 +123,7 @@ def order() -> ResponseReturnValue:
     return redirect(url_for(".history"))
 
 
-@blueprint.form("/people/<code>/block", Permission.CERTIFICATE_REVOKE, again=person_page)
+@blueprint.form("/people/<code>/block", _REVOKE, again=person_page)
 def block(code: str) -> ResponseReturnValue:
     """One click: nothing can be signed with the key any more; the paper follows (R28).
 
@@ -148,7 +149,7 @@ def block(code: str) -> ResponseReturnValue:
     return redirect(url_for("people.show", code=code))
 
 
-@blueprint.page("/revocations/history", Permission.CERTIFICATE_REVOKE)
+@blueprint.page("/revocations/history", _REVOKE)
 def history() -> ResponseReturnValue:
     """What was ordered, done and dismissed: on what ground and paper, by whom, when."""
     acts = services().issuance.revoking.history(
@@ -162,7 +163,7 @@ def history() -> ResponseReturnValue:
     )
 
 
-@blueprint.page("/drafts", Permission.CERTIFICATE_REVOKE)
+@blueprint.page("/drafts", _REVOKE)
 def drafts() -> ResponseReturnValue:
     """What the roster asks of certificates, like with like, so that one ground fits the choice."""
     found = services().issuance.revoking.drafts(
@@ -179,7 +180,7 @@ def drafts() -> ResponseReturnValue:
     )
 
 
-@blueprint.page("/drafts/dismissal", Permission.CERTIFICATE_REVOKE)
+@blueprint.page("/drafts/dismissal", _REVOKE)
 def dismissal_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Who is to be passed over, and the question why."""
     chosen = numbers_in("draft")
@@ -190,7 +191,7 @@ def dismissal_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     return render_template("revocations/dismissal.html", drafts=found, errors=errors)
 
 
-@blueprint.form("/drafts/dismissal", Permission.CERTIFICATE_REVOKE, again=dismissal_page)
+@blueprint.form("/drafts/dismissal", _REVOKE, again=dismissal_page)
 def dismiss() -> ResponseReturnValue:
     """The drafts are over and stay in the record; those somebody else dealt with are left so."""
     reason = required("reason", N_("Hãy ghi lý do bỏ qua, không quá 500 ký tự."))
@@ -229,7 +230,7 @@ def _act_of(wish: Wish) -> Act:
 
 
 def _ground_of(wish: Wish) -> Ground | None:
-    return next((ground for ground in Ground if ground == wish.ground), None)
+    return choice(Ground, wish.ground)
 
 
 def _by_source(rules: tuple[GroundRule, ...]) -> dict[str, list[GroundRule]]:

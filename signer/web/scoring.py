@@ -11,15 +11,16 @@ from signer.errors import N_, Invalid
 from signer.services import services
 from signer.web.access import actor
 from signer.web.formats import say
-from signer.web.forms import FormError, numbers_in, required
+from signer.web.forms import FormError, choice, numbers_in, required
 from signer.web.labels import unit_options
 from signer.web.pages import Pages
 from signer.web.uploads import clean_name
 
 blueprint = Pages("scoring", __name__)
+_VIEW, _MANAGE, _REPORT = Permission.REPORT_VIEW, Permission.CAMPAIGN_MANAGE, Permission.TASK_REPORT
 
 
-@blueprint.page("/campaigns/<int:campaign_id>/scores", Permission.REPORT_VIEW)
+@blueprint.page("/campaigns/<int:campaign_id>/scores", _VIEW)
 def scores(campaign_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The units in the order of their ranks; for who leads the campaign, the criteria as well."""
     campaign = services().campaigns.campaign_of(actor(), campaign_id)
@@ -28,18 +29,18 @@ def scores(campaign_id: int, errors: tuple[FormError, ...] = ()) -> ResponseRetu
         campaign=campaign,
         criteria=services().campaigns.scoring.criteria(campaign),
         rows=services().campaigns.scoring.table(actor(), campaign),
-        may_manage=actor().can(Permission.CAMPAIGN_MANAGE, campaign.unit_path),
+        may_manage=actor().can(_MANAGE, campaign.unit_path),
         measures=[(measure, say(name)) for measure, name in MEASURE_NAMES.items()],
         verifiers=unit_options(services().inventory.units(), _("Không có")),
         errors=errors,
     )
 
 
-@blueprint.form("/campaigns/<int:campaign_id>/criteria", Permission.CAMPAIGN_MANAGE, again=scores)
+@blueprint.form("/campaigns/<int:campaign_id>/criteria", _MANAGE, again=scores)
 def set_criterion(campaign_id: int) -> None:
     """The table has this line, new or instead of the one with the same code."""
-    measure = required("measure")
-    if measure not in MEASURE_NAMES:
+    measure = choice(Measure, request.form.get("measure"))
+    if measure is None:
         raise Invalid(N_("Hãy chọn cách tính."), field="measure")
     services().campaigns.scoring.add_criterion(
         actor(),
@@ -47,15 +48,13 @@ def set_criterion(campaign_id: int) -> None:
         code=request.form.get("code", ""),
         title=request.form.get("title", ""),
         most_points=request.form.get("most_points", 0, type=int),
-        measure=Measure(measure),
+        measure=measure,
         verifier_code=request.form.get("verifier", ""),
     )
     flash(_("Đã ghi tiêu chí."), "ok")
 
 
-@blueprint.form(
-    "/campaigns/<int:campaign_id>/criteria/end", Permission.CAMPAIGN_MANAGE, again=scores
-)
+@blueprint.form("/campaigns/<int:campaign_id>/criteria/end", _MANAGE, again=scores)
 def end_criterion(campaign_id: int) -> None:
     """The line counts no more."""
     campaign = services().campaigns.campaign_of(actor(), campaign_id)
@@ -63,7 +62,7 @@ def end_criterion(campaign_id: int) -> None:
     flash(_("Tiêu chí không còn được tính."), "ok")
 
 
-@blueprint.page("/campaigns/<int:campaign_id>/scores/<unit_code>", Permission.REPORT_VIEW)
+@blueprint.page("/campaigns/<int:campaign_id>/scores/<unit_code>", _VIEW)
 def unit(
     campaign_id: int, unit_code: str, errors: tuple[FormError, ...] = ()
 ) -> ResponseReturnValue:
@@ -74,15 +73,13 @@ def unit(
         "campaigns/score.html",
         campaign=campaign,
         row=row,
-        may_report=actor().can(Permission.TASK_REPORT, row.unit.path),
+        may_report=actor().can(_REPORT, row.unit.path),
         limit=EVIDENCE_BYTES // 1024 // 1024,
         errors=errors,
     )
 
 
-@blueprint.form(
-    "/campaigns/<int:campaign_id>/scores/<unit_code>", Permission.TASK_REPORT, again=unit
-)
+@blueprint.form("/campaigns/<int:campaign_id>/scores/<unit_code>", _REPORT, again=unit)
 def set_score(campaign_id: int, unit_code: str) -> None:
     """a, b and the note of one criterion; a file, if one was chosen, stands beside them."""
     sent = request.files.get("file")
@@ -100,7 +97,7 @@ def set_score(campaign_id: int, unit_code: str) -> None:
     flash(_("Đã ghi vào bảng chấm điểm."), "ok")
 
 
-@blueprint.page("/evidence/<int:evidence_id>", Permission.REPORT_VIEW)
+@blueprint.page("/evidence/<int:evidence_id>", _VIEW)
 def evidence(evidence_id: int) -> ResponseReturnValue:
     """The file, to be stored and never shown by the browser under our name."""
     found, content = services().campaigns.scoring.open_evidence(actor(), evidence_id)
@@ -109,9 +106,7 @@ def evidence(evidence_id: int) -> ResponseReturnValue:
     return answer
 
 
-@blueprint.form(
-    "/campaigns/<int:campaign_id>/scores/<unit_code>/withdraw", Permission.TASK_REPORT, again=unit
-)
+@blueprint.form("/campaigns/<int:campaign_id>/scores/<unit_code>/withdraw", _REPORT, again=unit)
 def withdraw(campaign_id: int, unit_code: str) -> None:
     """The file bears nothing out any more."""
     services().campaigns.scoring.withdraw_evidence(actor(), _id_typed("evidence"))

@@ -1,8 +1,7 @@
 """The official's pages: a PIN for the own key, what waits for a signature, looking and signing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import wraps
 
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,6 +20,7 @@ from signer.web.pages import Pages, told
 from signer.web.signature_box import BoxFields, box_of, fields_of, parse_fields, text_of
 
 blueprint = Pages("sign", __name__)
+_SIGN, _VIEW = Permission.DOCUMENT_SIGN, Permission.DOSSIER_VIEW
 
 PLAIN_DPI, SHARP_DPI = 96, 192
 """What fills the viewer, and what is fetched when somebody zooms in."""
@@ -34,25 +34,6 @@ class ShownPage:
     number: int
     size: PageSize
     lines: tuple[str, ...]
-
-
-def explains_conflicts(
-    view: Callable[[int], ResponseReturnValue],
-) -> Callable[[int], ResponseReturnValue]:
-    """A lost race or a locked key gets a page of its own: nothing was signed, and what to do."""
-
-    @wraps(view)
-    def tried(document_id: int) -> ResponseReturnValue:
-        try:
-            return view(document_id)
-        except Conflict as error:
-            document = services().dossiers.document_of(actor(), document_id)
-            page = render_template(
-                "sign/conflict.html", document=document, key=_own_key(), error=error
-            )
-            return page, 409
-
-    return tried
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +50,13 @@ class ShownPlace:
     field_place: str = ""
 
 
-@blueprint.page("/activate", Permission.DOCUMENT_SIGN)
+@blueprint.page("/activate", _SIGN)
 def activate_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The state of the own key; when it waits for its PIN, the form that sets one."""
     return render_template("sign/activate.html", key=_own_key(), errors=errors, next=_next())
 
 
-@blueprint.form("/activate", Permission.DOCUMENT_SIGN, again=activate_page)
+@blueprint.form("/activate", _SIGN, again=activate_page)
 def activate() -> ResponseReturnValue:
     """The key is bound to the PIN that was typed twice."""
     pin = required("pin", N_("Hãy nhập mã PIN."))
@@ -86,7 +67,7 @@ def activate() -> ResponseReturnValue:
     return redirect(_next() or url_for(".inbox"))
 
 
-@blueprint.page("/inbox", Permission.DOCUMENT_SIGN)
+@blueprint.page("/inbox", _SIGN)
 def inbox() -> ResponseReturnValue:
     """The documents that wait for this official's signature."""
     return render_template(
@@ -94,7 +75,7 @@ def inbox() -> ResponseReturnValue:
     )
 
 
-@blueprint.page("/documents/<int:document_id>/sign", Permission.DOSSIER_VIEW)
+@blueprint.page("/documents/<int:document_id>/sign", _VIEW)
 def signing_page(document_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The pages of the newest version; with the signing form when it is this official's turn."""
     document = services().dossiers.document_of(actor(), document_id)
@@ -110,26 +91,31 @@ def signing_page(document_id: int, errors: tuple[FormError, ...] = ()) -> Respon
     )
 
 
-@blueprint.form("/documents/<int:document_id>/sign", Permission.DOCUMENT_SIGN, again=signing_page)
-@explains_conflicts
+@blueprint.form("/documents/<int:document_id>/sign", _SIGN, again=signing_page)
 def sign(document_id: int) -> ResponseReturnValue:
     """The document is signed in the box, provided that it is still the one that was shown."""
     shown = required("shown_sha256")
     fields = parse_fields(request.form)
     newest = services().dossiers.document_of(actor(), document_id).sha256
-    services().dossiers.sign(
-        actor(),
-        document_id,
-        pin=required("pin", N_("Hãy nhập mã PIN.")),
-        page=fields.page,
-        box=box_of(fields, services().signing.pages_of(newest)),
-        shown_sha256=shown,
-        field_name=_untouched_field(fields),
-    )
+    try:
+        services().dossiers.sign(
+            actor(),
+            document_id,
+            pin=required("pin", N_("Hãy nhập mã PIN.")),
+            page=fields.page,
+            box=box_of(fields, services().signing.pages_of(newest)),
+            shown_sha256=shown,
+            field_name=_untouched_field(fields),
+        )
+    except Conflict as error:
+        # A lost race or a locked key: nothing was signed, and a page of its own says what to do.
+        document = services().dossiers.document_of(actor(), document_id)
+        page = render_template("sign/conflict.html", document=document, key=_own_key(), error=error)
+        return page, 409
     return redirect(url_for(".signed_page", document_id=document_id))
 
 
-@blueprint.page("/documents/<int:document_id>/signed", Permission.DOSSIER_VIEW)
+@blueprint.page("/documents/<int:document_id>/signed", _VIEW)
 def signed_page(document_id: int) -> ResponseReturnValue:
     """The visitor has signed it: the download, and the next document that waits."""
     document = services().dossiers.document_of(actor(), document_id)
@@ -139,9 +125,7 @@ def signed_page(document_id: int) -> ResponseReturnValue:
     return render_template("sign/signed.html", document=document, waiting=waiting)
 
 
-@blueprint.form(
-    "/documents/<int:document_id>/send-back", Permission.DOCUMENT_SIGN, again=signing_page
-)
+@blueprint.form("/documents/<int:document_id>/send-back", _SIGN, again=signing_page)
 def send_back(document_id: int) -> ResponseReturnValue:
     """The document goes back to whoever submitted it, with the reason."""
     reason = required("reason", N_("Hãy ghi lý do trả lại để người trình biết cần sửa gì."))
@@ -149,7 +133,7 @@ def send_back(document_id: int) -> ResponseReturnValue:
     return told(_("Đã trả lại tài liệu kèm lý do."), ".inbox")
 
 
-@blueprint.page("/documents/<int:document_id>/pages/<int:number>.png", Permission.DOSSIER_VIEW)
+@blueprint.page("/documents/<int:document_id>/pages/<int:number>.png", _VIEW)
 def page_image(document_id: int, number: int) -> ResponseReturnValue:
     """One page as an image; `v` is the hash of the version, so that an image never changes."""
     document = services().dossiers.document_of(actor(), document_id)

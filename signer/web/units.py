@@ -15,11 +15,12 @@ from signer.issuance.rehoming import certified_in
 from signer.services import services
 from signer.web.access import actor
 from signer.web.formats import say
-from signer.web.forms import FormError, day_from, required
+from signer.web.forms import FormError, choice, day_from, required
 from signer.web.labels import unit_options
 from signer.web.pages import Pages, told
 
 blueprint = Pages("units", __name__)
+_MANAGE, _VIEW = Permission.UNIT_MANAGE, Permission.UNIT_VIEW
 
 _DESCRIPTIONS: dict[ActKind, str] = {
     ActKind.OPEN: N_("Thêm một đơn vị chưa có, dưới một đơn vị cấp trên."),
@@ -33,7 +34,7 @@ _COLOURS = dict(zip(CHANGE_STATE_NAMES, ("wait", "info", "ok", "bad", "info", "m
 STATES = {state: (_COLOURS[state], name) for state, name in CHANGE_STATE_NAMES.items()}
 
 
-@blueprint.page("/units", Permission.UNIT_VIEW)
+@blueprint.page("/units", _VIEW)
 def index() -> ResponseReturnValue:
     """The tree of a day, as far as the visitor may see it, and the newest acts."""
     errors: tuple[FormError, ...] = ()
@@ -43,7 +44,7 @@ def index() -> ResponseReturnValue:
         day, errors = None, (FormError(field=error.field, error=error),)
     today = services().clock.today()
     found = services().inventory.units(day)
-    mine = [unit for unit in found if actor().can(Permission.UNIT_VIEW, unit.path)]
+    mine = [unit for unit in found if actor().can(_VIEW, unit.path)]
     return render_template(
         "units/index.html",
         units=mine,
@@ -58,7 +59,7 @@ def index() -> ResponseReturnValue:
     ), 400 if errors else 200
 
 
-@blueprint.page("/units/<code>", Permission.UNIT_VIEW)
+@blueprint.page("/units/<code>", _VIEW)
 def show(code: str, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """One unit as of a day: what it is, its officers, where it came from and went."""
     day = day_from(request.args, "as_of")
@@ -80,12 +81,12 @@ def show(code: str, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
         act_names=ACT_NAMES,
         states=STATES,
         today=services().clock.today(),
-        may_manage=unit.valid_to is None and actor().can(Permission.UNIT_MANAGE, unit.path),
+        may_manage=unit.valid_to is None and actor().can(_MANAGE, unit.path),
         errors=errors,
     )
 
 
-@blueprint.form("/units/<code>/facts", Permission.UNIT_MANAGE, again=show)
+@blueprint.form("/units/<code>/facts", _MANAGE, again=show)
 def set_facts(code: str) -> None:
     """The body's status, seal and codes are those of the form."""
     form = request.form
@@ -100,10 +101,10 @@ def set_facts(code: str) -> None:
     flash(_("Đã ghi thông tin của đơn vị."), "ok")
 
 
-@blueprint.form("/units/<code>/officers", Permission.UNIT_MANAGE, again=show)
+@blueprint.form("/units/<code>/officers", _MANAGE, again=show)
 def name_officer(code: str) -> None:
     """Somebody has the duty from the day of the form; whoever had it, had it until then."""
-    duty = next((duty for duty in Duty if duty == request.form.get("duty")), None)
+    duty = choice(Duty, request.form.get("duty"))
     if duty is None:
         raise Invalid(N_("Hãy chọn nhiệm vụ."), field="duty")
     services().inventory.bodies.name_officer(
@@ -117,20 +118,18 @@ def name_officer(code: str) -> None:
     flash(_("Đã ghi phân công."), "ok")
 
 
-@blueprint.form(
-    "/units/<code>/officers/<any(focal, deputy):duty>/end", Permission.UNIT_MANAGE, again=show
-)
+@blueprint.form("/units/<code>/officers/<any(focal, deputy):duty>/end", _MANAGE, again=show)
 def end_officer(code: str, duty: str) -> None:
     """Nobody has the duty after today."""
     services().inventory.bodies.end_officer(actor(), _seen(code), Duty(duty))
     flash(_("Đã kết thúc phân công."), "ok")
 
 
-@blueprint.page("/unit-changes/new", Permission.UNIT_MANAGE)
+@blueprint.page("/unit-changes/new", _MANAGE)
 def choose(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """Which act; then the form that fits it, with what is known filled in."""
-    kind = next((kind for kind in ActKind if kind == request.values.get("kind")), None)
-    units = services().inventory.visible_units(actor(), Permission.UNIT_MANAGE)
+    kind = choice(ActKind, request.values.get("kind"))
+    units = services().inventory.visible_units(actor(), _MANAGE)
     return render_template(
         "units/choose.html" if kind is None else "units/act.html",
         kind=kind,
@@ -149,13 +148,13 @@ def choose(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.page("/unit-changes/preview", Permission.UNIT_MANAGE)
+@blueprint.page("/unit-changes/preview", _MANAGE)
 def start_over() -> ResponseReturnValue:
     """A page that was the answer to a form has no address of its own: back to the form."""
     return redirect(url_for(".choose"))
 
 
-@blueprint.form("/unit-changes/preview", Permission.UNIT_MANAGE, again=choose)
+@blueprint.form("/unit-changes/preview", _MANAGE, again=choose)
 def preview() -> ResponseReturnValue:
     """What would happen to units, people and certificates; nothing has been changed."""
     return _previewed()
@@ -180,7 +179,7 @@ def _previewed(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     )
 
 
-@blueprint.form("/unit-changes", Permission.UNIT_MANAGE, again=_previewed)
+@blueprint.form("/unit-changes", _MANAGE, again=_previewed)
 def carry_out() -> ResponseReturnValue:
     """The act is done, planned, or a job does it; its own page says which."""
     made = services().inventory.structure.carry_out(actor(), _act())
@@ -193,7 +192,7 @@ def carry_out() -> ResponseReturnValue:
     return told(done, ".change", change_id=made.id)
 
 
-@blueprint.page("/unit-changes/<int:change_id>", Permission.UNIT_VIEW)
+@blueprint.page("/unit-changes/<int:change_id>", _VIEW)
 def change(change_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """What an act did, how far it is, and the way back."""
     found = services().inventory.structure.change(actor(), change_id)
@@ -204,12 +203,12 @@ def change(change_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturn
         job=job,
         names=ACT_NAMES,
         states=STATES,
-        may_manage=actor().can(Permission.UNIT_MANAGE, found.scope_path),
+        may_manage=actor().can(_MANAGE, found.scope_path),
         errors=errors,
     )
 
 
-@blueprint.form("/unit-changes/<int:change_id>/undo", Permission.UNIT_MANAGE, again=change)
+@blueprint.form("/unit-changes/<int:change_id>/undo", _MANAGE, again=change)
 def undo(change_id: int) -> None:
     """Everything is as before the act; what hangs on it is named instead."""
     services().inventory.structure.undo(actor(), change_id)
@@ -224,7 +223,7 @@ def _seen(code: str) -> str:
 def _act() -> UnitAct:
     """The act that the form says; the parts of it that make no sense are the plan's to refuse."""
     form = request.form
-    kind = next((kind for kind in ActKind if kind == form.get("kind")), None)
+    kind = choice(ActKind, form.get("kind"))
     if kind is None:
         raise Invalid(N_("Hãy chọn việc cần làm."), field="kind")
     on = day_from(form, "on")
@@ -238,7 +237,7 @@ def _act() -> UnitAct:
         Heir(
             code=code.strip(),
             name=name.strip(),
-            kind=next((known for known in UnitKind if known == unit_kind), None),
+            kind=choice(UnitKind, unit_kind),
             takes=tuple(word.strip() for word in takes.splitlines() if word.strip()),
         )
         for code, name, unit_kind, takes in rows

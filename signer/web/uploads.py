@@ -41,14 +41,7 @@ class KeptFile:
 
 
 @contextmanager
-def uploaded_pdf(field: str) -> Iterator[Upload]:
-    """The one PDF of the form's field; `Invalid` when there is none or it cannot be a PDF."""
-    with uploaded_pdfs(field) as uploads:
-        yield uploads[0]
-
-
-@contextmanager
-def uploaded_pdfs(field: str) -> Iterator[tuple[Upload, ...]]:
+def uploaded_pdfs(field: str) -> Iterator[list[Upload]]:
     """The PDFs of the form's field, at least one, in the order they were chosen."""
     sent = [file for file in request.files.getlist(field) if file.filename]
     if not sent:
@@ -58,9 +51,7 @@ def uploaded_pdfs(field: str) -> Iterator[tuple[Upload, ...]]:
             N_("Mỗi lần chỉ gửi được tối đa %(limit)s tệp."), field=field, limit=FILES_AT_ONCE
         )
     with tempfile.TemporaryDirectory(prefix="signer-upload-") as folder:
-        yield tuple(
-            _saved(file, Path(folder) / f"{number}.pdf", field) for number, file in enumerate(sent)
-        )
+        yield [_saved(file, Path(folder) / f"{n}.pdf", field) for n, file in enumerate(sent)]
 
 
 def keep(field: str) -> tuple[KeptFile, ...]:

@@ -7,7 +7,7 @@ from signer.services import services
 from signer.web.access import PUBLIC
 from signer.web.forms import FormError
 from signer.web.pages import Pages
-from signer.web.uploads import uploaded_pdf
+from signer.web.uploads import uploaded_pdfs
 
 blueprint = Pages("verify", __name__)
 
@@ -21,7 +21,7 @@ def verify_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
 @blueprint.form("/verify", PUBLIC, again=verify_page)
 def verify() -> ResponseReturnValue:
     """The verdict on the uploaded file; the file itself is not kept."""
-    with uploaded_pdf("document") as upload:
+    with uploaded_pdfs("document") as (upload, *_others):
         verdict = services().signing.verify(upload.path)
         return render_template(
             "verify/verdict.html",

@@ -49,3 +49,14 @@ def test_a_form_without_a_file_is_small(app: Flask, city: City) -> None:
     large = b"%PDF-" + b"x" * 3_000_000
     assert Visitor(app).post("/login", {"name": pdf(large)}).status_code == 413
     assert Visitor(app).post("/verify", {"document": pdf(large)}).status_code != 413
+
+
+@pytest.mark.parametrize("path", ["/outside/import", "/outside/status"])
+def test_certificates_and_lists_of_more_than_a_form_s_size_are_looked_at(
+    app: Flask, city: City, path: str
+) -> None:
+    """A revocation list has megabytes; what is wrong with the file is said on the page."""
+    visitor = Visitor(app).log_in(city.account("huong", Role.HR, None))
+    answer = visitor.post(path, {"file": pdf(b"?" * 1_500_000, "danh-sach.bin")})
+    assert answer.status_code == 400
+    assert "vượt quá dung lượng" not in answer.text
