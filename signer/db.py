@@ -203,6 +203,16 @@ def move_state(
         raise Conflict(LOST_RACE)
 
 
+def set_rows(model: type[Base], *which: ColumnElement[bool], **values: object) -> None:
+    """Every row of which this holds says so from now on, in the open transaction.
+
+    Objects of the session keep what they said.
+    """
+    db.session.execute(
+        update(model).where(*which).values(**values).execution_options(synchronize_session=False)
+    )
+
+
 def guard(table: FromClause, name: str, when: str, condition: str, sentence: str) -> None:
     """The table gets a trigger that refuses `when` (such as `DELETE ON crl`) if `condition`.
 

@@ -1,4 +1,4 @@
-"""Fifty threads that ask for the same thing in the same moment."""
+"""Threads that ask for the same thing in the same moment."""
 
 import threading
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from signer.errors import SignerError
 ASKERS = 50
 
 
-def all_at_once(app: Flask, ask: Callable[[int], object]) -> list[object]:
-    """What each of fifty threads got, an error included."""
-    outcomes: list[object] = [None] * ASKERS
-    start = threading.Barrier(ASKERS, timeout=30)
+def all_at_once(app: Flask, ask: Callable[[int], object], *, askers: int = ASKERS) -> list[object]:
+    """What each of so many threads got, an error included."""
+    outcomes: list[object] = [None] * askers
+    start = threading.Barrier(askers, timeout=30)
 
     def run(place: int) -> None:
         with app.app_context():
@@ -26,7 +26,7 @@ def all_at_once(app: Flask, ask: Callable[[int], object]) -> list[object]:
             finally:
                 db.session.remove()
 
-    threads = [threading.Thread(target=run, args=(place,)) for place in range(ASKERS)]
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(askers)]
     for thread in threads:
         thread.start()
     for thread in threads:

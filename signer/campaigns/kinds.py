@@ -1,11 +1,12 @@
 """The closed lists of a campaign: why somebody lacks a certificate, how a task stands, what scores.
 
-Pure, with the words of the office for each.
+Pure, with the words of the office for each; and the check of what is typed freely beside them.
 """
 
 from enum import StrEnum
 
-from signer.errors import N_
+from signer.errors import N_, Invalid
+from signer.inventory.names import clean_text
 from signer.reports.coverage import View
 
 
@@ -84,3 +85,18 @@ USUAL_CRITERIA: tuple[tuple[str, str, int, Measure], ...] = (
 """What a new campaign begins with: a hundred points; any of it may be replaced.
 
 The text of the provincial index sets was not found (domain.md 3), so none of them is claimed."""
+
+
+def text_within(
+    text: str,
+    field: str,
+    limit: int,
+    *,
+    least: int = 0,
+    sentence: str = N_("Nội dung dài quá %(limit)d ký tự."),
+) -> str:
+    """The text as it is stored; `Invalid` with the sentence when it is too short or too long."""
+    text = clean_text(text)
+    if not least <= len(text) <= limit:
+        raise Invalid(sentence, field=field, limit=limit)
+    return text

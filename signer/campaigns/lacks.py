@@ -4,17 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select
 
 from signer.accounts import Actor, Permission, in_subtree, visible
 from signer.audit import Audit
-from signer.campaigns.kinds import LackCause
+from signer.campaigns.kinds import LackCause, text_within
 from signer.campaigns.models import LackReason
 from signer.clock import Clock
-from signer.db import Changes, db, transaction
+from signer.db import Changes, db, set_rows, transaction
 from signer.errors import N_, Invalid, NotFound
 from signer.inventory.models import Person
-from signer.inventory.names import clean_text
 from signer.inventory.storage import in_chunks
 from signer.reports.coverage import Standing
 from signer.reports.facts import certified
@@ -22,8 +21,6 @@ from signer.reports.models import StandingNow
 
 _AT_ONCE = 500
 """Persons of one statement, and of one audit event."""
-TEXT_LENGTH = 500
-_OWNER_LENGTH = 200
 _PATH: Any = Person.unit_path  # a column of the mapped class
 
 
@@ -50,11 +47,9 @@ class Lacks:
         nobody gets one, when somebody is outside the units whose tasks the actor reports;
         `Invalid` for "another reason" without a note, and for a day that is over.
         """
-        note, owner = clean_text(note), clean_text(owner)
+        note, owner = text_within(note, "note", 500), text_within(owner, "owner", 200)
         if reason is LackCause.OTHER and not note:
             raise Invalid(N_("Hãy ghi rõ nguyên nhân khác là gì."), field="note")
-        if len(note) > TEXT_LENGTH or len(owner) > _OWNER_LENGTH:
-            raise Invalid(N_("Nội dung dài quá %(limit)d ký tự."), field="note", limit=TEXT_LENGTH)
         if due_on is not None and due_on < self._clock.today():
             raise Invalid(N_("Hạn giải quyết phải từ hôm nay trở đi."), field="due_on")
         ids = sorted(set(person_ids))
@@ -135,11 +130,11 @@ class Lacks:
         return {LackCause(cause): n for cause, n, _ in rows}, sum(late for _, _, late in rows)
 
     def _end(self, person_ids: Sequence[int]) -> None:
-        db.session.execute(
-            update(LackReason)
-            .where(LackReason.person_id.in_(person_ids), LackReason.ended_at.is_(None))
-            .values(ended_at=self._clock.now())
-            .execution_options(synchronize_session=False)
+        set_rows(
+            LackReason,
+            LackReason.person_id.in_(person_ids),
+            LackReason.ended_at.is_(None),
+            ended_at=self._clock.now(),
         )
 
 

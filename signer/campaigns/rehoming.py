@@ -3,7 +3,7 @@
 from sqlalchemy import select, update
 
 from signer.campaigns.models import Campaign, CampaignTask, Criterion, Evidence, Score, SentReminder
-from signer.db import Changes, db
+from signer.db import Changes, db, set_rows
 from signer.inventory.models import OrgUnit
 from signer.inventory.tree import open_homes
 
@@ -32,11 +32,8 @@ def follow_units(changes: Changes) -> None:
                 )
             scored = select(Score.criterion_id).where(Score.unit_id == home.id).scalar_subquery()
             for part in (Evidence, Score):
-                db.session.execute(
-                    update(part)
-                    .where(part.unit_id == unit.id, part.criterion_id.not_in(scored))
-                    .values(unit_id=home.id)
-                    .execution_options(synchronize_session=False)
+                set_rows(
+                    part, part.unit_id == unit.id, part.criterion_id.not_in(scored), unit_id=home.id
                 )
             db.session.execute(
                 update(Criterion)

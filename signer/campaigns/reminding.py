@@ -7,18 +7,16 @@ from sqlalchemy import false, or_, select
 
 from signer.accounts import Actor, Permission, in_subtree, visible
 from signer.audit import Audit
-from signer.campaigns.kinds import VIEW_WORDS
+from signer.campaigns.kinds import VIEW_WORDS, text_within
 from signer.campaigns.models import SentReminder
 from signer.clock import Clock
 from signer.db import db, transaction
 from signer.errors import N_, Invalid, NotFound
 from signer.inventory.models import UnitDuty
-from signer.inventory.names import clean_text
 from signer.inventory.service import Inventory
 from signer.reports.coverage import View
 from signer.reports.service import Reports
 
-MESSAGE_LENGTH = 500
 _NEWEST = select(SentReminder).order_by(SentReminder.id.desc()).limit(50)
 _PATH: Any = SentReminder.unit_path  # a column of the mapped class
 
@@ -42,11 +40,7 @@ class Reminding:
         actor.require(Permission.TASK_REPORT, unit.path)
         if view not in VIEW_WORDS:
             raise Invalid(N_("Không có gì để nhắc về danh sách này."), field="view")
-        message = clean_text(message)
-        if len(message) > MESSAGE_LENGTH:
-            raise Invalid(
-                N_("Nội dung dài quá %(limit)d ký tự."), field="message", limit=MESSAGE_LENGTH
-            )
+        message = text_within(message, "message", 500)
         persons = self._reports.count(actor, view, unit_code=unit_code)
         if not persons:
             raise Invalid(

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from signer.accounts import Actor, Permission
 from signer.audit import Audit
 from signer.campaigns.evidence import media_type_of
-from signer.campaigns.kinds import Measure
+from signer.campaigns.kinds import Measure, text_within
 from signer.campaigns.models import Campaign, Criterion, Evidence, Score
 from signer.campaigns.score_table import UnitScore, criteria_of, draw_table, verifies
 from signer.campaigns.tasks import open_campaign
@@ -17,12 +17,11 @@ from signer.db import db, release, transaction
 from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.files import Files
 from signer.inventory.models import OrgUnit
-from signer.inventory.names import clean_text
 from signer.inventory.service import Inventory
 from signer.reports.service import Reports
 
 _MOST = 10**9
-_NOTE_LENGTH = 500
+_NEEDED = N_("Ô này phải có từ 1 đến %(limit)d ký tự.")
 
 
 class Scoring:
@@ -68,12 +67,8 @@ class Scoring:
         A line that was changed begins anew: what was typed for it stays with the old line.
         """
         actor.require(Permission.CAMPAIGN_MANAGE, campaign.unit_path)
-        code, title = clean_text(code), clean_text(title)
-        for name, text, length in (("code", code, 20), ("title", title, 300)):
-            if not 0 < len(text) <= length:
-                raise Invalid(
-                    N_("Ô này phải có từ 1 đến %(limit)d ký tự."), field=name, limit=length
-                )
+        code = text_within(code, "code", 20, least=1, sentence=_NEEDED)
+        title = text_within(title, "title", 300, least=1, sentence=_NEEDED)
         if not 1 <= most_points <= 1000:
             raise Invalid(N_("Điểm tối đa phải từ 1 đến 1.000."), field="most_points")
         verifier = self._inventory.unit_of(verifier_code) if verifier_code else None
@@ -131,9 +126,7 @@ class Scoring:
             a = b = None
         elif a is None or b is None or not (0 <= a <= b and 0 < b <= _MOST):
             raise Invalid(N_("Cần hai số: a từ 0 trở lên và không lớn hơn b."), field="a")
-        note = clean_text(note)
-        if len(note) > _NOTE_LENGTH:
-            raise Invalid(N_("Nội dung dài quá %(limit)d ký tự."), field="note", limit=_NOTE_LENGTH)
+        note = text_within(note, "note", 500)
         media_type = media_type_of(*file) if file else ""
         unit_id, code = unit.id, unit.code
         release()

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from signer.accounts import Actor, Permission
 from signer.audit import Audit
 from signer.campaigns.boards import Board, draw_board
-from signer.campaigns.kinds import USUAL_CRITERIA
+from signer.campaigns.kinds import USUAL_CRITERIA, text_within
 from signer.campaigns.lacks import Lacks
 from signer.campaigns.models import Campaign, Criterion
 from signer.campaigns.reminding import Reminding
@@ -18,11 +18,9 @@ from signer.db import db, transaction
 from signer.errors import N_, Invalid, NotFound
 from signer.files import Files
 from signer.inventory.models import OrgUnit
-from signer.inventory.names import clean_text
 from signer.inventory.service import Inventory
 from signer.reports.service import Reports
 
-NAME_LENGTH = 200
 LONGEST_DAYS = 366
 
 
@@ -69,16 +67,9 @@ class Campaigns:
             _set(made, name, target_percent, starts_on, ends_on)
             db.session.add(made)
             db.session.flush()
-            for code, title, most_points, measure in USUAL_CRITERIA:
-                db.session.add(
-                    Criterion(
-                        campaign_id=made.id,
-                        code=code,
-                        title=title,
-                        most_points=most_points,
-                        measure=measure,
-                    )
-                )
+            for code, title, most, measure in USUAL_CRITERIA:
+                facts = {"code": code, "title": title, "most_points": most, "measure": measure}
+                db.session.add(Criterion(campaign_id=made.id, **facts))
             self._record(actor, "campaign.started", made)
         return made.id
 
@@ -179,13 +170,8 @@ class Campaigns:
 def _set(
     row: Campaign, name: str, target_percent: int, starts_on: date | None, ends_on: date | None
 ) -> None:
-    name = clean_text(name)
-    if not 0 < len(name) <= NAME_LENGTH:
-        raise Invalid(
-            N_("Hãy đặt tên cho chiến dịch, tối đa %(limit)d ký tự."),
-            field="name",
-            limit=NAME_LENGTH,
-        )
+    needed = N_("Hãy đặt tên cho chiến dịch, tối đa %(limit)d ký tự.")
+    name = text_within(name, "name", 200, least=1, sentence=needed)
     if not 1 <= target_percent <= 100:
         raise Invalid(N_("Mục tiêu là một tỷ lệ từ 1 đến 100 phần trăm."), field="target_percent")
     if starts_on is None or ends_on is None or starts_on >= ends_on:

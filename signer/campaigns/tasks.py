@@ -9,17 +9,13 @@ from sqlalchemy import select
 
 from signer.accounts import Actor, Permission, in_subtree, visible
 from signer.audit import Audit
-from signer.campaigns.kinds import TaskState
+from signer.campaigns.kinds import TaskState, text_within
 from signer.campaigns.models import Campaign, CampaignTask, TaskReport
 from signer.clock import Clock
 from signer.db import db, transaction
 from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.inventory.models import OrgUnit
-from signer.inventory.names import clean_text
 from signer.inventory.service import Inventory
-
-TITLE_LENGTH = 300
-TEXT_LENGTH = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +49,8 @@ class Tasks:
         `Forbidden` unless the actor manages campaigns there; `Invalid` for units outside the
         campaign and for a day outside it.
         """
-        title = clean_text(title)
-        if not 0 < len(title) <= TITLE_LENGTH:
-            raise Invalid(
-                N_("Hãy ghi nội dung nhiệm vụ, tối đa %(limit)d ký tự."),
-                field="title",
-                limit=TITLE_LENGTH,
-            )
+        needed = N_("Hãy ghi nội dung nhiệm vụ, tối đa %(limit)d ký tự.")
+        title = text_within(title, "title", 300, least=1, sentence=needed)
         due_on = _day_within(due_on, campaign)
         units = [self._inventory.unit_of(code) for code in sorted(set(unit_codes))]
         if not units:
@@ -86,14 +77,10 @@ class Tasks:
         `Invalid` for a task that is late or to be adjusted without a cause and a proposed fix,
         and for a wish that is no later day.
         """
-        cause, fix = clean_text(cause), clean_text(fix)
         if state in (TaskState.LATE, TaskState.ADJUST):
-            for name, text in (("cause", cause), ("fix", fix)):
-                if not 0 < len(text) <= TEXT_LENGTH:
-                    raise Invalid(
-                        N_("Việc chậm hoặc cần điều chỉnh phải có nguyên nhân và đề xuất."),
-                        field=name,
-                    )
+            needed = N_("Việc chậm hoặc cần điều chỉnh phải có nguyên nhân và đề xuất.")
+            cause = text_within(cause, "cause", 500, least=1, sentence=needed)
+            fix = text_within(fix, "fix", 500, least=1, sentence=needed)
         else:
             cause = fix = ""
         with transaction():

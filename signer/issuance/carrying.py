@@ -5,10 +5,10 @@ left in the old state, so a crash between any two commits is finished by the nex
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, select
 from sqlalchemy.orm import aliased
 
 from signer.audit import Audit, Happening
@@ -17,7 +17,7 @@ from signer.ca.crl import RevocationReason
 from signer.ca.models import Certificate, CertificateState
 from signer.ca.revoking import RevocationOrder
 from signer.clock import Clock
-from signer.db import db, transaction
+from signer.db import db, set_rows, transaction
 from signer.errors import N_, Conflict, SignerError
 from signer.inventory.models import Person
 from signer.issuance.grounds import GROUNDS, Act, Ground
@@ -30,16 +30,6 @@ CHUNK = 200
 ORDERS_LOCK = 0x0D3A  # any fixed number: who opens revocation rows, among the advisory locks
 _ROUNDS = 5
 """How often a certificate that was being issued meanwhile is looked for."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Target:
-    """One certificate that a row is about; plain facts, since commits make rows stale."""
-
-    row_id: int
-    act: Act
-    ground: Ground | None
-    serial: int
 
 
 _FROM: Mapping[Act, tuple[str, ...]] = {
@@ -122,11 +112,12 @@ class Carrying:
         ]
         if too_late:
             with transaction():
-                db.session.execute(
-                    update(Revocation)
-                    .where(Revocation.id.in_(too_late), Revocation.state == "ordered")
-                    .values(state="dismissed", error=_REVOKED_MEANWHILE)
-                    .execution_options(synchronize_session=False)
+                set_rows(
+                    Revocation,
+                    Revocation.id.in_(too_late),
+                    Revocation.state == "ordered",
+                    state="dismissed",
+                    error=_REVOKED_MEANWHILE,
                 )
                 self._audit.record_many(
                     "system",
@@ -143,7 +134,7 @@ class Carrying:
 
     def _targets(
         self, row_ids: Iterable[int], states: Sequence[str] = ("ordered",)
-    ) -> list[_Target]:
+    ) -> list[Row[*tuple[Any, ...]]]:
         """What is still to be done for the rows: each certificate that counts of their people.
 
         An act is upon the person: what was renewed, or is being replaced, must not outlive it.
@@ -157,31 +148,24 @@ class Carrying:
             .where(Revocation.id.in_(row_ids), Revocation.state.in_(states))
             .order_by(each.id)
         )
-        return [
-            _Target(
-                row_id=row_id,
-                act=Act(kind),
-                ground=Ground(ground) if ground else None,
-                serial=int(serial_hex, 16),
-            )
-            for row_id, kind, ground, serial_hex, state in rows
-            if state in _FROM[Act(kind)]
-        ]
+        return [row for row in rows if row.state in _FROM[Act(row.kind)]]
 
-    def _ask_authority(self, targets: Sequence[_Target], actor: str) -> None:
+    def _ask_authority(self, targets: Sequence[Row[*tuple[Any, ...]]], actor: str) -> None:
         """The CA has moved each; what somebody else moved meanwhile is found by the next look."""
         orders = [
             RevocationOrder(
-                serial=target.serial,
-                reason=_reason(target),
-                details={"revocation": target.row_id},
+                serial=int(target.serial_hex, 16),
+                reason=RevocationReason.CERTIFICATE_HOLD
+                if target.kind == Act.SUSPEND or not target.ground
+                else GROUNDS[Ground(target.ground)].reason,
+                details={"revocation": target.id},
             )
             for target in targets
-            if target.act is not Act.RELEASE
+            if target.kind != Act.RELEASE
         ]
         if orders:
             self._authority.revoke_many(orders, actor)
-        released = [target.serial for target in targets if target.act is Act.RELEASE]
+        released = [int(t.serial_hex, 16) for t in targets if t.kind == Act.RELEASE]
         if released:
             self._authority.release_many(released, actor)
 
@@ -204,17 +188,17 @@ class Carrying:
                 .order_by(Revocation.id)
                 .with_for_update(of=Revocation)
             ).all()
-            open_targets = self._targets(row_ids, ("ordered", "dismissed"))
-            waiting = {target.row_id for target in open_targets}
+            waiting = {row.id for row in self._targets(row_ids, ("ordered", "dismissed"))}
             done = [row for row in rows if row.id not in waiting]
             revoked = [row for row in done if row.kind == Act.REVOKE]
             # A key being certified right now finds itself retired; its certificate is revoked.
             retire_keys(SigningKey.person_id.in_([row.person_id for row in revoked]))
-            db.session.execute(
-                update(Revocation)
-                .where(Revocation.id.in_([row.id for row in done]))
-                .values(state="done", done_at=self._clock.now(), error=None)
-                .execution_options(synchronize_session=False)
+            set_rows(
+                Revocation,
+                Revocation.id.in_([row.id for row in done]),
+                state="done",
+                done_at=self._clock.now(),
+                error=None,
             )
             self._audit.record_many(
                 actor,
@@ -228,12 +212,6 @@ class Carrying:
                 ],
             )
         return set(row_ids) - waiting
-
-
-def _reason(target: _Target) -> RevocationReason:
-    if target.act is Act.SUSPEND or target.ground is None:
-        return RevocationReason.CERTIFICATE_HOLD
-    return GROUNDS[target.ground].reason
 
 
 _DONE: Mapping[Act, str] = {

@@ -16,7 +16,7 @@ from signer.ca.issuing import IssueOrder
 from signer.ca.models import Certificate, CertificateState
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import Base, advisory_lock, changed, db, release, transaction
+from signer.db import Base, advisory_lock, changed, db, release, set_rows, transaction
 from signer.errors import Conflict, SignerError, Unavailable
 from signer.inventory.models import Person
 from signer.issuance.keys import retire_keys
@@ -178,11 +178,11 @@ class Certifying:
             .values(state="ready", certificate_id=bindparam("certificate")),
             [{"key": key.id, "certificate": made[key.id][0]} for key in keys],
         )
-        db.session.execute(
-            update(RequestItem)
-            .where(RequestItem.id.in_([key.request_item_id for key in keys]))
-            .values(state="issued", error=None)
-            .execution_options(synchronize_session=False)
+        set_rows(
+            RequestItem,
+            RequestItem.id.in_([key.request_item_id for key in keys]),
+            state="issued",
+            error=None,
         )
         self._audit.record_many(
             "system",
@@ -237,11 +237,9 @@ def _ended_before(certificate_ids: Sequence[int]) -> dict[int, str | None]:
 def _put_away(keys: Sequence[Row[*tuple[Any, ...]]]) -> None:
     """The keys never sign, their items are over; in the open transaction."""
     retire_keys(SigningKey.id.in_([key.id for key in keys]))
-    db.session.execute(
-        update(RequestItem)
-        .where(
-            RequestItem.id.in_([key.request_item_id for key in keys]), RequestItem.state == "open"
-        )
-        .values(state="closed")
-        .execution_options(synchronize_session=False)
+    set_rows(
+        RequestItem,
+        RequestItem.id.in_([key.request_item_id for key in keys]),
+        RequestItem.state == "open",
+        state="closed",
     )

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Row, and_, exists, func, insert, or_, select
 
 from signer.accounts import SYSTEM
 from signer.audit import Audit, Happening
 from signer.ca.models import Certificate, CertificateBytes, CertificateState
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import advisory_lock, db, release, transaction
+from signer.db import advisory_lock, db, release, set_rows, transaction
 from signer.errors import N_
 from signer.inventory.duplicates import service_of
 from signer.inventory.models import Person
@@ -247,11 +247,13 @@ class Drafting:
         ).all()
         now = self._clock.now()
         for reason in set(reasons.values()):
-            db.session.execute(
-                update(Revocation)
-                .where(Revocation.id.in_([row_id for row_id in still if reasons[row_id] == reason]))
-                .values(state="dismissed", error=reason, decided_at=now, decided_by=SYSTEM.name)
-                .execution_options(synchronize_session=False)
+            set_rows(
+                Revocation,
+                Revocation.id.in_([row_id for row_id in still if reasons[row_id] == reason]),
+                state="dismissed",
+                error=reason,
+                decided_at=now,
+                decided_by=SYSTEM.name,
             )
         self._audit.record_many(
             SYSTEM.name,
@@ -282,16 +284,11 @@ def finding_of(
     is_suspended = row.certificate_state == CertificateState.SUSPENDED
     since = state_since.isoformat()
     by_state = GROUND_OF_STATE.get(state)
-    if rule.consequence is Consequence.REVOKE:
-        return Finding(
-            act=Act.REVOKE, cause=state.value, ground=_fit(by_state, Act.REVOKE), found=since
-        )
-    if rule.consequence is Consequence.SUSPEND_USE:
-        if is_suspended:
+    ends = {Consequence.REVOKE: Act.REVOKE, Consequence.SUSPEND_USE: Act.SUSPEND}
+    if act := ends.get(rule.consequence):
+        if is_suspended and act is Act.SUSPEND:
             return None
-        return Finding(
-            act=Act.SUSPEND, cause=state.value, ground=_fit(by_state, Act.SUSPEND), found=since
-        )
+        return Finding(act=act, cause=state.value, ground=_fit(by_state, act), found=since)
     if is_suspended:
         if is_held_for_duty and rule.may_sign:
             return Finding(act=Act.RELEASE, cause="returned", ground=None, found=since)
@@ -303,10 +300,9 @@ def finding_of(
         return Finding(act=Act.CHANGE, cause=state.value, ground=by_state, found=since)
     if moved_to is not None:
         return Finding(act=Act.CHANGE, cause="unit", ground=Ground.CHANGED_BODY, found=moved_to)
-    if row.email and row.email.lower() != row.subject_email.lower():
-        return Finding(
-            act=Act.CHANGE, cause="email", ground=Ground.CHANGED_EMAIL, found=row.email.lower()
-        )
+    email = (row.email or "").lower()
+    if email and email != row.subject_email.lower():
+        return Finding(act=Act.CHANGE, cause="email", ground=Ground.CHANGED_EMAIL, found=email)
     return None
 
 

@@ -15,6 +15,7 @@ from signer.db import db
 from signer.errors import N_, Invalid
 from signer.inventory.models import Person
 from signer.inventory.paging import Page
+from signer.inventory.tree import unit_on
 from signer.issuance.holdings import Holding, holding_rows, newest
 from signer.issuance.kinds import IN_ANOTHER_REQUEST, Reissue, RequestKind, why_not_reissue
 from signer.issuance.models import RequestItem, SigningKey
@@ -52,7 +53,7 @@ class Expiring:
         actor: Actor,
         *,
         within_days: int,
-        unit_path: str | None = None,
+        unit_code: str | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> Page[ExpiringView]:
@@ -70,8 +71,9 @@ class Expiring:
             .order_by(Certificate.not_after, Certificate.id)
             .limit(limit + 1)
         )
-        if unit_path is not None:
-            statement = statement.where(in_subtree(Person.unit_path, unit_path))
+        if unit_code is not None:
+            unit = unit_on(unit_code, self._clock.today())
+            statement = statement.where(in_subtree(Person.unit_path, unit.path))
         if after is not None:
             last = select(Certificate.not_after).where(Certificate.id == _place_of(after))
             at = db.session.scalar(last)

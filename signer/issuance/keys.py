@@ -7,7 +7,7 @@ from typing import cast
 from sqlalchemy import ColumnElement, CursorResult, or_, select, update
 
 from signer.ca.models import Certificate, CertificateState
-from signer.db import db, move_state
+from signer.db import db, move_state, set_rows
 from signer.errors import N_, NotFound
 from signer.issuance.models import SigningKey
 
@@ -78,12 +78,7 @@ def mark_active(key_id: int) -> None:
 
 def retire_keys(which: ColumnElement[bool]) -> None:
     """None of these keys signs again, and nothing is left of it here; in the open transaction."""
-    db.session.execute(
-        update(SigningKey)
-        .where(which, SigningKey.state != "retired")
-        .values(state="retired", wrapped=None)
-        .execution_options(synchronize_session=False)
-    )
+    set_rows(SigningKey, which, SigningKey.state != "retired", state="retired", wrapped=None)
 
 
 def mark_locked(key_id: int) -> bool:

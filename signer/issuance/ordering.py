@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Label, Row, and_, insert, select, update
+from sqlalchemy import Label, Row, and_, insert, select
 from sqlalchemy.orm import aliased
 
 from signer.accounts import Actor, Permission
@@ -12,7 +12,7 @@ from signer.audit import Audit, Happening
 from signer.ca.crl import RevocationReason
 from signer.ca.models import Certificate, CertificateState
 from signer.clock import Clock
-from signer.db import advisory_lock, db, transaction
+from signer.db import advisory_lock, db, set_rows, transaction
 from signer.errors import N_, Invalid
 from signer.issuance.carrying import ORDERS_LOCK, Carrying
 from signer.issuance.grounds import GROUNDS, Act, Ground, GroundRule, grounds_for
@@ -76,7 +76,7 @@ class Ordering:
             if sentence is None:
                 chosen.append(holding)
             else:
-                refused.append(_refused(holding, sentence))
+                refused.append(Refused.of(holding, sentence))
         return chosen, refused
 
     def give(
@@ -99,7 +99,7 @@ class Ordering:
         if job_id is not None:
             return Ordered(done=0, job_id=job_id, refused=tuple(refused))
         failures = self._carrying.carry_out(list(rows), actor.name)
-        refused += [_refused(rows[row_id], error.sentence) for row_id, error in failures.items()]
+        refused += [Refused.of(rows[row_id], error.sentence) for row_id, error in failures.items()]
         return Ordered(done=len(rows) - len(failures), job_id=None, refused=tuple(refused))
 
     def _store(
@@ -132,7 +132,7 @@ class Ordering:
             number = holding.certificate_id or 0
             sentence = _why_not(act, rule, standing.get(number))
             if sentence is not None:
-                refused.append(_refused(holding, sentence))
+                refused.append(Refused.of(holding, sentence))
                 continue
             of_certificate[number] = holding
             if standing[number].row_id is not None:
@@ -150,12 +150,7 @@ class Ordering:
             )
         if new:
             db.session.execute(insert(Revocation), new)
-        db.session.execute(
-            update(Revocation)
-            .where(Revocation.id.in_(taken))
-            .values(ordered)
-            .execution_options(synchronize_session=False)
-        )
+        set_rows(Revocation, Revocation.id.in_(taken), **ordered)
         self._record(actor, act, warrant, of_certificate.values())
         return {
             row.row_id: of_certificate[number]
@@ -190,12 +185,7 @@ class Ordering:
             title=N_("Thu hồi hoặc tạm dừng chứng thư"),
             scope_path=common_path([holding.unit_path for holding in rows.values()]),
         )
-        db.session.execute(
-            update(Revocation)
-            .where(Revocation.id.in_(rows))
-            .values(job_id=job_id)
-            .execution_options(synchronize_session=False)
-        )
+        set_rows(Revocation, Revocation.id.in_(rows), job_id=job_id)
         return job_id
 
 
@@ -310,7 +300,3 @@ def _is_graver(rule: GroundRule | None, row: Row[*tuple[Any, ...]]) -> bool:
         return False
     held_on = row.row_ground if row.row_state == "ordered" else row.held_on
     return bool(row.row_kind == Act.RELEASE or held_on == Ground.SUSPENDED_FROM_DUTY)
-
-
-def _refused(holding: Holding, sentence: str) -> Refused:
-    return Refused(code=holding.code, name=holding.full_name, sentence=sentence)

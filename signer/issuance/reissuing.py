@@ -15,7 +15,7 @@ from signer.ca.authority import Authority
 from signer.ca.issuing import IssueOrder
 from signer.ca.models import Certificate, CertificateState
 from signer.config import Settings
-from signer.db import Base, canonical_json, changed, db, release, transaction
+from signer.db import Base, canonical_json, changed, db, release, set_rows, transaction
 from signer.errors import Conflict, SignerError, Unavailable
 from signer.inventory.models import Person
 from signer.issuance.holdings import Holding
@@ -83,12 +83,7 @@ class Reissuing:
             changed("person", [row.person_id for row in rows])
             for row in late:
                 note = canonical_json({"sentence": ENDED_MEANWHILE, "values": {}})
-                db.session.execute(
-                    update(RequestItem)
-                    .where(RequestItem.id == row.item_id)
-                    .values(state="closed", error=note)
-                    .execution_options(synchronize_session=False)
-                )
+                set_rows(RequestItem, RequestItem.id == row.item_id, state="closed", error=note)
         self._superseding.end_orphans([(row.serial_hex, row.reason) for row in late], "system")
         return {row.item_id: Conflict(ENDED_MEANWHILE) for row in late}
 
@@ -103,11 +98,11 @@ class Reissuing:
                 for row in rows
             ],
         )
-        db.session.execute(
-            update(RequestItem)
-            .where(RequestItem.id.in_([row.item_id for row in rows]))
-            .values(state="issued", error=None)
-            .execution_options(synchronize_session=False)
+        set_rows(
+            RequestItem,
+            RequestItem.id.in_([row.item_id for row in rows]),
+            state="issued",
+            error=None,
         )
         self._audit.record_many(
             "system",

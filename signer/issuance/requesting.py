@@ -10,11 +10,10 @@ from sqlalchemy.exc import IntegrityError
 from signer.accounts import Actor, Permission, in_subtree
 from signer.audit import Audit
 from signer.clock import Clock
-from signer.config import Settings
 from signer.db import changed, db, transaction
 from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from signer.inventory.models import OrgUnit, Person
-from signer.inventory.people import Listed, PeopleFilter
+from signer.inventory.people import EVERYBODY, Listed, PeopleFilter
 from signer.inventory.policy import rules
 from signer.inventory.service import Inventory
 from signer.issuance.expiring import Expiring
@@ -28,7 +27,7 @@ from signer.issuance.kinds import (
     RequestKind,
 )
 from signer.issuance.models import CertificateRequest, RequestItem
-from signer.issuance.states import HAS_CERTIFICATE, SigningState, states_of
+from signer.issuance.states import HAS_CERTIFICATE, SigningState, asked_in, states_of
 from signer.issuance.views import CreatedRequest, Refused
 
 _REASON_LENGTH = 500
@@ -38,27 +37,27 @@ class Requesting:
     """Makes requests; deciding on them is another person's act."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, audit: Audit, inventory: Inventory
+        self, clock: Clock, audit: Audit, inventory: Inventory, expiring: Expiring
     ) -> None:
         self._clock = clock
         self._audit = audit
         self._inventory = inventory
-        self._expiring = Expiring(settings, clock)
+        self._expiring = expiring
 
     def create(
         self,
         actor: Actor,
         *,
         reason: str,
-        unit_code: str | None,
-        lacking: bool,
-        person_codes: Sequence[str],
-        kind: RequestKind,
-        asked: PeopleFilter,
+        unit_code: str | None = None,
+        lacking: bool = False,
+        person_codes: Sequence[str] = (),
+        kind: RequestKind = RequestKind.ISSUE,
+        asked: PeopleFilter = EVERYBODY,
     ) -> CreatedRequest:
         """One pending request for everybody lacking in the unit's subtree, or for named people.
 
-        `asked` is the list of those lacking, which may be narrower than the unit.
+        `asked` is the list whose lacking are meant, which may be narrower than the unit.
 
         People who cannot be asked for (no official e-mail, covered already, in another open
         request, not working; or, for the other kinds, what `why_not_reissue` says) are listed as
@@ -96,6 +95,7 @@ class Requesting:
         person_codes: Sequence[str],
         asked: PeopleFilter,
     ) -> Sequence[Listed]:
+        asked = asked_in(asked, SigningState.LACKING, self._clock.now())
         if unit_code is not None:
             unit = self._inventory.unit_of(unit_code)
             actor.require(Permission.REQUEST_CREATE, unit.path)
@@ -126,7 +126,7 @@ class Requesting:
             if sentence is None:
                 ready.append(person)
             else:
-                refused.append(Refused(code=person.code, name=person.full_name, sentence=sentence))
+                refused.append(Refused.of(person, sentence))
         return ready, refused
 
     def _sift_holders(
@@ -140,11 +140,7 @@ class Requesting:
             actor, Permission.REQUEST_CREATE, person_codes, self._clock.now()
         )
         why_not = self._expiring.refusals(kind, holdings)
-        refused += [
-            Refused(code=h.code, name=h.full_name, sentence=why_not[h.person_id])
-            for h in holdings
-            if h.person_id in why_not
-        ]
+        refused += [Refused.of(h, why_not[h.person_id]) for h in holdings if h.person_id in why_not]
         ready = [(h.person_id, h.unit_path) for h in holdings if h.person_id not in why_not]
         return ready, refused
 

@@ -93,15 +93,15 @@ class Ordered:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DraftView:
-    """What the roster asks of a certificate, waiting for a clerk's word."""
+class RevocationView:
+    """An act that was ordered, done or dismissed."""
 
     id: int
     act: Act
-    cause: str
-    found: str
-    """What the sweep saw: since when, which unit, which address."""
+    state: str
+    """draft, ordered, done or dismissed."""
     ground: Ground | None
+    cause: str | None
     person_id: int
     code: str
     full_name: str
@@ -110,28 +110,6 @@ class DraftView:
     person_state: PersonState
     serial_hex: str
     not_after: datetime
-    opened_at: datetime
-
-    @property
-    def cause_name(self) -> str:
-        """The cause in the words of the office; a catalogue sentence."""
-        return CAUSE_NAMES[self.cause]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RevocationView:
-    """An act that was ordered, done or dismissed."""
-
-    id: int
-    act: Act
-    state: str
-    """ordered, done or dismissed."""
-    ground: Ground | None
-    cause: str | None
-    code: str
-    full_name: str
-    unit_name: str
-    serial_hex: str
     document_ref: str
     note: str
     opened_at: datetime
@@ -144,68 +122,53 @@ class RevocationView:
     """Why it was dismissed; a catalogue sentence or the words of the clerk."""
 
 
-_SHARED = (
-    Revocation.id,
-    Revocation.kind.label("act"),
-    Revocation.cause,
-    Revocation.ground,
-    Person.code,
-    Person.full_name,
-    OrgUnit.name.label("unit_name"),
-    Certificate.serial_hex,
-    Revocation.opened_at,
-)
+@dataclass(frozen=True, kw_only=True)
+class DraftView(RevocationView):
+    """What the roster asks of a certificate, waiting for a clerk's word."""
 
+    cause: str
 
-def draft_rows() -> Select[*tuple[Any, ...]]:
-    """One row per open draft whose certificate still counts, its columns those of `DraftView`."""
-    own = (
-        Revocation.note.label("found"),
-        Revocation.person_id,
-        func.coalesce(Person.title, "").label("title"),
-        Person.state.label("person_state"),
-        Certificate.not_after,
-    )
-    return _joined(*_SHARED, *own).where(
-        Revocation.state == "draft", Certificate.state.in_(("issued", "suspended"))
-    )
+    @property
+    def found(self) -> str:
+        """What the sweep saw: since when, which unit, which address."""
+        return self.note
 
-
-def draft_view(row: RowMapping) -> DraftView:
-    """The draft of a row of `draft_rows`."""
-    return DraftView(**_typed(row))
+    @property
+    def cause_name(self) -> str:
+        """The cause in the words of the office; a catalogue sentence."""
+        return CAUSE_NAMES[self.cause]
 
 
 def revocation_rows() -> Select[*tuple[Any, ...]]:
-    """One row per act that is no draft, its columns those of `RevocationView`."""
-    own = (
-        Revocation.state,
-        Revocation.document_ref,
-        Revocation.note,
-        Revocation.opened_by,
-        Revocation.decided_at,
-        Revocation.decided_by,
-        Revocation.done_at,
-        Revocation.job_id,
-        Revocation.error,
+    """One row per act that is no draft, see `typed`."""
+    return _ROWS.where(Revocation.state != "draft")
+
+
+def draft_rows() -> Select[*tuple[Any, ...]]:
+    """One row per open draft whose certificate still counts, see `typed`."""
+    return _ROWS.where(Revocation.state == "draft", Certificate.state.in_(("issued", "suspended")))
+
+
+_ROWS = (
+    select(
+        Revocation.id,
+        Revocation.kind.label("act"),
+        *(Revocation.state, Revocation.ground, Revocation.cause, Revocation.person_id),
+        *(Person.code, Person.full_name, OrgUnit.name.label("unit_name")),
+        func.coalesce(Person.title, "").label("title"),
+        Person.state.label("person_state"),
+        *(Certificate.serial_hex, Certificate.not_after),
+        *(Revocation.document_ref, Revocation.note, Revocation.opened_at, Revocation.opened_by),
+        *(Revocation.decided_at, Revocation.decided_by, Revocation.done_at),
+        *(Revocation.job_id, Revocation.error),
     )
-    return _joined(*_SHARED, *own).where(Revocation.state != "draft")
+    .join(Person, Person.id == Revocation.person_id)
+    .join(OrgUnit, OrgUnit.id == Person.unit_id)
+    .join(Certificate, Certificate.id == Revocation.certificate_id)
+)
 
 
-def revocation_view(row: RowMapping) -> RevocationView:
-    """The act of a row of `revocation_rows`."""
-    return RevocationView(**_typed(row))
-
-
-def _joined(*columns: Any) -> Select[*tuple[Any, ...]]:
-    return (
-        select(*columns)
-        .join(Person, Person.id == Revocation.person_id)
-        .join(OrgUnit, OrgUnit.id == Person.unit_id)
-        .join(Certificate, Certificate.id == Revocation.certificate_id)
-    )
-
-
-def _typed(row: RowMapping) -> dict[str, Any]:
+def typed(row: RowMapping) -> dict[str, Any]:
+    """The fields of a `RevocationView` or a `DraftView`."""
     ground = Ground(row["ground"]) if row["ground"] else None
     return {**row, "act": Act(row["act"]), "ground": ground}

@@ -2,29 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select
 
 from signer.accounts import Actor, Permission, visible
 from signer.audit import Audit
 from signer.ca.authority import Authority
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import db, move_state, transaction
-from signer.errors import N_, Invalid, NotFound, SignerError
+from signer.db import db, move_state, set_rows, transaction
+from signer.errors import N_, Invalid, NotFound
 from signer.inventory.models import Person
 from signer.issuance.carrying import Carrying
 from signer.issuance.drafting import Drafting
 from signer.issuance.grounds import Act, Ground
 from signer.issuance.holdings import Holding, counting_certificates
 from signer.issuance.models import Revocation
-from signer.issuance.ordering import (
-    REVOKE_JOB_KIND,
-    Ordering,
-    is_at_once,
-    rule_of,
-    warrant_of,
-)
+from signer.issuance.ordering import REVOKE_JOB_KIND, Ordering, is_at_once, rule_of, warrant_of
 from signer.issuance.revocation_views import (
     DraftView,
     Ordered,
@@ -32,15 +27,14 @@ from signer.issuance.revocation_views import (
     PreviewLine,
     RevocationView,
     draft_rows,
-    draft_view,
     revocation_rows,
-    revocation_view,
+    typed,
 )
 from signer.issuance.states import SigningState
 from signer.issuance.views import Refused
 from signer.jobs import Jobs
 
-__all__ = ["REVOKE_JOB_KIND", "Act", "Ground", "Ordered", "Preview", "PreviewLine", "Revoking"]
+__all__ = ["REVOKE_JOB_KIND", "Revoking"]
 
 _PERMISSION = Permission.CERTIFICATE_REVOKE
 _REASON_LENGTH = 500
@@ -57,6 +51,7 @@ class Revoking:
         self._carrying = Carrying(clock, audit, authority)
         self._ordering = Ordering(clock, audit, jobs, self._carrying)
         self._drafting = Drafting(settings, clock, audit)
+        self.revoke_items = self._carrying.revoke_items
 
     def preview(
         self,
@@ -109,8 +104,7 @@ class Revoking:
         statement = draft_rows().order_by(Revocation.id.desc()).limit(limit)
         if before is not None:
             statement = statement.where(Revocation.id < before)
-        statement = visible(actor, _PERMISSION, statement, Person.unit_path)
-        return [draft_view(row) for row in db.session.execute(statement).mappings()]
+        return _drafts(actor, statement)
 
     def count_drafts(self, actor: Actor) -> int:
         """How many drafts wait for this actor's word."""
@@ -119,9 +113,8 @@ class Revoking:
 
     def drafts_of(self, actor: Actor, draft_ids: Sequence[int]) -> list[DraftView]:
         """These open drafts, all of them in the actor's units, or `NotFound`."""
-        statement = draft_rows().where(Revocation.id.in_(draft_ids)).order_by(Revocation.id)
-        statement = visible(actor, _PERMISSION, statement, Person.unit_path)
-        found = [draft_view(row) for row in db.session.execute(statement).mappings()]
+        these = draft_rows().where(Revocation.id.in_(draft_ids)).order_by(Revocation.id)
+        found = _drafts(actor, these)
         missing = set(draft_ids) - {draft.id for draft in found}
         if missing:
             raise NotFound(N_("Không tìm thấy dự thảo số %(id)d đang chờ."), id=min(missing))
@@ -173,10 +166,7 @@ class Revoking:
             try:
                 rule = rule_of(act, ground)
             except Invalid as error:
-                refused += [
-                    Refused(code=draft.code, name=draft.full_name, sentence=error.sentence)
-                    for draft in mine
-                ]
+                refused += [Refused.of(draft, error.sentence) for draft in mine]
                 continue
             warrant = warrant_of(rule or warrant.rule, document_ref, note)
             chosen[act], not_found = self._ordering.choose(
@@ -206,19 +196,16 @@ class Revoking:
         if before is not None:
             statement = statement.where(Revocation.id < before)
         statement = visible(actor, _PERMISSION, statement, Revocation.unit_path)
-        return [revocation_view(row) for row in db.session.execute(statement).mappings()]
-
-    def revoke_items(self, keys: Sequence[str]) -> dict[str, SignerError]:
-        """The job handler of kind `revoke`; see `Carrying.revoke_items`."""
-        return self._carrying.revoke_items(keys)
+        return [RevocationView(**typed(row)) for row in db.session.execute(statement).mappings()]
 
     def cancel(self, job_id: int) -> None:
         """What the job has not done yet is not ordered any more; in the caller's transaction."""
-        db.session.execute(
-            update(Revocation)
-            .where(Revocation.job_id == job_id, Revocation.state == "ordered")
-            .values(state="dismissed", error=_JOB_CANCELLED)
-            .execution_options(synchronize_session=False)
+        set_rows(
+            Revocation,
+            Revocation.job_id == job_id,
+            Revocation.state == "ordered",
+            state="dismissed",
+            error=_JOB_CANCELLED,
         )
 
     def resume(self, *, given_before: timedelta = timedelta()) -> int:
@@ -228,6 +215,11 @@ class Revoking:
     def sweep(self) -> int:
         """How many orders a crash left and drafts the roster asks for were seen to; again: none."""
         return self.resume() + self._drafting.sweep()
+
+
+def _drafts(actor: Actor, statement: Select[*tuple[Any, ...]]) -> list[DraftView]:
+    mine = visible(actor, _PERMISSION, statement, Person.unit_path)
+    return [DraftView(**typed(row)) for row in db.session.execute(mine).mappings()]
 
 
 def _line(act: Act, holding: Holding, certificates: dict[str, int]) -> PreviewLine:

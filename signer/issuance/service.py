@@ -1,9 +1,9 @@
 """Requests for certificates: filed by one person, decided by another, worked off as a job."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 
 from signer.accounts import Actor, Permission, visible
 from signer.audit import Audit
@@ -17,28 +17,15 @@ from signer.inventory.paging import Page
 from signer.inventory.people import EVERYBODY, Listed, PeopleFilter
 from signer.inventory.policy import counted_states
 from signer.inventory.service import Inventory
-from signer.issuance.expiring import Expiring, ExpiringView
+from signer.issuance.expiring import Expiring
 from signer.issuance.issuing import Issuing
-from signer.issuance.kinds import RequestKind
 from signer.issuance.models import CertificateRequest, Decision, RequestItem
 from signer.issuance.rehoming import Rehoming
 from signer.issuance.requesting import Requesting
 from signer.issuance.revoking import REVOKE_JOB_KIND, Revoking
-from signer.issuance.states import (
-    SigningState,
-    Standing,
-    among_of,
-    in_state,
-    is_covered,
-    is_pending,
-)
+from signer.issuance.states import SigningState, Standing, asked_in, is_covered, is_pending
 from signer.issuance.states import states_of as _states_of
-from signer.issuance.views import (
-    CreatedRequest,
-    RequestPerson,
-    RequestView,
-    request_rows,
-)
+from signer.issuance.views import RequestPerson, RequestView, request_rows
 from signer.jobs import Jobs
 from signer.pkcs11.vault import Vault
 
@@ -63,33 +50,12 @@ class Issuance:
         self._audit = audit
         self._jobs = jobs
         self._inventory = inventory
-        self._requesting = Requesting(settings, clock, audit, inventory)
-        self._expiring = Expiring(settings, clock)
+        expiring = Expiring(settings, clock)
+        self.create = Requesting(clock, audit, inventory, expiring).create
+        self.expiring, self.count_expiring = expiring.page, expiring.count
         self.issuing = Issuing(settings, clock, audit, vault, authority)
         self.rehoming = Rehoming(jobs)
         self.revoking = Revoking(settings, clock, audit, jobs, authority)
-
-    def create(
-        self,
-        actor: Actor,
-        *,
-        reason: str,
-        unit_code: str | None = None,
-        lacking: bool = False,
-        person_codes: Sequence[str] = (),
-        kind: RequestKind = RequestKind.ISSUE,
-        asked: PeopleFilter = EVERYBODY,
-    ) -> CreatedRequest:
-        """See `Requesting.create`."""
-        return self._requesting.create(
-            actor,
-            reason=reason,
-            unit_code=unit_code,
-            lacking=lacking,
-            person_codes=person_codes,
-            kind=kind,
-            asked=self.asked_in(asked, SigningState.LACKING),
-        )
 
     def requests(
         self,
@@ -100,13 +66,12 @@ class Issuance:
         limit: int = 50,
     ) -> list[RequestView]:
         """The newest requests of the actor's units first; `before` is the last id above."""
-        statement = request_rows().order_by(CertificateRequest.id.desc()).limit(limit)
-        statement = visible(actor, Permission.REQUEST_VIEW, statement, CertificateRequest.unit_path)
+        statement = request_rows()
         if state is not None:
             statement = statement.where(CertificateRequest.state == state)
         if before is not None:
             statement = statement.where(CertificateRequest.id < before)
-        return [RequestView(**row) for row in db.session.execute(statement).mappings()]
+        return _seen(actor, statement.order_by(CertificateRequest.id.desc()).limit(limit))
 
     def count_pending(self, actor: Actor) -> int:
         """How many requests wait for a decision that this actor could take."""
@@ -130,52 +95,36 @@ class Issuance:
 
     def request_of(self, actor: Actor, request_id: int) -> RequestView:
         """One request; raises `NotFound` also when it lies outside the actor's units."""
-        statement = visible(
-            actor,
-            Permission.REQUEST_VIEW,
-            request_rows().where(CertificateRequest.id == request_id),
-            CertificateRequest.unit_path,
-        )
-        row = db.session.execute(statement).mappings().first()
-        if row is None:
-            raise NotFound(N_("Không tìm thấy đề nghị số %(id)d."), id=request_id)
-        return RequestView(**row)
+        for found in _seen(actor, request_rows().where(CertificateRequest.id == request_id)):
+            return found
+        raise NotFound(N_("Không tìm thấy đề nghị số %(id)d."), id=request_id)
 
     def find_request_of_job(self, actor: Actor, job_id: int) -> RequestView | None:
         """The request a job works off; None when the job has none or the actor may not see it."""
-        statement = visible(
-            actor,
-            Permission.REQUEST_VIEW,
-            request_rows().where(CertificateRequest.job_id == job_id),
-            CertificateRequest.unit_path,
-        )
-        row = db.session.execute(statement).mappings().first()
-        return RequestView(**row) if row else None
+        found = _seen(actor, request_rows().where(CertificateRequest.job_id == job_id))
+        return found[0] if found else None
 
     def people_of(self, actor: Actor, request_id: int) -> list[RequestPerson]:
         """The people of the request in the order of the roster."""
         self.request_of(actor, request_id)
         rows = db.session.execute(
-            select(RequestItem.id, Person, OrgUnit.name)
+            select(
+                RequestItem.id.label("item_id"),
+                RequestItem.person_id,
+                Person.code,
+                Person.full_name,
+                OrgUnit.name.label("unit_name"),
+                func.coalesce(Person.title, "").label("title"),
+                Person.email,
+            )
             .join(Person, Person.id == RequestItem.person_id)
             .join(OrgUnit, OrgUnit.id == Person.unit_id)
             .where(RequestItem.request_id == request_id)
             .order_by(Person.unit_path, Person.sort_key, Person.id)
-        ).all()
-        states = self.states_of([person.id for _, person, _ in rows])
-        return [
-            RequestPerson(
-                item_id=item_id,
-                person_id=person.id,
-                code=person.code,
-                full_name=person.full_name,
-                unit_name=unit_name,
-                title=person.title or "",
-                email=person.email,
-                state=states[person.id],
-            )
-            for item_id, person, unit_name in rows
-        ]
+        ).mappings()
+        people = list(rows)
+        states = self.states_of([row["person_id"] for row in people])
+        return [RequestPerson(**row, state=states[row["person_id"]]) for row in people]
 
     def approve(self, actor: Actor, request_id: int, note: str = "") -> int:
         """The request is approved and its job waits for a worker; returns the job's id.
@@ -238,25 +187,6 @@ class Issuance:
 
         self._jobs.cancel(job_id, actor.name, in_same_commit=free)
 
-    def expiring(
-        self,
-        actor: Actor,
-        *,
-        within_days: int,
-        unit_code: str | None = None,
-        after: str | None = None,
-        limit: int = 50,
-    ) -> Page[ExpiringView]:
-        """The certificates in force that run out within so many days, the soonest first."""
-        path = self._inventory.unit_of(unit_code).path if unit_code is not None else None
-        return self._expiring.page(
-            actor, within_days=within_days, unit_path=path, after=after, limit=limit
-        )
-
-    def count_expiring(self, actor: Actor) -> dict[int, int]:
-        """How many certificates run out within each of `expiry_alert_days`."""
-        return self._expiring.count(actor)
-
     def states_of(self, person_ids: Sequence[int]) -> dict[int, Standing]:
         """Where each of these people stands now."""
         return _states_of(list(person_ids), self._clock.now())
@@ -270,11 +200,7 @@ class Issuance:
         after: str | None = None,
         limit: int = 50,
     ) -> tuple[Page[Person], dict[int, Standing]]:
-        """A page of people with their states; `state` is a SigningState, covered or pending.
-
-        The three words of the coverage report (covered, pending, lacking) list whom the report
-        counts, so that its figures and the lists behind them agree.
-        """
+        """A page of people with their states; `state` is a SigningState, covered or pending."""
         page = self._inventory.people(actor, self.asked_in(asked, state), after=after, limit=limit)
         return page, self.states_of([person.id for person in page.items])
 
@@ -286,13 +212,8 @@ class Issuance:
             yield people, self.states_of([person.id for person in people])
 
     def asked_in(self, asked: PeopleFilter, state: str | None) -> PeopleFilter:
-        """The filter, with that signing state besides; None: any."""
-        if state is None:
-            return asked
-        where = [*asked.where, in_state(Person.id, state, self._clock.now())]
-        if state in ("covered", "pending", SigningState.LACKING):
-            where.append(Person.state.in_(counted_states()))
-        return replace(asked, where=tuple(where), among=among_of(state))
+        """See `states.asked_in`, as of now."""
+        return asked_in(asked, state, self._clock.now())
 
     def count_lacking(self, actor: Actor, asked: PeopleFilter) -> int:
         """How many of the list a request of the actor's for all who lack one would be for."""
@@ -359,3 +280,9 @@ class Issuance:
         open_items = RequestItem.request_id.in_(requests), RequestItem.state == "open"
         closed = update(RequestItem).where(*open_items).values(state="closed")
         changed("person", db.session.scalars(closed.returning(RequestItem.person_id)))
+
+
+def _seen(actor: Actor, statement: Select[*tuple[Any, ...]]) -> list[RequestView]:
+    """Those of these requests that the actor may see."""
+    mine = visible(actor, Permission.REQUEST_VIEW, statement, CertificateRequest.unit_path)
+    return [RequestView(**row) for row in db.session.execute(mine).mappings()]

@@ -1,24 +1,19 @@
 """Where a person stands on the way to a signature, as one state and as SQL."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    and_,
-    exists,
-    func,
-    select,
-    text,
-)
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select, text
 from sqlalchemy.orm import InstrumentedAttribute
 
 from signer.ca.models import Certificate
 from signer.db import among, db, told
 from signer.errors import N_
+from signer.inventory.models import Person
+from signer.inventory.people import PeopleFilter
+from signer.inventory.policy import counted_states
 from signer.issuance.models import CertificateRequest, RequestItem, SigningKey
 
 
@@ -136,6 +131,20 @@ def in_state(
     if state == SigningState.REVOKED:
         return and_(~covered, ~suspended, exists(ended.where(Certificate.state == "revoked")))
     return and_(~covered, ~suspended, exists(ended.where(Certificate.not_after < at)))
+
+
+def asked_in(asked: PeopleFilter, state: str | None, at: datetime) -> PeopleFilter:
+    """The filter, with that signing state besides; None: any.
+
+    The three words of the coverage report (covered, pending, lacking) list whom the report
+    counts, so that its figures and the lists behind them agree.
+    """
+    if state is None:
+        return asked
+    where = [*asked.where, in_state(Person.id, state, at)]
+    if state in ("covered", "pending", SigningState.LACKING):
+        where.append(Person.state.in_(counted_states()))
+    return replace(asked, where=tuple(where), among=among_of(state))
 
 
 def among_of(state: str) -> Select[int] | None:

@@ -41,6 +41,11 @@ class Refused:
     name: str
     sentence: str
 
+    @classmethod
+    def of(cls, person: Any, sentence: str) -> "Refused":  # whatever has a code and a full name
+        """The person, for this reason."""
+        return cls(code=person.code, name=person.full_name, sentence=sentence)
+
 
 @dataclass(frozen=True, kw_only=True)
 class CreatedRequest:

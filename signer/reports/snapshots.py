@@ -86,17 +86,8 @@ class Snapshots:
         period, unit = self._asked(actor, kind, on, unit_code)
         appendix = self._appendix(actor, period, unit.code)
         facets = self._reports.facets(actor, as_of=period.ends_on, unit_code=unit.code)
-        newest = db.session.scalar(
-            select(Snapshot)
-            .where(
-                Snapshot.unit_code == unit.code,
-                Snapshot.kind == kind,
-                Snapshot.starts_on == period.starts_on,
-            )
-            .order_by(Snapshot.version.desc())
-            .limit(1)
-            .options(undefer(Snapshot.content))
-        )
+        versions = _versions(select(Snapshot), unit.code, period).options(undefer(Snapshot.content))
+        newest = db.session.scalar(versions.limit(1))
         draft = db.session.get(ReportDraft, (unit.code, kind, period.starts_on))
         text = None if anew else _kept_text(draft, newest)
         return Preparation(
@@ -248,12 +239,7 @@ class Snapshots:
 
     def versions(self, actor: Actor, of: Snapshot) -> tuple[Snapshot, ...]:
         """All versions of the same report, the newest first."""
-        asked = _visible_to(actor).where(
-            Snapshot.unit_code == of.unit_code,
-            Snapshot.kind == of.kind,
-            Snapshot.starts_on == of.starts_on,
-        )
-        return tuple(db.session.scalars(asked.order_by(Snapshot.version.desc())))
+        return tuple(db.session.scalars(_versions(_visible_to(actor), of.unit_code, of.period)))
 
     def compare(
         self,
@@ -296,6 +282,15 @@ class Snapshots:
 
 def _visible_to(actor: Actor) -> Select[Snapshot]:
     return visible(actor, Permission.REPORT_VIEW, select(Snapshot), Snapshot.unit_path)
+
+
+def _versions(among: Select[Snapshot], unit_code: str, period: Period) -> Select[Snapshot]:
+    """Those of one report, the newest first."""
+    return among.where(
+        Snapshot.unit_code == unit_code,
+        Snapshot.kind == period.kind,
+        Snapshot.starts_on == period.starts_on,
+    ).order_by(Snapshot.version.desc())
 
 
 def _kept_text(draft: ReportDraft | None, newest: Snapshot | None) -> ReportText | None:

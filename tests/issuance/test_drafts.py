@@ -1,6 +1,5 @@
 """What the roster asks of certificates: drafts that open, close, and are asked once (R27)."""
 
-import threading
 from datetime import timedelta
 
 import pytest
@@ -17,18 +16,11 @@ from signer.issuance.kinds import RequestKind
 from signer.issuance.models import Revocation
 from signer.issuance.states import SigningState
 from signer.services import Services
+from tests.at_once import all_at_once
 from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, City
-from tests.issuance.granting import grant
-
-PAPER = "12/QĐ-UBND"
-
-
-@pytest.fixture
-def clerk(city: City) -> Actor:
-    """An HR officer of the city, whose people may be of any unit."""
-    return city.actor("hr", Role.HR, None)
+from tests.issuance.granting import PAPER, grant, state_of
 
 
 @pytest.fixture
@@ -53,11 +45,6 @@ def _becomes(services: Services, person: Person, **facts: object) -> None:
 def _moves(services: Services, person: Person, unit_code: str) -> None:
     unit = services.inventory.unit_of(unit_code)
     _becomes(services, person, unit_id=unit.id, unit_path=unit.path)
-
-
-def _state(services: Services, person: Person) -> SigningState:
-    db.session.rollback()
-    return services.issuance.states_of([person.id])[person.id].state
 
 
 @both_databases
@@ -147,13 +134,13 @@ def test_drafts_are_carried_out_on_a_ground(
         revoking.carry_out(clerk, ids, ground=Ground.RETIRED, document_ref="")
     done = revoking.carry_out(clerk, ids, ground=Ground.NEW_POSITION, document_ref=PAPER)
     assert (done.done, [refused.code for refused in done.refused]) == (2, [held.code])
-    assert _state(services, moved) is SigningState.REVOKED
+    assert state_of(services, moved) is SigningState.REVOKED
     (left,) = revoking.drafts(clerk)
     done = revoking.carry_out(
         clerk, [left.id], ground=Ground.SUSPENDED_FROM_DUTY, document_ref=PAPER
     )
     assert done.done == 1
-    assert _state(services, held) is SigningState.SUSPENDED
+    assert state_of(services, held) is SigningState.SUSPENDED
     with pytest.raises(NotFound):
         revoking.carry_out(clerk, ids, ground=Ground.RETIRED, document_ref=PAPER)
     assert revoking.sweep() == 0
@@ -188,7 +175,7 @@ def test_who_comes_back_is_released_and_who_leaves_is_revoked(
     revoking.sweep()
     (draft,) = revoking.drafts(clerk)
     assert revoking.carry_out(clerk, [draft.id], ground=None, document_ref="").done == 1
-    assert _state(services, person) is SigningState.READY
+    assert state_of(services, person) is SigningState.READY
     suspend(Ground.KEY_EXPOSED)
     assert revoking.sweep() == 0
 
@@ -241,24 +228,7 @@ def test_two_processes_sweep_at_once(
     clock.move(timedelta(days=1))
     for person in people:
         _becomes(services, person, state=PersonState.RETIRED)
-    outcomes: list[object] = []
-    start = threading.Barrier(2, timeout=30)
-
-    def sweep() -> None:
-        with app.app_context():
-            start.wait()
-            try:
-                outcomes.append(services.issuance.revoking.sweep())
-            except Exception as error:  # noqa: BLE001  # any is a failure of the test
-                outcomes.append(error)
-            finally:
-                db.session.remove()
-
-    threads = [threading.Thread(target=sweep) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    outcomes = all_at_once(app, lambda _: services.issuance.revoking.sweep(), askers=2)
     assert sorted(str(outcome) for outcome in outcomes) == ["0", "5"]
     db.session.rollback()
     assert list(db.session.scalars(select(Revocation.state))) == ["draft"] * 5

@@ -5,9 +5,8 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select, update
 
-from signer.accounts import Actor, Role
+from signer.accounts import Actor
 from signer.ca.authority import Authority
-from signer.ca.models import Certificate
 from signer.db import db, transaction
 from signer.errors import Conflict, Unavailable
 from signer.inventory.models import Person
@@ -18,41 +17,12 @@ from signer.issuance.models import RequestItem, SigningKey
 from signer.issuance.states import SigningState
 from signer.services import Services
 from tests.clocks import StandingClock
-from tests.factories import City
-from tests.issuance.granting import approved, grant
-from tests.issuance.test_renewal import IN_THE_WINDOW, PIN
-
-
-@pytest.fixture
-def clerk(city: City) -> Actor:
-    """An HR officer of the city."""
-    return city.actor("hr", Role.HR, None)
-
-
-@pytest.fixture
-def head(city: City) -> Actor:
-    """The approver."""
-    return city.actor("head", Role.APPROVER, None)
-
-
-@pytest.fixture
-def person(services: Services, city: City) -> Person:
-    """Somebody with an active key."""
-    (person,) = city.certified(1)
-    services.signing.activate(city.signer_of(person), PIN)
-    return person
+from tests.issuance.granting import approved, certificates, grant, order
+from tests.issuance.test_renewal import IN_THE_WINDOW
 
 
 def _expose(services: Services, clerk: Actor, person: Person, act: Act) -> None:
-    made = services.issuance.revoking.order(
-        clerk, act=act, person_codes=[person.code], ground=Ground.KEY_EXPOSED, document_ref=""
-    )
-    assert made.done == 1
-
-
-def _certificates() -> list[str]:
-    db.session.rollback()
-    return list(db.session.scalars(select(Certificate.state).order_by(Certificate.id)))
+    assert order(services, clerk, [person], act, Ground.KEY_EXPOSED, "").done == 1
 
 
 def _at_issue(
@@ -92,7 +62,7 @@ def test_an_item_never_stays_open_without_a_reason(
     job_id = approved(services, clerk, head, [person], kind)
     _at_issue(monkeypatch, services, lambda: _expose(services, clerk, person, act), after=after)
     services.jobs.run(services.job_handlers)
-    assert "issued" not in _certificates()
+    assert "issued" not in certificates()
     assert len(services.jobs.failures(job_id)) == 1
     assert db.session.scalars(select(RequestItem.state)).all() == ["issued", "closed"]
     if act is Act.SUSPEND:
@@ -100,13 +70,13 @@ def test_an_item_never_stays_open_without_a_reason(
             clerk, act=Act.RELEASE, person_codes=[person.code], ground=None, document_ref=""
         )
         assert made.done == 1
-        assert _certificates().count("issued") == 1
+        assert certificates().count("issued") == 1
     services.issuance.issuing.resume()
     assert db.session.scalars(select(RequestItem.state)).all() == ["issued", "closed"]
     again = RequestKind.ISSUE if act is Act.REVOKE else RequestKind.REKEY
     grant(services, clerk, head, [person], again)
     assert services.issuance.states_of([person.id])[person.id].state is SigningState.READY
-    assert _certificates().count("issued") == 1
+    assert certificates().count("issued") == 1
 
 
 def test_a_new_key_that_was_put_away_is_no_success(
@@ -128,7 +98,7 @@ def test_a_new_key_that_was_put_away_is_no_success(
             services.jobs.run(services.job_handlers)
     _expose(services, clerk, person, Act.REVOKE)
     services.jobs.run(services.job_handlers)
-    assert _certificates() == ["revoked"]
+    assert certificates() == ["revoked"]
     assert len(services.jobs.failures(job_id)) == 1
     grant(services, clerk, head, [person], RequestKind.ISSUE)
     assert services.issuance.states_of([person.id])[person.id].state is SigningState.READY
@@ -150,7 +120,7 @@ def test_a_leaver_gets_no_new_key_for_a_locked_one(
     _leaves(person)
     with pytest.raises(Conflict):
         services.issuance.allow_reactivation(clerk, person.code)
-    assert _certificates() == ["issued"]
+    assert certificates() == ["issued"]
 
 
 def test_a_replacement_is_not_finished_for_somebody_who_left_meanwhile(
@@ -168,4 +138,4 @@ def test_a_replacement_is_not_finished_for_somebody_who_left_meanwhile(
             services.issuance.allow_reactivation(clerk, person.code)
     _leaves(person)
     services.issuance.issuing.resume()
-    assert _certificates() == ["issued"]
+    assert certificates() == ["issued"]

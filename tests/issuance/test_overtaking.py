@@ -1,7 +1,6 @@
 """A key in wrong hands overtakes whatever was ordered or holds before, and nothing undoes it."""
 
 import threading
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +9,6 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from signer.accounts import Actor, Role
-from signer.ca.models import Certificate
 from signer.db import db, transaction
 from signer.inventory.models import Person
 from signer.inventory.states import PersonState
@@ -18,12 +16,12 @@ from signer.issuance import ordering
 from signer.issuance.grounds import Act, Ground
 from signer.issuance.models import Revocation
 from signer.issuance.ordering import AT_ONCE
-from signer.issuance.revocation_views import Ordered
 from signer.services import Services
 from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import City
 from tests.issuance.cutting import is_cut_off
+from tests.issuance.granting import certificates, order
 
 
 @pytest.fixture
@@ -40,36 +38,19 @@ def people(services: Services, city: City) -> list[Person]:
     return people
 
 
-def _order(
-    services: Services, clerk: Actor, people: Sequence[Person], act: Act, ground: Ground | None
-) -> Ordered:
-    return services.issuance.revoking.order(
-        clerk,
-        act=act,
-        person_codes=[person.code for person in people],
-        ground=ground,
-        document_ref="12/QĐ-UBND",
-    )
-
-
-def _states() -> list[str]:
-    db.session.rollback()
-    return sorted(db.session.scalars(select(Certificate.state)))
-
-
 @both_databases
 def test_a_block_overtakes_a_release_that_waits(
     services: Services, clerk: Actor, people: list[Person]
 ) -> None:
     """The officer who hears of the exposed key must not be told that all is well already."""
-    _order(services, clerk, people, Act.SUSPEND, Ground.SUSPENDED_FROM_DUTY)
-    released = _order(services, clerk, people, Act.RELEASE, None)
+    order(services, clerk, people, Act.SUSPEND, Ground.SUSPENDED_FROM_DUTY)
+    released = order(services, clerk, people, Act.RELEASE, None)
     assert released.job_id is not None
-    blocked = _order(services, clerk, people[:1], Act.SUSPEND, Ground.KEY_EXPOSED)
+    blocked = order(services, clerk, people[:1], Act.SUSPEND, Ground.KEY_EXPOSED)
     assert (blocked.done, blocked.refused) == (1, ())
     services.jobs.run(services.job_handlers)
-    assert _states() == ["issued"] * AT_ONCE + ["suspended"]
-    again = _order(services, clerk, people[:1], Act.SUSPEND, Ground.KEY_EXPOSED)
+    assert sorted(certificates()) == ["issued"] * AT_ONCE + ["suspended"]
+    again = order(services, clerk, people[:1], Act.SUSPEND, Ground.KEY_EXPOSED)
     assert (again.done, len(again.refused)) == (0, 1)
 
 
@@ -95,13 +76,13 @@ def test_an_exposure_while_suspended_from_duty_outlives_the_return(
     revoking = services.issuance.revoking
     _is_now(services, people[0], PersonState.SUSPENDED)
     revoking.sweep()
-    _order(services, clerk, people[:1], Act.SUSPEND, Ground.SUSPENDED_FROM_DUTY)
-    made = _order(services, clerk, people[:1], Act.SUSPEND, Ground.KEY_EXPOSED)
+    order(services, clerk, people[:1], Act.SUSPEND, Ground.SUSPENDED_FROM_DUTY)
+    made = order(services, clerk, people[:1], Act.SUSPEND, Ground.KEY_EXPOSED)
     assert (made.done, made.refused) == (1, ())
     _is_now(services, people[0], PersonState.WORKING)
     revoking.sweep()
     assert revoking.drafts(clerk) == []
-    assert _states().count("suspended") == 1
+    assert certificates().count("suspended") == 1
 
 
 @both_databases
@@ -113,9 +94,9 @@ def test_an_order_done_while_it_is_overtaken_breaks_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The worker finishes the suspension in the very moment in which it becomes a revocation."""
-    held = _order(services, clerk, people, Act.SUSPEND, Ground.SUSPENDED_FROM_DUTY)
+    held = order(services, clerk, people, Act.SUSPEND, Ground.SUSPENDED_FROM_DUTY)
     assert held.job_id is None  # urgent: done at once
-    released = _order(services, clerk, people, Act.RELEASE, None)
+    released = order(services, clerk, people, Act.RELEASE, None)
     assert released.job_id is not None
     looks: list[threading.Thread] = []
     real = ordering._standing
@@ -135,12 +116,12 @@ def test_an_order_done_while_it_is_overtaken_breaks_nothing(
         return found
 
     monkeypatch.setattr(ordering, "_standing", standing)
-    made = _order(services, clerk, people[:1], Act.REVOKE, Ground.KEY_EXPOSED)
+    made = order(services, clerk, people[:1], Act.REVOKE, Ground.KEY_EXPOSED)
     for thread in looks:
         thread.join()
     assert made.done == 1
     services.issuance.revoking.sweep()
-    assert _states() == ["issued"] * AT_ONCE + ["revoked"]
+    assert sorted(certificates()) == ["issued"] * AT_ONCE + ["revoked"]
     db.session.rollback()
     assert set(db.session.scalars(select(Revocation.state))) == {"done"}
 
@@ -149,11 +130,9 @@ def test_an_order_given_by_a_clock_that_was_ahead_is_taken_up(
     services: Services, clerk: Actor, people: list[Person], clock: StandingClock
 ) -> None:
     """What a crash left must not wait until that moment comes again."""
-    assert is_cut_off(
-        lambda: _order(services, clerk, people[:1], Act.REVOKE, Ground.KEY_EXPOSED), 1
-    )
+    assert is_cut_off(lambda: order(services, clerk, people[:1], Act.REVOKE, Ground.KEY_EXPOSED), 1)
     revoking = services.issuance.revoking
     assert revoking.resume(given_before=timedelta(seconds=30)) == 0  # its process may be at it
     clock.move(timedelta(days=-1))
     assert revoking.resume(given_before=timedelta(seconds=30)) == 1
-    assert _states().count("revoked") == 1
+    assert certificates().count("revoked") == 1

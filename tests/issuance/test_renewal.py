@@ -1,17 +1,14 @@
 """Renewal, change of data and new keys: what is refused, what is made, and how the old one ends."""
 
-import threading
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
-from sqlalchemy.exc import SQLAlchemyError
 
-from signer.accounts import Actor, Role
+from signer.accounts import Actor
 from signer.ca.models import Certificate
 from signer.db import db, transaction
-from signer.errors import SignerError
 from signer.inventory.models import Person
 from signer.inventory.states import PersonState
 from signer.issuance.grounds import Act, Ground
@@ -20,34 +17,14 @@ from signer.issuance.kinds import RequestKind
 from signer.issuance.models import RequestItem, SigningKey
 from signer.issuance.states import SigningState
 from signer.services import Services
+from tests.at_once import all_at_once
 from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, City
 from tests.issuance.cutting import is_cut_off
-from tests.issuance.granting import approved, ask, grant
+from tests.issuance.granting import approved, ask, grant, state_of
 
-PIN = "2468-lotus"
 IN_THE_WINDOW = timedelta(days=5 * 365 - 100)
-
-
-@pytest.fixture
-def clerk(city: City) -> Actor:
-    """An HR officer of the city, whose people may be of any unit."""
-    return city.actor("hr", Role.HR, None)
-
-
-@pytest.fixture
-def head(city: City) -> Actor:
-    """The approver."""
-    return city.actor("head", Role.APPROVER, None)
-
-
-@pytest.fixture
-def person(services: Services, city: City) -> Person:
-    """Somebody with an active key."""
-    (person,) = city.certified(1)
-    services.signing.activate(city.signer_of(person), PIN)
-    return person
 
 
 def _certificates() -> list[tuple[str, str | None]]:
@@ -66,11 +43,6 @@ def _current(person: Person) -> Certificate:
     return db.session.scalars(
         select(Certificate).where(Certificate.serial_hex == key.serial_hex)
     ).one()
-
-
-def _state(services: Services, person: Person) -> SigningState:
-    db.session.rollback()
-    return services.issuance.states_of([person.id])[person.id].state
 
 
 def _transfer(services: Services, city: City, person: Person) -> None:
@@ -97,13 +69,13 @@ def test_a_renewal_keeps_the_key_and_leaves_the_old_one_to_run_out(
     assert after.spki_sha256 == before.spki_sha256
     assert timedelta(days=1094) <= after.not_after - clock.now() <= timedelta(days=1095)
     assert _certificates() == [("issued", None), ("issued", None)]
-    assert _state(services, person) is SigningState.ACTIVE
+    assert state_of(services, person) is SigningState.ACTIVE
     assert services.issuance.issuing.resume() == 0
     clock.move(timedelta(days=1000))
     (refused,) = ask(services, clerk, [person], RequestKind.RENEW).refused
     assert "đủ số lần" in refused.sentence
     grant(services, clerk, head, [person], RequestKind.REKEY)
-    assert _state(services, person) is SigningState.READY
+    assert state_of(services, person) is SigningState.READY
     # The first one ran out in the meantime, so only the renewed one had to be ended.
     assert _certificates() == [("issued", None), ("revoked", "superseded"), ("issued", None)]
 
@@ -167,7 +139,7 @@ def test_a_change_of_data_keeps_key_and_end(
     assert after.not_after == before.not_after
     assert (after.spki_sha256, after.predecessor_id) == (before.spki_sha256, before.id)
     assert _certificates() == [("revoked", reason), ("issued", None)]
-    assert _state(services, person) is SigningState.ACTIVE
+    assert state_of(services, person) is SigningState.ACTIVE
     if not moves:
         assert after.subject_email == "khac@hanoi.gov.vn"
     (refused,) = ask(services, clerk, [person], RequestKind.CHANGE).refused
@@ -185,7 +157,7 @@ def test_a_new_key_is_asked_for_like_a_certificate(
     assert after.spki_sha256 != before.spki_sha256
     assert after.predecessor_id == before.id
     assert _certificates() == [("revoked", "superseded"), ("issued", None)]
-    assert _state(services, person) is SigningState.READY
+    assert state_of(services, person) is SigningState.READY
     assert sorted(db.session.scalars(select(SigningKey.state))) == ["ready", "retired"]
 
 
@@ -318,24 +290,7 @@ def test_two_workers_with_the_same_renewal(
         str(number)
         for number in db.session.scalars(select(RequestItem.id).where(RequestItem.state == "open"))
     ]
-    outcomes: list[object] = []
-    start = threading.Barrier(2, timeout=30)
-
-    def work() -> None:
-        with app.app_context():
-            start.wait()
-            try:
-                outcomes.append(services.issuance.issuing.issue_items(items))
-            except (SignerError, SQLAlchemyError) as error:
-                outcomes.append(error)
-            finally:
-                db.session.remove()
-
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    outcomes = all_at_once(app, lambda _: services.issuance.issuing.issue_items(items), askers=2)
     assert outcomes == [{}, {}]
     ended = "issued" if kind is RequestKind.RENEW else "revoked"
     assert [state for state, _ in _certificates()] == [ended] * 3 + ["issued"] * 3
@@ -374,4 +329,4 @@ def test_who_is_ended_while_the_worker_is_at_it_signs_nothing(
     assert services.issuance.issuing.issue_items([item]) != {}
     assert "issued" not in [state for state, _ in _certificates()]
     assert services.issuance.issuing.resume() == 0
-    assert _state(services, person) in (SigningState.REVOKED, SigningState.SUSPENDED)
+    assert state_of(services, person) in (SigningState.REVOKED, SigningState.SUSPENDED)

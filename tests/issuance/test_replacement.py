@@ -1,25 +1,21 @@
 """A locked key is replaced: cut off half-way, asked for twice at once, asked for again."""
 
-import threading
-
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import update
 
 from signer.accounts import SYSTEM
-from signer.ca.models import Certificate
 from signer.db import db, transaction
-from signer.errors import Conflict, SignerError
+from signer.errors import Conflict
 from signer.inventory.models import Person
 from signer.issuance.models import SigningKey
 from signer.issuance.states import SigningState
 from signer.services import Services
+from tests.at_once import all_at_once
 from tests.databases import both_databases
 from tests.factories import City
 from tests.issuance.cutting import is_cut_off
-
-PIN = "2468-lotus"
+from tests.issuance.granting import PIN, certificates, state_of
 
 
 @pytest.fixture
@@ -32,16 +28,6 @@ def locked(services: Services, city: City) -> Person:
     return person
 
 
-def _state(services: Services, person: Person) -> SigningState:
-    db.session.rollback()
-    return services.issuance.states_of([person.id])[person.id].state
-
-
-def _states_of_certificates() -> list[str]:
-    db.session.rollback()
-    return sorted(db.session.scalars(select(Certificate.state)))
-
-
 _COMMITS = range(1, 5)
 """After the key, the bytes to be signed, the certificate, the settling; then the revocation."""
 
@@ -52,10 +38,10 @@ def test_the_next_start_finishes_what_was_cut_off(
 ) -> None:
     """The person can be looked at meanwhile, and the old certificate does not stay valid."""
     assert is_cut_off(lambda: services.issuance.allow_reactivation(SYSTEM, locked.code), commits)
-    assert _state(services, locked) in (SigningState.LOCKED, SigningState.READY)
+    assert state_of(services, locked) in (SigningState.LOCKED, SigningState.READY)
     assert services.issuance.issuing.resume() > 0
-    assert _state(services, locked) is SigningState.READY
-    assert _states_of_certificates() == ["issued", "revoked"]
+    assert state_of(services, locked) is SigningState.READY
+    assert sorted(certificates()) == ["issued", "revoked"]
     assert services.issuance.issuing.resume() == 0
 
 
@@ -66,8 +52,8 @@ def test_the_clerk_may_ask_again_after_a_fault(
     """No restart is needed: the same act goes on where it stopped, and then is over."""
     assert is_cut_off(lambda: services.issuance.allow_reactivation(SYSTEM, locked.code), commits)
     services.issuance.allow_reactivation(SYSTEM, locked.code)
-    assert _state(services, locked) is SigningState.READY
-    assert _states_of_certificates() == ["issued", "revoked"]
+    assert state_of(services, locked) is SigningState.READY
+    assert sorted(certificates()) == ["issued", "revoked"]
     with pytest.raises(Conflict):
         services.issuance.allow_reactivation(SYSTEM, locked.code)
     assert services.issuance.issuing.resume() == 0
@@ -76,25 +62,12 @@ def test_the_clerk_may_ask_again_after_a_fault(
 @both_databases
 def test_of_two_clerks_at_once_one_is_told(services: Services, locked: Person, app: Flask) -> None:
     """One new key, one new certificate; never an error nobody expected."""
-    outcomes: list[object] = []
-    start = threading.Barrier(2)
 
-    def ask() -> None:
-        with app.app_context():
-            start.wait()
-            try:
-                services.issuance.allow_reactivation(SYSTEM, locked.code)
-                outcomes.append("done")
-            except (SignerError, SQLAlchemyError) as error:
-                outcomes.append(type(error).__name__)
-            finally:
-                db.session.remove()
+    def ask(_: int) -> str:
+        services.issuance.allow_reactivation(SYSTEM, locked.code)
+        return "done"
 
-    threads = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert set(outcomes) <= {"done", "Conflict"}
+    outcomes = all_at_once(app, ask, askers=2)
     assert "done" in outcomes
-    assert _states_of_certificates() == ["issued", "revoked"]
+    assert all(outcome == "done" or isinstance(outcome, Conflict) for outcome in outcomes)
+    assert sorted(certificates()) == ["issued", "revoked"]

@@ -1,6 +1,5 @@
 """Requests: filed by one, decided by another, once."""
 
-import threading
 from collections.abc import Sequence
 
 import pytest
@@ -15,6 +14,7 @@ from signer.inventory.models import Person, UnitKind
 from signer.issuance.models import Decision
 from signer.issuance.requesting import Requesting
 from signer.services import Services
+from tests.at_once import all_at_once
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, WARD, City
 
@@ -96,24 +96,9 @@ def test_of_two_approvers_at_once_one_is_told(services: Services, city: City, ap
     clerk = city.actor("hr", Role.HR)
     heads = [city.actor(f"head{n}", Role.APPROVER) for n in range(2)]
     made = services.issuance.create(clerk, unit_code=WARD, lacking=True, reason="Lần đầu")
-    outcomes: list[object] = []
-    start = threading.Barrier(2)
-
-    def approve(number: int) -> None:
-        with app.app_context():
-            start.wait()
-            try:
-                outcomes.append(services.issuance.approve(heads[number], made.id or 0))
-            except Conflict as error:
-                outcomes.append(error)
-            finally:
-                db.session.remove()
-
-    threads = [threading.Thread(target=approve, args=(n,)) for n in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    outcomes = all_at_once(
+        app, lambda n: services.issuance.approve(heads[n], made.id or 0), askers=2
+    )
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "int"]
     assert len(db.session.scalars(select(Decision)).all()) == 1
 

@@ -1,19 +1,15 @@
 """Revoking, suspending and releasing: what is shown before, what is stored, what is left after."""
 
-import threading
-from collections.abc import Sequence
-
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from signer.accounts import Actor, Role
 from signer.ca.authority import CertificateStatus
 from signer.ca.crl import RevocationReason
 from signer.ca.models import Certificate
 from signer.db import db, transaction
-from signer.errors import Conflict, Forbidden, Invalid, NotFound, SignerError
+from signer.errors import Conflict, Forbidden, Invalid, NotFound
 from signer.inventory.models import Person
 from signer.issuance.grounds import Act, Ground
 from signer.issuance.keys import find_current_key
@@ -23,42 +19,17 @@ from signer.issuance.ordering import AT_ONCE, AT_ONCE_IF_URGENT
 from signer.issuance.revocation_views import Ordered
 from signer.issuance.states import SigningState, is_covered
 from signer.services import Services
+from tests.at_once import all_at_once
 from tests.databases import both_databases
 from tests.factories import OTHER_WARD, City
 from tests.issuance.cutting import is_cut_off
-from tests.issuance.granting import grant
-
-PIN = "2468-lotus"
-PAPER = "12/QĐ-UBND"
+from tests.issuance.granting import PAPER, PIN, grant, order, state_of
 
 
 @pytest.fixture
 def clerk(city: City) -> Actor:
     """The HR officer of the ward."""
     return city.actor("hr", Role.HR)
-
-
-def _order(
-    services: Services,
-    clerk: Actor,
-    people: Sequence[Person],
-    *,
-    act: Act = Act.REVOKE,
-    ground: Ground | None = Ground.RETIRED,
-    paper: str = PAPER,
-) -> Ordered:
-    return services.issuance.revoking.order(
-        clerk,
-        act=act,
-        person_codes=[person.code for person in people],
-        ground=ground,
-        document_ref=paper,
-    )
-
-
-def _state(services: Services, person: Person) -> SigningState:
-    db.session.rollback()
-    return services.issuance.states_of([person.id])[person.id].state
 
 
 def _reasons() -> list[str | None]:
@@ -79,10 +50,10 @@ def test_a_revocation_is_shown_before_and_final_after(
     (line,) = preview.lines
     assert (line.code, line.key_state, line.becomes) == (person.code, "ready", "revoked")
     assert (preview.can_be_undone, preview.is_at_once, line.certificates) == (False, True, 1)
-    assert _state(services, person) is SigningState.READY
+    assert state_of(services, person) is SigningState.READY
 
-    assert _order(services, clerk, [person]) == Ordered(done=1, job_id=None, refused=())
-    assert _state(services, person) is SigningState.REVOKED
+    assert order(services, clerk, [person]) == Ordered(done=1, job_id=None, refused=())
+    assert state_of(services, person) is SigningState.REVOKED
     assert _reasons() == ["cessation_of_operation"]
     key = db.session.scalars(select(SigningKey)).one()
     assert (key.state, key.wrapped) == ("retired", None)
@@ -92,14 +63,14 @@ def test_a_revocation_is_shown_before_and_final_after(
     assert done.opened_at <= done.done_at
     for act in (Act.REVOKE, Act.SUSPEND, Act.RELEASE):
         with_ground = None if act is Act.RELEASE else Ground.KEY_EXPOSED
-        again = _order(services, clerk, [person], act=act, ground=with_ground)
+        again = order(services, clerk, [person], act=act, ground=with_ground)
         assert (again.done, len(again.refused)) == (0, 1)
     actions = {event.action for event in services.audit.events(limit=50)}
     assert {"revocation.ordered", "certificate.revoke", "person.revoked"} <= actions
     services.audit.verify()
 
     grant(services, clerk, city.actor("head", Role.APPROVER), [person], RequestKind.ISSUE)
-    assert _state(services, person) is SigningState.READY
+    assert state_of(services, person) is SigningState.READY
 
 
 def test_who_was_revoked_is_told_so_when_signing(
@@ -108,7 +79,7 @@ def test_who_was_revoked_is_told_so_when_signing(
     """And not that there never was a certificate; the envelope is never opened again."""
     (person,) = city.certified(1)
     services.signing.activate(city.signer_of(person), PIN)
-    _order(services, clerk, [person], ground=Ground.KEY_EXPOSED, paper="")
+    order(services, clerk, [person], ground=Ground.KEY_EXPOSED, paper="")
     key = find_current_key(person.id)
     assert key is not None
     assert (key.state, key.certificate_state) == ("retired", "revoked")
@@ -124,9 +95,9 @@ def test_a_suspension_holds_and_a_release_gives_back(
     """The key and its PIN stay; a suspended certificate covers nobody."""
     (person,) = city.certified(1)
     services.signing.activate(city.signer_of(person), PIN)
-    held = _order(services, clerk, [person], act=Act.SUSPEND, ground=Ground.SUSPENDED_FROM_DUTY)
+    held = order(services, clerk, [person], act=Act.SUSPEND, ground=Ground.SUSPENDED_FROM_DUTY)
     assert held.done == 1
-    assert _state(services, person) is SigningState.SUSPENDED
+    assert state_of(services, person) is SigningState.SUSPENDED
     covered = select(Person.id).where(is_covered(Person.id, services.clock.now()))
     assert db.session.scalars(covered).all() == []
     page, _ = services.issuance.people(clerk, state="suspended")
@@ -138,8 +109,8 @@ def test_a_suspension_holds_and_a_release_gives_back(
         clerk, act=Act.RELEASE, person_codes=[person.code]
     ).lines
     assert line.becomes is SigningState.ACTIVE
-    assert _order(services, clerk, [person], act=Act.RELEASE, ground=None, paper="").done == 1
-    assert _state(services, person) is SigningState.ACTIVE
+    assert order(services, clerk, [person], act=Act.RELEASE, ground=None, paper="").done == 1
+    assert state_of(services, person) is SigningState.ACTIVE
     assert _reasons() == [None]
 
 
@@ -148,9 +119,9 @@ def test_what_is_suspended_may_be_revoked_for_good(
 ) -> None:
     """The suspicion was confirmed."""
     (person,) = city.certified(1)
-    _order(services, clerk, [person], act=Act.SUSPEND, ground=Ground.KEY_EXPOSED, paper="")
-    assert _order(services, clerk, [person], ground=Ground.KEY_EXPOSED, paper="").done == 1
-    assert _state(services, person) is SigningState.REVOKED
+    order(services, clerk, [person], act=Act.SUSPEND, ground=Ground.KEY_EXPOSED, paper="")
+    assert order(services, clerk, [person], ground=Ground.KEY_EXPOSED, paper="").done == 1
+    assert state_of(services, person) is SigningState.REVOKED
     assert _reasons() == ["key_compromise"]
 
 
@@ -179,9 +150,9 @@ def test_an_order_without_its_ground_or_paper_is_refused(
     """The closed lists are closed; only urgent grounds go ahead of their paper."""
     (person,) = city.certified(1)
     with pytest.raises(Invalid) as refused:
-        _order(services, clerk, [person], act=act, ground=ground, paper=paper)
+        order(services, clerk, [person], act=act, ground=ground, paper=paper)
     assert refused.value.field == field
-    assert _state(services, person) is SigningState.READY
+    assert state_of(services, person) is SigningState.READY
 
 
 def test_one_bad_line_does_not_lose_the_rest(services: Services, city: City, clerk: Actor) -> None:
@@ -210,7 +181,7 @@ def test_one_bad_line_does_not_lose_the_rest(services: Services, city: City, cle
     assert {refused.code for refused in done.refused} == {"X99999", other.code, without.code}
     sentences = {refused.code: refused.sentence for refused in done.refused}
     assert sentences[other.code] == sentences["X99999"]  # whether it exists is not told
-    assert _state(services, other) is SigningState.READY
+    assert state_of(services, other) is SigningState.READY
 
 
 def test_who_may_not_revoke_cannot(services: Services, city: City) -> None:
@@ -218,7 +189,7 @@ def test_who_may_not_revoke_cannot(services: Services, city: City) -> None:
     (person,) = city.certified(1)
     head = city.actor("head", Role.APPROVER)
     with pytest.raises(Forbidden):
-        _order(services, head, [person])
+        order(services, head, [person])
     assert services.issuance.revoking.history(head) == []
     assert services.issuance.revoking.drafts(head) == []
 
@@ -228,16 +199,16 @@ def test_many_people_are_a_job(services: Services, city: City, clerk: Actor) -> 
     """More than twenty; signing goes on until the worker is there, and a job can be cancelled."""
     people = city.people(AT_ONCE + 1)
     city.issue(people)
-    ordered = _order(services, clerk, people)
+    ordered = order(services, clerk, people)
     assert (ordered.done, ordered.refused) == (0, ())
     assert ordered.job_id is not None
-    again = _order(services, clerk, people[:1])
+    again = order(services, clerk, people[:1])
     assert [refused.code for refused in again.refused] == [people[0].code]
     services.issuance.cancel_job(clerk, ordered.job_id)
     assert services.jobs.run(services.job_handlers) == 0
     assert {row.state for row in services.issuance.revoking.history(clerk)} == {"dismissed"}
 
-    ordered = _order(services, clerk, people)
+    ordered = order(services, clerk, people)
     assert ordered.job_id is not None
     assert services.jobs.run(services.job_handlers) == len(people)
     assert services.jobs.progress(ordered.job_id).failed == 0
@@ -252,9 +223,9 @@ def test_a_key_in_wrong_hands_waits_for_no_queue(
     """Whatever the number, and over an order that still waits for its worker (R28)."""
     people = city.people(AT_ONCE + 1)
     city.issue(people)
-    waiting = _order(services, clerk, people)
+    waiting = order(services, clerk, people)
     assert waiting.job_id is not None
-    urgent = _order(services, clerk, people, ground=Ground.KEY_EXPOSED, paper="")
+    urgent = order(services, clerk, people, ground=Ground.KEY_EXPOSED, paper="")
     assert (urgent.done, urgent.job_id) == (len(people), None)
     assert set(_reasons()) == {"key_compromise"}
     services.jobs.run(services.job_handlers)
@@ -284,24 +255,7 @@ def test_of_two_clerks_with_the_same_person_one_is_told(
     people = city.certified(3)
     assert all(person.code for person in people)
     db.session.expunge_all()  # two threads must not read anew the rows of this one's session
-    outcomes: list[object] = []
-    start = threading.Barrier(2, timeout=30)
-
-    def ask() -> None:
-        with app.app_context():
-            start.wait()
-            try:
-                outcomes.append(_order(services, clerk, people).done)
-            except (SignerError, SQLAlchemyError) as error:
-                outcomes.append(error)
-            finally:
-                db.session.remove()
-
-    threads = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    outcomes = all_at_once(app, lambda _: order(services, clerk, people).done, askers=2)
     assert sum(outcome for outcome in outcomes if isinstance(outcome, int)) == 3
     assert all(isinstance(outcome, int) for outcome in outcomes)
     db.session.rollback()
@@ -318,13 +272,13 @@ def test_an_order_cut_off_anywhere_is_finished_by_the_sweep(
     """Nothing, or everything: after the order, after the CA, after both."""
     (person,) = city.certified(1)
     assert is_cut_off(
-        lambda: _order(services, clerk, [person], act=act, ground=Ground.KEY_EXPOSED, paper=""),
+        lambda: order(services, clerk, [person], act=act, ground=Ground.KEY_EXPOSED, paper=""),
         commits,
     )
     assert services.issuance.revoking.sweep() == (1 if commits else 0)
     assert services.issuance.revoking.sweep() == 0
     wanted = {Act.REVOKE: SigningState.REVOKED, Act.SUSPEND: SigningState.SUSPENDED}[act]
-    assert _state(services, person) is (wanted if commits else SigningState.READY)
+    assert state_of(services, person) is (wanted if commits else SigningState.READY)
     keys = list(db.session.scalars(select(SigningKey.state)))
     assert keys == (["retired"] if commits and act is Act.REVOKE else ["ready"])
 
@@ -334,9 +288,9 @@ def test_an_act_that_came_too_late_is_dismissed_with_the_reason(
 ) -> None:
     """A release was ordered, and the certificate revoked before it was carried out."""
     (person,) = city.certified(1)
-    _order(services, clerk, [person], act=Act.SUSPEND, ground=Ground.KEY_EXPOSED, paper="")
+    order(services, clerk, [person], act=Act.SUSPEND, ground=Ground.KEY_EXPOSED, paper="")
     assert is_cut_off(
-        lambda: _order(services, clerk, [person], act=Act.RELEASE, ground=None, paper=""), 1
+        lambda: order(services, clerk, [person], act=Act.RELEASE, ground=None, paper=""), 1
     )
     serial = db.session.scalars(select(Certificate.serial_hex)).one()
     services.authority.revoke(int(serial, 16), RevocationReason.KEY_COMPROMISE, "system")
@@ -344,7 +298,7 @@ def test_an_act_that_came_too_late_is_dismissed_with_the_reason(
     newest = services.issuance.revoking.history(clerk)[0]
     assert (newest.act, newest.state) == (Act.RELEASE, "dismissed")
     assert newest.error is not None
-    assert _state(services, person) is SigningState.REVOKED
+    assert state_of(services, person) is SigningState.REVOKED
 
 
 def test_a_key_of_somebody_suspended_is_not_replaced(
@@ -354,7 +308,7 @@ def test_a_key_of_somebody_suspended_is_not_replaced(
     (person,) = city.certified(1)
     with transaction():
         db.session.execute(update(SigningKey).values(state="locked"))
-    _order(services, clerk, [person], act=Act.SUSPEND, ground=Ground.KEY_EXPOSED, paper="")
+    order(services, clerk, [person], act=Act.SUSPEND, ground=Ground.KEY_EXPOSED, paper="")
     with pytest.raises(Conflict):
         services.issuance.allow_reactivation(clerk, person.code)
     with pytest.raises(NotFound):

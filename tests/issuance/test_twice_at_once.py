@@ -1,7 +1,5 @@
 """Two workers with the same people, and people who were served meanwhile."""
 
-import threading
-
 import pytest
 from flask import Flask
 from sqlalchemy import insert, select, update
@@ -9,10 +7,11 @@ from sqlalchemy import insert, select, update
 from signer.accounts import Role
 from signer.ca.models import Certificate
 from signer.db import changed, db, transaction
-from signer.errors import Conflict, SignerError
+from signer.errors import Conflict
 from signer.inventory.models import Person
 from signer.issuance.models import CertificateRequest, RequestItem, SigningKey
 from signer.services import Services
+from tests.at_once import all_at_once
 from tests.databases import both_databases
 from tests.factories import WARD, City
 
@@ -33,24 +32,7 @@ def test_two_workers_with_the_same_chunk(
     """A lease ran out though its worker lived: one key, one certificate, one record each."""
     city.people(count)
     items = _approved(services, city)
-    outcomes: list[object] = []
-    start = threading.Barrier(3, timeout=30)
-
-    def work() -> None:
-        with app.app_context():
-            start.wait()
-            try:
-                outcomes.append(services.issuance.issuing.issue_items(items))
-            except SignerError as error:
-                outcomes.append(error)
-            finally:
-                db.session.remove()
-
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    outcomes = all_at_once(app, lambda _: services.issuance.issuing.issue_items(items), askers=3)
     db.session.rollback()
     assert outcomes == [{}, {}, {}]
     assert list(db.session.scalars(select(Certificate.state))) == ["issued"] * count
