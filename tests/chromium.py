@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 _AXE = Axe()
+expect.set_options(timeout=30_000)  # a loaded machine signs slowly; what never comes still fails
 
 
 @pytest.fixture(scope="module")
