@@ -27,7 +27,7 @@ from signer.db import db, transaction
 from signer.inventory.duplicates import families
 from signer.inventory.models import OrgUnit, Person
 from signer.reports.coverage import Facet
-from signer.reports.standing import CHUNK, FIELDS, STEPS, TABLE, Row, Standings, is_due, stored
+from signer.reports.standing import CHUNK, FIELDS, NEXT_ON, STEPS, TABLE, Row, Standings, stored
 from signer.reports.sums import BITS, COUNTS, LEVELS, SUMS, Deltas
 from signer.reports.timeline import (
     FACETS,
@@ -163,7 +163,9 @@ def _difference(person_id: int, kept: Row | None, derived: Row, today: int) -> D
             return _of_person(person_id, after[0] or before[0], day, "steps", before, after)
     if kept is None:
         return _of_person(person_id, 0, today, "row", None, person_id)
-    for name, before, now in () if is_due(kept, today) else zip(FIELDS, kept, derived, strict=True):
+    # Before the worker brought it to today, only the steps of a row are true.
+    is_due = kept[NEXT_ON] is not None and kept[NEXT_ON] <= today
+    for name, before, now in () if is_due else zip(FIELDS, kept, derived, strict=True):
         if before != now:
             return _of_person(person_id, state_at(wanted, today)[0], today, name, before, now)
     return None

@@ -143,8 +143,3 @@ def stored(person_ids: Collection[int], *, is_locked: bool = False) -> dict[int,
     if is_locked:
         statement = statement.with_for_update()
     return {row[0]: tuple(row[1:]) for row in db.session.execute(statement, told(person_ids))}
-
-
-def is_due(row: Row, today: int) -> bool:
-    """True for a row that the worker has not yet brought to today: only its steps are true."""
-    return row[NEXT_ON] is not None and row[NEXT_ON] <= today
