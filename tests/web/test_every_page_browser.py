@@ -20,7 +20,7 @@ from tests.conftest import installed, running
 from tests.outside.fake_vgca import fake_g2, write_anchors
 from tests.web.every_page import NO_PAGE_ENDINGS, NO_PAGES, PAGES, Full, build
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
 USUAL = ((1280, "light", "vi"), (360, "dark", "en"))
 LOOKS = [
