@@ -9,9 +9,8 @@ import click
 from babel.messages.pofile import read_po
 from flask import Flask
 
-import signer.api.access
-import signer.web.access
 from signer.cli import cli
+from signer.doors import access_of
 
 PROJECT = Path(__file__).resolve().parent.parent
 CATALOGUE = PROJECT / "signer" / "translations" / "en" / "LC_MESSAGES" / "messages.po"
@@ -29,8 +28,7 @@ def test_every_address_names_its_access(app: Flask) -> None:
     undecided = [
         str(rule)
         for rule in app.url_map.iter_rules()
-        if signer.web.access.access_of(view := app.view_functions[rule.endpoint]) is None
-        and signer.api.access.access_of(view) is None
+        if access_of(app.view_functions[rule.endpoint]) is None
     ]
     assert undecided == []
 

@@ -4,41 +4,13 @@ Callers show a bearer token (RFC 6750); cookies are not looked at, so that no ot
 a browser act here.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 from flask import current_app, g, request
 
-from signer.accounts import Actor, Permission
+from signer.accounts import Actor
 from signer.api.problems import Unauthorized
+from signer.doors import access_of
 from signer.errors import N_, Forbidden
 from signer.services import services
-
-MARK = "signer_access"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Access:
-    """What an operation asks of its caller; a permission implies being signed in.
-
-    Over which unit the permission is needed is the service's question.
-    """
-
-    signed_in: bool = True
-    permission: Permission | None = None
-    with_old_password: bool = False
-    """Open to an account that must first choose another password."""
-
-
-PUBLIC = Access(signed_in=False)
-BEFORE_NEW_PASSWORD = Access(with_old_password=True)
-
-
-def access_of(view: Callable[..., Any]) -> Access | None:  # a view returns what Flask can answer
-    """The access an operation named; None when nobody decided, which means closed."""
-    found = getattr(view, MARK, None)
-    return found if isinstance(found, Access) else None
 
 
 def authenticate() -> None:

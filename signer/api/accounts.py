@@ -5,9 +5,10 @@ from flask import g, request
 from marshmallow import fields
 
 from signer.accounts import Actor, NewAccount, Permission, Role
-from signer.api.access import BEFORE_NEW_PASSWORD, PUBLIC, actor, bearer_token
+from signer.api.access import actor, bearer_token
 from signer.api.operations import Operations, Schema
 from signer.api.problems import Unauthorized
+from signer.doors import BEFORE_NEW_PASSWORD, PUBLIC
 from signer.errors import Forbidden
 from signer.services import services
 from signer.signing.service import KeyState

@@ -13,7 +13,8 @@ from flask.json import dumps
 from flask_babel import get_locale
 
 from signer.api import problems
-from signer.api.access import MARK, PUBLIC, authenticate
+from signer.api.access import authenticate
+from signer.doors import PUBLIC, marked
 from signer.errors import N_, NotFound
 
 blueprint = Blueprint(
@@ -61,4 +62,4 @@ def asset(name: str) -> Response:
 
 
 for _view in (openapi, page, asset):
-    setattr(_view, MARK, PUBLIC)
+    marked(_view, PUBLIC)

@@ -9,9 +9,9 @@ from werkzeug.datastructures import FileStorage
 
 from signer.accounts import Permission
 from signer.api.access import actor
-from signer.api.operations import BEFORE, LARGEST_ID, LIMIT, File, Operations, Schema
-from signer.api.uploads import saved
+from signer.api.operations import BEFORE, LIMIT, File, Operations, Schema
 from signer.api.wording import Said
+from signer.doors import LARGEST_ID, saved
 from signer.dossiers.views import DocumentView, DossierView
 from signer.errors import N_, Invalid
 from signer.services import services

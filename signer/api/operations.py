@@ -22,8 +22,9 @@ from werkzeug.datastructures import FileStorage
 
 from signer.accounts import Permission
 from signer.api import problems
-from signer.api.access import MARK, Access, authenticate
+from signer.api.access import authenticate
 from signer.api.problems import SaidHTTPError
+from signer.doors import LARGEST_ID, Access, marked
 from signer.errors import N_
 from signer.services import services
 
@@ -36,8 +37,6 @@ _JSON, _FORM = "application/json", "multipart/form-data"
 _View = TypeVar("_View", bound=Callable[..., Any])  # a view returns whatever Flask can answer
 _NEEDS = "signer_needs"
 
-LARGEST_ID = 2**31 - 1
-"""Ids are 32-bit integers in PostgreSQL; a larger number in an address names nothing."""
 ID = ma.validate.Range(1, LARGEST_ID)
 
 # What the queries of several lists ask for, each list keeping its own order of fields.
@@ -160,8 +159,7 @@ class Operations:
                 takes = blueprint.arguments(schema, location=location, as_kwargs=True)
                 operation = takes(operation)
             operation = blueprint.response(status, shown, content_type=content_type)(operation)
-            setattr(operation, MARK, access)
-            setattr(operation, _NEEDS, needs)
+            setattr(marked(operation, access), _NEEDS, needs)
             address = rule.replace("<id:", f"<int(max={LARGEST_ID}):")
             blueprint.route(address, methods=[method], tags=[self.tag])(operation)
             return view

@@ -6,9 +6,9 @@ from werkzeug.datastructures import FileStorage
 
 from signer.accounts import Permission
 from signer.api.access import actor
-from signer.api.operations import LARGEST_ID, LIMIT, NEXT, File, Operations, Schema
-from signer.api.uploads import saved
+from signer.api.operations import LIMIT, NEXT, File, Operations, Schema
 from signer.api.wording import Said
+from signer.doors import LARGEST_ID, saved
 from signer.inventory.paging import Page
 from signer.outside.importing import ImportView
 from signer.outside.kinds import Carrier, CertificateStatus, Generation, Match, Owner

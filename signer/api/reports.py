@@ -9,8 +9,9 @@ from marshmallow import fields
 
 from signer.accounts import Permission
 from signer.api.access import actor
-from signer.api.operations import ID, LARGEST_ID, LIMIT, Operations, Schema
+from signer.api.operations import ID, LIMIT, Operations, Schema
 from signer.api.wording import say
+from signer.doors import LARGEST_ID
 from signer.reports.columns import Cell
 from signer.reports.comparing import Difference
 from signer.reports.formats import MEDIA_TYPES, Format, file_name, rendered

@@ -10,16 +10,15 @@ from werkzeug.datastructures import FileStorage
 from signer.accounts import Permission
 from signer.api.access import actor
 from signer.api.operations import File, Operations, Schema
-from signer.api.uploads import saved
 from signer.api.wording import Said
+from signer.doors import saved
 from signer.inventory.fields import Field
 from signer.inventory.importing import ImportView
 from signer.services import services
 
 rosters = Operations("roster-imports", "Lists of people as HR has them: check, then apply")
-_IMPORT = Permission.ROSTER_IMPORT
 
-_IMPORT = _IMPORT
+_IMPORT = Permission.ROSTER_IMPORT
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 

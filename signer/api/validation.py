@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import structlog
 from cryptography import x509
 
-from signer.api.access import PUBLIC, Access
 from signer.api.bare import (
     FAILED,
     GUARDED,
@@ -32,6 +31,7 @@ from signer.api.bare import (
     refusal,
 )
 from signer.ca.ocsp import MAX_REQUEST_BYTES
+from signer.doors import PUBLIC, Access
 from signer.errors import N_, Invalid, NotFound, SignerError, Unavailable
 from signer.services import Services
 

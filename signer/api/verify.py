@@ -5,10 +5,9 @@ from typing import Any
 from marshmallow import fields
 from werkzeug.datastructures import FileStorage
 
-from signer.api.access import PUBLIC
 from signer.api.operations import File, Operations, Schema
-from signer.api.uploads import saved
 from signer.api.wording import say
+from signer.doors import PUBLIC, saved
 from signer.services import services
 from signer.signing.validation import Verdict
 

@@ -1,7 +1,6 @@
 """Who may open which page: every view wears one mark, and a view without a mark is closed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import BadRequest, NotFound
 
 from signer.accounts import Actor, Permission
+from signer.doors import LARGEST_ID, access_of, marked
 from signer.errors import N_, Forbidden
 from signer.services import services
 
@@ -18,52 +18,17 @@ csrf = CSRFProtect()
 """Checked by `guard`, so that it covers this door and leaves the JSON door's tokens alone."""
 
 _View = TypeVar("_View", bound=Callable[..., Any])  # a view returns whatever Flask can answer
-_MARK = "signer_access"
-LARGEST_ID = 2**31 - 1
-"""Ids are 32-bit integers in PostgreSQL; a larger number in an address names nothing."""
 _TAKE_FILES = (
     *("dossiers.create", "roster.check", "scoring.set_score", "verify.verify"),
     *("outside.upload", "outside.bring_list"),
 )
 _FORM_BYTES = 1024 * 1024
 """More than any form without a file; files would go to this machine's disk before a view runs."""
-_WITH_OLD_PASSWORD = ("accounts.password_page", "accounts.change_password", "accounts.log_out")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Access:
-    """What a view asks of its visitor; a permission implies being signed in."""
-
-    signed_in: bool = True
-    permission: Permission | None = None
-
-
-PUBLIC = Access(signed_in=False)
-"""Open to everybody; `g.actor` may be None."""
-SIGNED_IN = Access()
-"""Open to everybody with an account; the service decides the rest."""
-
-
-def marked(view: _View, access: Access | Permission) -> _View:
-    """The view is open to those; a permission may be held over any unit.
-
-    Over which unit is the service's question, because it knows the object.
-    """
-    if isinstance(access, Permission):
-        access = Access(permission=access)
-    setattr(view, _MARK, access)
-    return view
 
 
 def permission(needed: Permission) -> Callable[[_View], _View]:
     """The view is open to actors who hold the permission over some unit."""
     return lambda view: marked(view, needed)
-
-
-def access_of(view: Callable[..., Any]) -> Access | None:
-    """The mark of a view; None when nobody decided, which means closed."""
-    found = getattr(view, _MARK, None)
-    return found if isinstance(found, Access) else None
 
 
 def register(app: Flask, blueprints: frozenset[str]) -> None:
@@ -101,7 +66,7 @@ def guard() -> ResponseReturnValue | None:
     if access.signed_in:
         if g.actor is None:
             return _elsewhere(url_for("accounts.login_page", next=_here()))
-        if g.actor.must_change_password and request.endpoint not in _WITH_OLD_PASSWORD:
+        if g.actor.must_change_password and not access.with_old_password:
             return _elsewhere(url_for("accounts.password_page"))
         if access.permission is not None:
             g.actor.require(access.permission)

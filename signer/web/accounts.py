@@ -4,9 +4,10 @@ from flask import flash, make_response, redirect, render_template, request, sess
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from signer.doors import BEFORE_NEW_PASSWORD, PUBLIC
 from signer.errors import N_, Invalid
 from signer.services import services
-from signer.web.access import PUBLIC, SIGNED_IN, actor, forget, remember, safe_next, session_cookie
+from signer.web.access import actor, forget, remember, safe_next, session_cookie
 from signer.web.forms import FormError, required
 from signer.web.pages import Pages
 
@@ -32,7 +33,7 @@ def log_in() -> ResponseReturnValue:
     return answer
 
 
-@blueprint.form("/logout", SIGNED_IN)
+@blueprint.form("/logout", BEFORE_NEW_PASSWORD)
 def log_out() -> ResponseReturnValue:
     """The session is over, here and on the server."""
     services().accounts.log_out(request.cookies[session_cookie()])
@@ -43,13 +44,13 @@ def log_out() -> ResponseReturnValue:
     return answer
 
 
-@blueprint.page("/password", SIGNED_IN)
+@blueprint.page("/password", BEFORE_NEW_PASSWORD)
 def password_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form for a new password; the first page somebody with a one-time password sees."""
     return render_template("accounts/password.html", errors=errors)
 
 
-@blueprint.form("/password", SIGNED_IN, again=password_page)
+@blueprint.form("/password", BEFORE_NEW_PASSWORD, again=password_page)
 def change_password() -> ResponseReturnValue:
     """The password is another one, and other sessions of the account are over."""
     new = request.form.get("new", "")

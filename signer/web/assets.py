@@ -8,8 +8,8 @@ from pathlib import Path
 
 from flask import Flask, Response, send_file, url_for
 
+from signer.doors import PUBLIC
 from signer.errors import N_, NotFound
-from signer.web.access import PUBLIC
 from signer.web.pages import Pages
 
 blueprint = Pages("assets", __name__)

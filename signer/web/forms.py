@@ -10,8 +10,8 @@ from typing import ParamSpec, TypeVar
 from flask import make_response, request
 from flask.typing import ResponseReturnValue
 
+from signer.doors import LARGEST_ID
 from signer.errors import N_, Conflict, Forbidden, Invalid, SignerError
-from signer.web.access import LARGEST_ID
 from signer.web.problems import status_of
 
 _P = ParamSpec("_P")

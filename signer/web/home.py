@@ -6,9 +6,10 @@ from flask_babel import gettext as _
 
 from signer.accounts import Actor, Permission
 from signer.accounts.permissions import ROLE_NAMES
+from signer.doors import PUBLIC, SIGNED_IN
 from signer.jobs import Progress
 from signer.services import services
-from signer.web.access import PUBLIC, SIGNED_IN, actor, safe_next
+from signer.web.access import actor, safe_next
 from signer.web.pages import Pages
 
 blueprint = Pages("home", __name__, template_folder="templates")

@@ -1,8 +1,6 @@
 """Certificates from outside: bringing them in, saying whose they are, and how they stand."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from flask import flash, redirect, render_template, request, url_for
@@ -11,6 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from signer.accounts import Permission
+from signer.doors import saved
 from signer.errors import N_, Invalid
 from signer.outside.importing import SHOWN
 from signer.outside.kinds import (
@@ -27,7 +26,6 @@ from signer.services import services
 from signer.web.access import actor
 from signer.web.forms import FormError, number_in_query, numbers_in, required
 from signer.web.pages import Pages, told
-from signer.web.uploads import clean_name
 
 blueprint = Pages("outside", __name__)
 _IMPORT = Permission.CERTIFICATE_IMPORT
@@ -108,7 +106,7 @@ def upload_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
 @blueprint.form("/outside/import", _IMPORT, again=upload_page)
 def upload() -> ResponseReturnValue:
     """The file is looked through and kept; no certificate is stored yet."""
-    with _sent() as (name, path):
+    with _sent() as [(name, path)]:
         chosen = request.form.get("carrier", "")
         import_id = services().outside.importing.check(
             actor(),
@@ -152,7 +150,7 @@ def status_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
 @blueprint.form("/outside/status", _IMPORT, again=status_page)
 def bring_list() -> ResponseReturnValue:
     """The revocation list is kept, and its issuer's certificates stand as it says."""
-    with _sent() as (_name, path):
+    with _sent() as [(_name, path)]:
         kept = services().outside.following.import_crl(actor(), path.read_bytes())
     flash(
         _("Đã nạp danh sách thu hồi của “%(name)s” và cập nhật trạng thái.", name=kept.anchor), "ok"
@@ -176,13 +174,9 @@ def list_asked() -> tuple[Tab | None, CertificateStatus | None, str]:
     )
 
 
-@contextmanager
-def _sent() -> Iterator[tuple[str, Path]]:
+def _sent() -> AbstractContextManager[list[tuple[str, Path]]]:
     """The file of the form with its name, on this machine's disk while the block lasts."""
     sent = request.files.get("file")
     if sent is None or not sent.filename:
         raise Invalid(N_("Hãy chọn một tệp."), field="file")
-    with tempfile.TemporaryDirectory(prefix="signer-outside-") as folder:
-        path = Path(folder) / "sent"
-        sent.save(path)
-        yield clean_name(sent.filename), path
+    return saved([sent], "file")

@@ -9,7 +9,7 @@ from flask import Blueprint, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from signer.accounts import Permission
-from signer.web.access import Access, marked
+from signer.doors import Access, marked
 from signer.web.forms import shown_again_by
 
 _View = TypeVar("_View", bound=Callable[..., Any])  # a view returns whatever Flask can answer

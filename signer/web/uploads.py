@@ -5,18 +5,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 from flask import current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.datastructures import FileStorage
 
+from signer.doors import base_name
 from signer.errors import N_, Invalid
 from signer.services import services
 
 FILES_AT_ONCE = 20
 """As many documents as one dossier takes in one go (R46's batch limit)."""
-_NAME_LENGTH = 150
 _KEPT_SECONDS = 24 * 3600
 _MEGABYTE = 1024 * 1024
 _HEADER_BYTES = 1024  # viewers look for %PDF- in the first kilobyte (ISO 32000-1, annex H.3.4.1)
@@ -110,6 +110,4 @@ def _saved(file: FileStorage, path: Path, field: str) -> Upload:
 
 def clean_name(name: str) -> str:
     """The last part of the name, printable, whatever system it comes from."""
-    last = PureWindowsPath(PurePosixPath(name).name).name
-    printable = "".join(letter for letter in last if letter.isprintable()).strip()
-    return printable[-_NAME_LENGTH:] or "tai-lieu.pdf"
+    return base_name(name) or "tai-lieu.pdf"

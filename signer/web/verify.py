@@ -3,8 +3,8 @@
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
+from signer.doors import PUBLIC
 from signer.services import services
-from signer.web.access import PUBLIC
 from signer.web.forms import FormError
 from signer.web.pages import Pages
 from signer.web.uploads import uploaded_pdfs

@@ -8,7 +8,7 @@ from flask import Flask
 
 from signer.accounts import SYSTEM, Permission, Role
 from signer.accounts.permissions import ROLE_PERMISSIONS
-from signer.api.access import Access, access_of
+from signer.doors import Access, access_of
 
 PUBLIC = {
     "/api/openapi.json",

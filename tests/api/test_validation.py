@@ -17,12 +17,12 @@ from cryptography.x509 import ocsp
 from flask import Flask
 from werkzeug.test import Client, TestResponse
 
-from signer.api.access import PUBLIC
 from signer.api.validation import ValidationApp
 from signer.app import create_validation
 from signer.ca import IssuedCertificate, RevocationReason
 from signer.ca.ocsp import MALFORMED_REQUEST, MAX_REQUEST_BYTES
 from signer.config import Settings
+from signer.doors import PUBLIC
 from signer.services import Services
 from tests.api.conftest import Caller
 from tests.api.test_problems import problem_of
