@@ -138,13 +138,13 @@ def write(file: Path, rows: int) -> None:
 def _imported(rooms: Services, file: Path) -> Imported:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     started, processor = time.perf_counter(), sum(os.times()[:4])
-    checked = rooms.inventory.dry_run(SYSTEM, file, file.name)
+    checked = rooms.inventory.rosters.dry_run(SYSTEM, file, file.name)
     check = time.perf_counter() - started
     if checked.plan.errors:
         raise RuntimeError(checked.plan.errors[0].message)
-    job_id = rooms.inventory.start(SYSTEM, checked.import_id)
+    job_id = rooms.inventory.rosters.start(SYSTEM, checked.import_id)
     rooms.jobs.run(rooms.job_handlers, job_id=job_id)
-    record = rooms.inventory.import_of(SYSTEM, checked.import_id).record
+    record = rooms.inventory.rosters.view(SYSTEM, checked.import_id).record
     return Imported(
         seconds=time.perf_counter() - started,
         check=check,

@@ -68,7 +68,7 @@ class Services:
             OUTSIDE_JOB_KIND: self.outside.importing.store_items,
             STATUS_JOB_KIND: self.outside.following.ask_items,
             REVOKE_JOB_KIND: self.issuance.revoking.revoke_items,
-            ROSTER_JOB_KIND: self.inventory.do_roster_items,
+            ROSTER_JOB_KIND: self.inventory.rosters.applying.do_items,
             POLICY_JOB_KIND: self.inventory.policy.count_items,
             STRUCTURE_JOB_KIND: self.inventory.structure.carry_items,
         }

@@ -136,7 +136,7 @@ class _Duties:
 
 def _newest_roster(rooms: Services) -> object:
     """Changes when a roster was applied or units changed: drafts come within seconds (R27)."""
-    imports = [(found.id, found.state) for found in rooms.inventory.imports(SYSTEM, limit=5)]
+    imports = [(found.id, found.state) for found in rooms.inventory.rosters.recent(SYSTEM, limit=5)]
     return imports, rooms.inventory.structure.newest()
 
 

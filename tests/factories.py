@@ -51,9 +51,9 @@ class City:
             writer = csv.writer(stream)
             writer.writerow(HEADINGS)
             writer.writerows(rows)
-        checked = self.services.inventory.dry_run(SYSTEM, file, file.name)
+        checked = self.services.inventory.rosters.dry_run(SYSTEM, file, file.name)
         assert not checked.plan.errors, checked.plan.errors
-        job_id = self.services.inventory.start(SYSTEM, checked.import_id)
+        job_id = self.services.inventory.rosters.start(SYSTEM, checked.import_id)
         self.services.jobs.run(self.services.job_handlers, job_id=job_id)
 
     def actor(self, name: str, role: Role, unit: str | None = WARD) -> Actor:

@@ -117,13 +117,15 @@ def check_roster(
     The file and its findings are kept; no person is touched before it is applied.
     """
     with saved([file], "file") as [(name, path)]:
-        return services().inventory.dry_run(actor(), path, name, effective_on, full_unit=full_unit)
+        return services().inventory.rosters.dry_run(
+            actor(), path, name, effective_on, full_unit=full_unit
+        )
 
 
 @rosters.get("/roster-imports/<id:import_id>", _IMPORT, answer=RosterImport())
 def get_roster(import_id: int) -> ImportView:
     """A file that was checked, with its findings and how far it is stored."""
-    return services().inventory.import_of(actor(), import_id)
+    return services().inventory.rosters.view(actor(), import_id)
 
 
 @rosters.post(
@@ -136,26 +138,26 @@ def get_roster(import_id: int) -> ImportView:
 def check_roster_again(import_id: int, columns: dict[str, str]) -> ImportView:
     """Check the same file with other meanings of its columns; they are remembered for the unit."""
     said = {letter.upper(): Field(name) for letter, name in columns.items()}
-    return services().inventory.recheck(actor(), import_id, said)
+    return services().inventory.rosters.recheck(actor(), import_id, said)
 
 
 @rosters.post("/roster-imports/<id:import_id>/apply", _IMPORT, answer=RosterImport())
 def apply_roster(import_id: int) -> ImportView:
     """Store the valid rows of a checked file: a job does it; asking again begins nothing anew."""
-    services().inventory.start(actor(), import_id)
-    return services().inventory.import_of(actor(), import_id)
+    services().inventory.rosters.start(actor(), import_id)
+    return services().inventory.rosters.view(actor(), import_id)
 
 
 @rosters.post("/roster-imports/<id:import_id>/undo", _IMPORT, answer=RosterImport())
 def undo_roster(import_id: int) -> ImportView:
     """Take an import back within 24 hours, while nothing hangs on it; a job does it."""
-    services().inventory.undo(actor(), import_id)
-    return services().inventory.import_of(actor(), import_id)
+    services().inventory.rosters.undo(actor(), import_id)
+    return services().inventory.rosters.view(actor(), import_id)
 
 
 @rosters.get("/roster-imports/<id:import_id>/errors.xlsx", _IMPORT, content_type=_XLSX)
 def get_roster_errors(import_id: int) -> Response:
     """The refused rows as a spreadsheet: to correct and send again."""
-    answer = Response(services().inventory.error_workbook(actor(), import_id), mimetype=_XLSX)
+    answer = Response(services().inventory.rosters.corrections(actor(), import_id), mimetype=_XLSX)
     answer.headers.set("Content-Disposition", "attachment", filename=f"dong-loi-{import_id}.xlsx")
     return answer

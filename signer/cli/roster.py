@@ -54,17 +54,17 @@ def import_roster(
     columns: tuple[str, ...],
 ) -> int:
     """The valid rows are stored; rows with errors are listed and change nothing."""
-    inventory = services.inventory
-    checked = inventory.dry_run(SYSTEM, file, file.name, as_of, full_unit=full_unit)
+    rosters = services.inventory.rosters
+    checked = rosters.dry_run(SYSTEM, file, file.name, as_of, full_unit=full_unit)
     if columns:
         chosen = dict(map(_column, columns))
         guessed = {h.letter: h.field for h in checked.plan.headings}
         said = {a: f for a, f in guessed.items() if f not in chosen.values()} | chosen
-        checked = inventory.recheck(SYSTEM, checked.import_id, said)
+        checked = rosters.recheck(SYSTEM, checked.import_id, said)
     plan, import_id = checked.plan, checked.import_id
     failed = 0
     if not dry_run and not plan.missing:
-        failed = _work_off(services, inventory.start(SYSTEM, import_id), _("Đang ghi danh sách"))
+        failed = _work_off(services, rosters.start(SYSTEM, import_id), _("Đang ghi danh sách"))
     if wants_json():
         show_json(plan.to_json())
     else:
@@ -78,7 +78,7 @@ def import_roster(
 @with_services
 def undo(services: Services, import_id: int) -> int:
     """People and their history are as before the import."""
-    job_id = services.inventory.undo(SYSTEM, import_id)
+    job_id = services.inventory.rosters.undo(SYSTEM, import_id)
     failed = _work_off(services, job_id, _("Đang hoàn tác"))
     if not failed:
         say(_("Đã hoàn tác lần nạp số %(id)d."), id=import_id)
@@ -91,7 +91,7 @@ def undo(services: Services, import_id: int) -> int:
 @with_services
 def errors(services: Services, import_id: int, file: Path) -> None:
     """The refused rows, each with what is wrong in it."""
-    file.write_bytes(services.inventory.error_workbook(SYSTEM, import_id, _))
+    file.write_bytes(services.inventory.rosters.corrections(SYSTEM, import_id, _))
 
 
 def _column(said: str) -> tuple[str, Field | None]:

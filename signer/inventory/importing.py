@@ -220,7 +220,7 @@ class RosterImports:
             self._audit.record(actor.name, "roster.errors_exported", subject, rows=rows)
         return workbook
 
-    def recent(self, actor: Actor, limit: int) -> Sequence[RosterImport]:
+    def recent(self, actor: Actor, limit: int = 20) -> Sequence[RosterImport]:
         """The newest imports that the actor may see."""
         actor.require(Permission.ROSTER_IMPORT)
         statement = select(RosterImport).order_by(RosterImport.id.desc()).limit(limit)

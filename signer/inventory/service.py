@@ -1,6 +1,6 @@
 """The inventory: which units the city has, who works in them, since when and in which state."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,10 +17,9 @@ from signer.files import Files
 from signer.inventory.bodies import Bodies
 from signer.inventory.duplicates import Duplicates
 from signer.inventory.facts import PersonFacts, changes_between
-from signer.inventory.headings import Chosen
-from signer.inventory.importing import ImportView, RosterImports
+from signer.inventory.importing import RosterImports
 from signer.inventory.judging import PlannedRow, Verdict
-from signer.inventory.models import OrgUnit, Person, PersonPeriod, RosterImport, UnitKind
+from signer.inventory.models import OrgUnit, Person, PersonPeriod, UnitKind
 from signer.inventory.names import clean_text
 from signer.inventory.paging import Page
 from signer.inventory.people import EVERYBODY, Listed, Listing, PeopleFilter
@@ -39,7 +38,6 @@ from signer.inventory.structure import Structure
 from signer.inventory.tree import HANOI_UNITS, UnitFacts, read_units, store_units, unit_on
 from signer.inventory.words import words_of_all
 from signer.jobs import Jobs
-from signer.jobs.service import Failures
 
 _T = TypeVar("_T")
 _IDS_PER_QUERY = 900
@@ -65,7 +63,7 @@ class Inventory:
         self.policy = PolicyChange(clock, audit, jobs)
         self.duplicates = Duplicates(clock, audit)
         self.persons = Persons(clock, audit, settings, self.duplicates)
-        self._imports = RosterImports(clock, audit, files, settings, jobs)
+        self.rosters = RosterImports(clock, audit, files, settings, jobs)
 
     # Units
 
@@ -131,50 +129,6 @@ class Inventory:
             or_(OrgUnit.valid_to.is_(None), OrgUnit.valid_to >= day),
             in_subtree(_path(OrgUnit), within),
         )
-
-    # Roster imports
-
-    def dry_run(
-        self,
-        actor: Actor,
-        path: Path,
-        file_name: str,
-        effective_on: date | None = None,
-        *,
-        full_unit: str | None = None,
-    ) -> ImportView:
-        """See `RosterImports.dry_run`."""
-        return self._imports.dry_run(actor, path, file_name, effective_on, full_unit=full_unit)
-
-    def recheck(self, actor: Actor, import_id: int, columns: Chosen) -> ImportView:
-        """See `RosterImports.recheck`."""
-        return self._imports.recheck(actor, import_id, columns)
-
-    def start(self, actor: Actor, import_id: int) -> int:
-        """See `RosterImports.start`."""
-        return self._imports.start(actor, import_id)
-
-    def undo(self, actor: Actor, import_id: int) -> int:
-        """See `RosterImports.undo`."""
-        return self._imports.undo(actor, import_id)
-
-    def do_roster_items(self, keys: Sequence[str]) -> Failures:
-        """The handler of `ROSTER_JOB_KIND`."""
-        return self._imports.applying.do_items(keys)
-
-    def import_of(self, actor: Actor, import_id: int) -> ImportView:
-        """The import with what its check found; `NotFound`, `Forbidden` for another's."""
-        return self._imports.view(actor, import_id)
-
-    def error_workbook(
-        self, actor: Actor, import_id: int, translate: Callable[[str], str] = str
-    ) -> bytes:
-        """An XLSX of the refused rows, to correct and upload again; texts in one language."""
-        return self._imports.corrections(actor, import_id, translate)
-
-    def imports(self, actor: Actor, limit: int = 20) -> Sequence[RosterImport]:
-        """The newest imports: own ones, or everybody's for a city-wide role."""
-        return self._imports.recent(actor, limit)
 
     # People
 

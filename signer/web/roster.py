@@ -46,7 +46,7 @@ def index(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     return render_template(
         "roster/index.html",
         errors=errors,
-        imports=inventory.imports(actor(), limit=_RECENT),
+        imports=inventory.rosters.recent(actor(), limit=_RECENT),
         states=STATES,
         today=services().clock.today(),
         unit_options=unit_options(
@@ -66,7 +66,7 @@ def check() -> ResponseReturnValue:
     with tempfile.TemporaryDirectory(prefix="signer-roster-") as folder:
         path = Path(folder) / f"roster{Path(name).suffix.lower()}"
         sent.save(path)
-        checked = services().inventory.dry_run(
+        checked = services().inventory.rosters.dry_run(
             actor(),
             path,
             name,
@@ -79,7 +79,7 @@ def check() -> ResponseReturnValue:
 @blueprint.page("/roster/<int:import_id>", _IMPORT)
 def show(import_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """What the file would change and what is wrong in it; after applying, the receipt."""
-    found = services().inventory.import_of(actor(), import_id)
+    found = services().inventory.rosters.view(actor(), import_id)
     undo_until = found.record.applied_at and found.record.applied_at + UNDO_WITHIN
     return render_template(
         "roster/show.html",
@@ -97,7 +97,7 @@ def show(import_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnVa
 @blueprint.page("/roster/<int:import_id>/progress", _IMPORT)
 def progress(import_id: int) -> ResponseReturnValue:
     """How far storing or undoing is, for the page to renew; at the end the whole page is."""
-    record = services().inventory.import_of(actor(), import_id).record
+    record = services().inventory.rosters.view(actor(), import_id).record
     job = _job(record.job_id)
     answer = make_response(render_template("roster/_progress.html", record=record, job=job))
     if job is None or job.state == "done":
@@ -113,7 +113,7 @@ def columns(import_id: int) -> ResponseReturnValue:
         for name, value in request.form.items()
         if (found := _COLUMN.fullmatch(name)) and value in set(Field)
     }
-    checked = services().inventory.recheck(actor(), import_id, said)
+    checked = services().inventory.rosters.recheck(actor(), import_id, said)
     sentence = _("Đã kiểm tra lại tệp theo các cột bạn chọn và ghi nhớ cho lần sau.")
     return told(sentence, ".show", import_id=checked.import_id)
 
@@ -121,19 +121,19 @@ def columns(import_id: int) -> ResponseReturnValue:
 @blueprint.form("/roster/<int:import_id>/apply", _IMPORT, again=show)
 def apply(import_id: int) -> None:
     """A job stores the valid rows; asking again begins nothing anew."""
-    services().inventory.start(actor(), import_id)
+    services().inventory.rosters.start(actor(), import_id)
 
 
 @blueprint.form("/roster/<int:import_id>/undo", _IMPORT, again=show)
 def undo(import_id: int) -> None:
     """A job takes back what the import did."""
-    services().inventory.undo(actor(), import_id)
+    services().inventory.rosters.undo(actor(), import_id)
 
 
 @blueprint.page("/roster/<int:import_id>/errors.xlsx", _IMPORT)
 def errors_workbook(import_id: int) -> ResponseReturnValue:
     """The refused rows as a spreadsheet, to correct and send again."""
-    workbook = services().inventory.error_workbook(actor(), import_id, say)
+    workbook = services().inventory.rosters.corrections(actor(), import_id, say)
     answer = Response(workbook, mimetype=_XLSX)
     answer.headers.set("Content-Disposition", "attachment", filename=f"dong-loi-{import_id}.xlsx")
     return answer

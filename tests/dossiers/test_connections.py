@@ -49,8 +49,8 @@ def test_a_whole_journey(services: Services, city: City, held: list[str], tmp_pa
     people = city.people(2)
     wrong = tmp_path / "sai.csv"
     wrong.write_text("Mã CBCCVC,Họ và tên,Đơn vị\nT00009,,Phường Hoàn Kiếm\n", encoding="utf-8")
-    services.inventory.error_workbook(
-        SYSTEM, services.inventory.dry_run(SYSTEM, wrong, wrong.name).import_id
+    services.inventory.rosters.corrections(
+        SYSTEM, services.inventory.rosters.dry_run(SYSTEM, wrong, wrong.name).import_id
     )
     city.issue(people)
     code, actor = people[0].code, city.signer_of(people[0])

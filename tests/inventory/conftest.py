@@ -182,7 +182,7 @@ def check(inventory: Inventory, hr: Actor, tmp_path: Path) -> Check:
     ) -> ImportView:
         file = tmp_path / name
         file.write_bytes(csv_text(rows).encode() if content is None else content)
-        return inventory.dry_run(actor, file, name, effective_on)
+        return inventory.rosters.dry_run(actor, file, name, effective_on)
 
     return run
 
@@ -204,10 +204,10 @@ def apply(inventory: Inventory, jobs: Jobs, hr: Actor) -> Apply:
     """Starts the job of an import and works it off, as a worker does."""
 
     def run(import_id: int, actor: Actor | None = None, **options: Any) -> Receipt:
-        job_id = inventory.start(actor or hr, import_id)
-        jobs.run({ROSTER_JOB_KIND: inventory.do_roster_items}, job_id=job_id, **options)
+        job_id = inventory.rosters.start(actor or hr, import_id)
+        jobs.run({ROSTER_JOB_KIND: inventory.rosters.applying.do_items}, job_id=job_id, **options)
         assert not jobs.failures(job_id)
-        record = inventory.import_of(actor or hr, import_id).record
+        record = inventory.rosters.view(actor or hr, import_id).record
         new, changed = record.applied_new, record.applied_changed
         refused = record.error_rows + record.overtaken
         return Receipt(new, changed, record.rows - new - changed - refused, refused)

@@ -76,12 +76,12 @@ def test_a_dry_run_touches_nobody_and_keeps_file_and_findings(
     """The findings are read again as they were."""
     checked = check(content=SAMPLE.read_bytes())
     assert everything() == []
-    view = inventory.import_of(hr, checked.import_id)
+    view = inventory.rosters.view(hr, checked.import_id)
     assert view.plan == checked.plan
     assert view.record.state is ImportState.CHECKED
     assert view.record.error_rows == 13
     assert view.plan.ignored_rows == (307, 309, 310)
-    assert [record.id for record in inventory.imports(hr)] == [checked.import_id]
+    assert [record.id for record in inventory.rosters.recent(hr)] == [checked.import_id]
 
 
 def test_new_people_are_audited_by_chunk_with_code_and_unit(
@@ -203,7 +203,7 @@ def test_an_import_cut_off_between_chunks_goes_on_where_it_stopped(
     with pytest.raises(Killed):
         apply(checked.import_id, on_progress=kill_after_two)
     assert db.session.scalar(select(func.count(Person.id))) == 20
-    assert inventory.import_of(hr, checked.import_id).record.state is ImportState.APPLYING
+    assert inventory.rosters.view(hr, checked.import_id).record.state is ImportState.APPLYING
     rest: list[int] = []
     receipt = apply(checked.import_id, on_progress=rest.append)
     assert sum(rest) == 2
@@ -234,7 +234,7 @@ def test_a_roster_confirmed_in_two_windows_at_once_goes_in_once(
     def confirm() -> None:
         with app.app_context():
             start.wait()
-            begun.append(inventory.start(hr, checked.import_id))
+            begun.append(inventory.rosters.start(hr, checked.import_id))
             apply(checked.import_id)
             db.session.remove()
 
@@ -246,9 +246,9 @@ def test_a_roster_confirmed_in_two_windows_at_once_goes_in_once(
     db.session.rollback()
     assert len(begun) == 2
     assert begun[0] == begun[1]
-    assert inventory.import_of(hr, checked.import_id).record.applied_new == 35
+    assert inventory.rosters.view(hr, checked.import_id).record.applied_new == 35
     assert db.session.scalar(select(func.count(Person.id))) == 35
-    assert inventory.import_of(hr, checked.import_id).record.state is ImportState.APPLIED
+    assert inventory.rosters.view(hr, checked.import_id).record.state is ImportState.APPLIED
     recorded = Counter(db.session.scalars(select(AuditEvent.action)))
     assert recorded["roster.applied"] == 1
     audit.verify()
@@ -288,14 +288,19 @@ def test_an_import_belongs_to_who_uploaded_it(
     """It holds private data; a city-wide officer sees all of them."""
     lang, giang_vo = (clerk(inventory.unit_of(code).path) for code in ("00199", "00025"))
     checked = check(person(1), actor=lang)
-    for act in (inventory.import_of, inventory.start, inventory.undo, inventory.error_workbook):
+    for act in (
+        inventory.rosters.view,
+        inventory.rosters.start,
+        inventory.rosters.undo,
+        inventory.rosters.corrections,
+    ):
         with pytest.raises(Forbidden):
             act(giang_vo, checked.import_id)
-    assert inventory.imports(giang_vo) == []
-    assert len(inventory.imports(hr)) == 1
+    assert inventory.rosters.recent(giang_vo) == []
+    assert len(inventory.rosters.recent(hr)) == 1
     assert apply(checked.import_id).new == 1
     with pytest.raises(NotFound):
-        inventory.import_of(hr, checked.import_id + 1)
+        inventory.rosters.view(hr, checked.import_id + 1)
 
 
 @pytest.mark.parametrize("role", [Role.APPROVER, Role.SIGNER, Role.AUDITOR])
@@ -327,7 +332,7 @@ def test_the_error_workbook_corrected_and_sent_back_goes_in(
     checked = check(content=SAMPLE.read_bytes(), name="danh_sach_mau.xlsx")
     apply(checked.import_id)
     file = tmp_path / "loi.xlsx"
-    file.write_bytes(inventory.error_workbook(hr, checked.import_id))
+    file.write_bytes(inventory.rosters.corrections(hr, checked.import_id))
     book = openpyxl.load_workbook(file)
     sheet = book.active
     assert sheet is not None
@@ -362,9 +367,9 @@ def test_the_error_workbook_comes_back_as_it_went(
     said = {h.letter: h.field for h in first.plan.headings}
     letter = {h.heading: h.letter for h in first.plan.headings}
     said[letter["Chức vụ"]], said[letter["Phòng"]] = Field.DIVISION, Field.TITLE
-    second = inventory.recheck(hr, first.import_id, said)
+    second = inventory.rosters.recheck(hr, first.import_id, said)
     file = tmp_path / "loi.xlsx"
-    file.write_bytes(inventory.error_workbook(hr, second.import_id))
+    file.write_bytes(inventory.rosters.corrections(hr, second.import_id))
     again = check(content=file.read_bytes(), name="loi.xlsx")
     assert [f.heading for f in again.plan.errors] == ["Ngày sinh"]
     meant = {h.field: h.example for h in again.plan.headings}
@@ -381,7 +386,7 @@ def test_no_cell_of_the_error_workbook_is_a_formula(
     evil = '=HYPERLINK("http://evil.example","x")'
     checked = check(person(1, **{"Chức vụ": evil, "Phòng": "@SUM(1)", "Ngày sinh": "31/02/1980"}))
     file = tmp_path / "loi.xlsx"
-    file.write_bytes(inventory.error_workbook(hr, checked.import_id))
+    file.write_bytes(inventory.rosters.corrections(hr, checked.import_id))
     sheet = openpyxl.load_workbook(file).active
     assert sheet is not None
     cells = [cell for row in sheet.iter_rows() for cell in row]

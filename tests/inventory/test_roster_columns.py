@@ -35,17 +35,17 @@ def test_columns_that_nobody_knows_are_asked_for_and_remembered_for_the_unit(
     assert first.plan.missing == ("Mã cán bộ", "Đơn vị")
     assert (first.plan.rows, first.plan.unknown_headings[0]) == (0, "Ký hiệu riêng")
     with pytest.raises(Exception, match="kiểm tra lại"):
-        inventory.start(hr, first.import_id)
-    second = inventory.recheck(hr, first.import_id, SAID)
+        inventory.rosters.start(hr, first.import_id)
+    second = inventory.rosters.recheck(hr, first.import_id, SAID)
     assert (second.plan.missing, second.plan.new) == ((), 2)
     assert apply(second.import_id).new == 2
     assert check(content=of_strange(1, 2, 3)).plan.new == 1
     elsewhere = clerk(inventory.unit_of("00199").path)
     assert check(content=of_strange(3), actor=elsewhere).plan.missing, "another unit's clerk"
     with pytest.raises(Invalid, match="Các cột A, B cùng"):
-        inventory.recheck(hr, first.import_id, {"A": Field.CODE, "B": Field.CODE})
+        inventory.rosters.recheck(hr, first.import_id, {"A": Field.CODE, "B": Field.CODE})
     with pytest.raises(Invalid, match="đã được ghi"):
-        inventory.recheck(hr, second.import_id, SAID)
+        inventory.rosters.recheck(hr, second.import_id, SAID)
 
 
 def test_a_heading_may_be_taken_for_something_else_or_for_nothing(
@@ -57,7 +57,7 @@ def test_a_heading_may_be_taken_for_something_else_or_for_nothing(
     letter = {h.heading: h.letter for h in first.plan.headings}
     said[letter["Chức vụ"]], said[letter["Phòng"]] = Field.DIVISION, Field.TITLE
     said[letter["Ngày sinh"]] = None
-    inventory.recheck(hr, first.import_id, said)
+    inventory.rosters.recheck(hr, first.import_id, said)
     third = check(person(1, **{"Chức vụ": "Phòng Kinh tế", "Phòng": "Trưởng phòng"}))
     fields = {h.heading: h.field for h in third.plan.headings}
     assert fields["Chức vụ"] is Field.DIVISION
@@ -80,9 +80,9 @@ def test_a_full_roster_shows_who_is_missing_and_changes_nobody(
     def checked(actor: Actor, unit: str) -> ImportView:
         file = tmp_path / "du.csv"
         file.write_text(csv_text([person(1), person(5, **{"Ngày sinh": "31/02/1980"})]))
-        return inventory.dry_run(actor, file, file.name, full_unit=unit)
+        return inventory.rosters.dry_run(actor, file, file.name, full_unit=unit)
 
-    seen = inventory.import_of(hr, checked(hr, "00199").import_id)
+    seen = inventory.rosters.view(hr, checked(hr, "00199").import_id)
     assert seen.record.absent == 1
     assert [(p.code, p.full_name) for p in seen.plan.absent] == [("HN000002", "Trần Thị Hai")]
     assert inventory.person_of(hr, "HN000002").unit_id == inventory.unit_of("00199").id
@@ -90,7 +90,7 @@ def test_a_full_roster_shows_who_is_missing_and_changes_nobody(
         checked(clerk(inventory.unit_of("00025").path), "00199")
     file = tmp_path / "la.csv"
     file.write_bytes(of_strange(1))
-    unread = inventory.dry_run(hr, file, file.name, full_unit="00199")
+    unread = inventory.rosters.dry_run(hr, file, file.name, full_unit="00199")
     assert unread.plan.missing, "so nobody can be said to be absent from it"
     assert unread.plan.absent == ()
 

@@ -57,7 +57,7 @@ def test_nobody_is_stored_in_a_unit_that_ended_since_the_check(
     end_lang()
     receipt = apply(checked.import_id)
     assert (receipt.new, receipt.changed, receipt.refused) == (1, 0, 2)
-    told = inventory.import_of(hr, checked.import_id).overtaken
+    told = inventory.rosters.view(hr, checked.import_id).overtaken
     assert {(f.row, f.heading) for f in told} >= {(2, "Đơn vị"), (3, "Đơn vị")}
     assert "“Ủy ban nhân dân phường Láng” đã kết thúc" in told[0].message
     assert {p.code for p in inventory.people(hr).items} == {"HN000001", "HN000003"}
@@ -97,7 +97,7 @@ def test_what_somebody_corrected_since_the_check_is_not_overwritten(
     assert (receipt.new, receipt.changed, receipt.refused) == (0, 1, 2)
     titles = {p.code: p.title for p in inventory.people(hr).items}
     assert titles == {"HN000001": "Chủ tịch", "HN000002": "Trưởng phòng", "HN000003": "Chủ tịch"}
-    told = inventory.import_of(hr, checked.import_id).overtaken
+    told = inventory.rosters.view(hr, checked.import_id).overtaken
     assert [(f.row, f.heading) for f in told] == [(2, "Mã CB"), (4, "Mã CB")]
 
 

@@ -43,8 +43,8 @@ def everything() -> dict[str, list[tuple[Any, ...]]]:
 @pytest.fixture
 def undo(inventory: Inventory, jobs: Jobs, hr: Actor) -> Undo:
     def run(import_id: int) -> None:
-        job_id = inventory.undo(hr, import_id)
-        jobs.run({ROSTER_JOB_KIND: inventory.do_roster_items}, job_id=job_id)
+        job_id = inventory.rosters.undo(hr, import_id)
+        jobs.run({ROSTER_JOB_KIND: inventory.rosters.applying.do_items}, job_id=job_id)
         assert not jobs.failures(job_id)
 
     return run
@@ -68,7 +68,7 @@ def test_everything_is_as_before(
     assert everything() != before
     undo(wrong.import_id)
     assert everything() == before
-    assert inventory.import_of(hr, wrong.import_id).record.state is ImportState.UNDONE
+    assert inventory.rosters.view(hr, wrong.import_id).record.state is ImportState.UNDONE
     events = {e.action: e for e in audit.events(limit=4)}
     assert events["roster.undone"].subject == f"roster_import:{wrong.import_id}"
     assert json.loads(events["people.taken_back"].details) == {
@@ -77,7 +77,7 @@ def test_everything_is_as_before(
     }
     audit.verify()
     with pytest.raises(Conflict, match="đã được hoàn tác"):
-        inventory.start(hr, wrong.import_id)
+        inventory.rosters.start(hr, wrong.import_id)
 
 
 def test_it_is_possible_for_a_day(
@@ -87,7 +87,7 @@ def test_it_is_possible_for_a_day(
     made = stored(person(1))
     clock.at += timedelta(hours=24, seconds=1)
     with pytest.raises(Conflict, match="24 giờ"):
-        inventory.undo(hr, made.import_id)
+        inventory.rosters.undo(hr, made.import_id)
 
 
 def test_a_later_change_is_in_the_way(
@@ -98,8 +98,8 @@ def test_a_later_change_is_in_the_way(
     clock.at += timedelta(minutes=5)
     later = stored(person(2, **{"Họ và tên": "Trần Thị Hai", "Chức vụ": "Trưởng phòng"}))
     with pytest.raises(Conflict, match=r"Trần Thị Hai \(mã HN000002\) đã được sửa"):
-        inventory.undo(hr, made.import_id)
-    assert inventory.undo(hr, later.import_id)
+        inventory.rosters.undo(hr, made.import_id)
+    assert inventory.rosters.undo(hr, later.import_id)
 
 
 def test_a_policy_decided_since_is_in_the_way(
@@ -116,9 +116,9 @@ def test_a_policy_decided_since_is_in_the_way(
     inventory.policy.change(
         SYSTEM, {PersonState.UNPAID_LEAVE: replace(rule, counted=not rule.counted)}
     )
-    assert inventory.undo(hr, named.import_id), "who was not moved is not concerned"
+    assert inventory.rosters.undo(hr, named.import_id), "who was not moved is not concerned"
     with pytest.raises(Conflict, match="chính sách"):
-        inventory.undo(hr, moved.import_id)
+        inventory.rosters.undo(hr, moved.import_id)
 
 
 def test_an_act_upon_the_past_is_in_the_way(
@@ -137,7 +137,7 @@ def test_an_act_upon_the_past_is_in_the_way(
     )
     inventory.structure.carry_out(SYSTEM, act)
     with pytest.raises(Conflict, match="HN000001"):
-        inventory.undo(hr, made.import_id)
+        inventory.rosters.undo(hr, made.import_id)
 
 
 def test_what_comes_to_rest_on_it_meanwhile_keeps_its_chunk(
@@ -145,7 +145,7 @@ def test_what_comes_to_rest_on_it_meanwhile_keeps_its_chunk(
 ) -> None:
     """The job says why, and nothing of that chunk is half undone."""
     made = stored(person(1), person(2, **{"Họ và tên": "Trần Thị Hai"}))
-    job_id = inventory.undo(hr, made.import_id)
+    job_id = inventory.rosters.undo(hr, made.import_id)
     with transaction():
         db.session.execute(
             update(Person)
@@ -153,8 +153,8 @@ def test_what_comes_to_rest_on_it_meanwhile_keeps_its_chunk(
             .values(updated_at=clock.at + timedelta(seconds=1))
         )
     before = everything()
-    jobs.run({ROSTER_JOB_KIND: inventory.do_roster_items}, job_id=job_id)
+    jobs.run({ROSTER_JOB_KIND: inventory.rosters.applying.do_items}, job_id=job_id)
     [failure] = jobs.failures(job_id)
     assert failure.values["code"] == "HN000002"
     assert everything() == before
-    assert inventory.import_of(hr, made.import_id).record.state is ImportState.UNDOING
+    assert inventory.rosters.view(hr, made.import_id).record.state is ImportState.UNDOING

@@ -179,9 +179,9 @@ def _waiting(services: Services, city: City, people: list[Person], names: dict[s
     assert approved
     names["open_request"] = open_request
     names["job"] = services.issuance.approve(city.actor("truong", HEAD, None), approved)
-    names["checked"] = services.inventory.dry_run(SYSTEM, sample, sample.name).import_id
-    names["storing"] = services.inventory.dry_run(SYSTEM, sample, sample.name).import_id
-    services.inventory.start(SYSTEM, names["storing"])
+    names["checked"] = services.inventory.rosters.dry_run(SYSTEM, sample, sample.name).import_id
+    names["storing"] = services.inventory.rosters.dry_run(SYSTEM, sample, sample.name).import_id
+    services.inventory.rosters.start(SYSTEM, names["storing"])
 
 
 def _duplicates(

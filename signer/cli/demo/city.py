@@ -103,10 +103,10 @@ class _City:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "danh_sach_mau.csv"
             file.write_bytes(roster_csv(people, self._names, states))
-            checked = inventory.dry_run(SYSTEM, file, file.name)
+            checked = inventory.rosters.dry_run(SYSTEM, file, file.name)
         if checked.plan.errors:
             raise RuntimeError(f"the demo's own roster has errors: {checked.plan.errors[0]}")
-        job_id = inventory.start(SYSTEM, checked.import_id)
+        job_id = inventory.rosters.start(SYSTEM, checked.import_id)
         self._rooms.jobs.run(self._rooms.job_handlers, job_id=job_id)
 
     def open_account(
