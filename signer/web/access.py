@@ -1,7 +1,5 @@
 """Who may open which page: every view wears one mark, and a view without a mark is closed."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, make_response, redirect, request, url_for
@@ -9,26 +7,20 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import BadRequest, NotFound
 
-from signer.accounts import Actor, Permission
-from signer.doors import LARGEST_ID, access_of, marked
+from signer.accounts import Actor
+from signer.doors import LARGEST_ID, access_of
 from signer.errors import N_, Forbidden
 from signer.services import services
 
 csrf = CSRFProtect()
 """Checked by `guard`, so that it covers this door and leaves the JSON door's tokens alone."""
 
-_View = TypeVar("_View", bound=Callable[..., Any])  # a view returns whatever Flask can answer
 _TAKE_FILES = (
     *("dossiers.create", "roster.check", "scoring.set_score", "verify.verify"),
     *("outside.upload", "outside.bring_list"),
 )
 _FORM_BYTES = 1024 * 1024
 """More than any form without a file; files would go to this machine's disk before a view runs."""
-
-
-def permission(needed: Permission) -> Callable[[_View], _View]:
-    """The view is open to actors who hold the permission over some unit."""
-    return lambda view: marked(view, needed)
 
 
 def register(app: Flask, blueprints: frozenset[str]) -> None:
