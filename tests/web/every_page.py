@@ -110,7 +110,7 @@ PAGES: dict[str, tuple[Role | None, tuple[str, ...]]] = {
 }
 """By rule; addresses hold the names of what `build` made in braces."""
 NO_PAGES = (
-    *("/assets/", "/language/", "/theme/", "/dossiers/people", "/evidence/"),
+    *("/api/", "/assets/", "/language/", "/theme/", "/dossiers/people", "/evidence/"),
     *("/revocations/again", "/revocations/preview", "/unit-changes/preview"),
 )
 """Files, choices that lead back, fragments, and addresses that only send on."""
