@@ -3,13 +3,13 @@
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import structlog
 from flask import Flask
 
 from signer.accounts import SYSTEM
-from signer.db import db
+from signer.db import db, release
 from signer.errors import Unavailable
 from signer.issuance.revoking import REVOKE_JOB_KIND
 from signer.issuance.service import JOB_KIND
@@ -37,7 +37,7 @@ def work(app: Flask, stop: threading.Event, *, is_only_one: bool = False) -> Non
     the worker or keeps it from the others. The only worker of an installation takes up what its
     killed predecessor held without waiting for the lease.
     """
-    duties = _Duties(stop, is_only_one=is_only_one)
+    duties = _Duties(app, stop, is_only_one=is_only_one)
     while not stop.is_set():
         pause = IDLE_SECONDS
         for duty in (
@@ -59,17 +59,23 @@ def work(app: Flask, stop: threading.Event, *, is_only_one: bool = False) -> Non
                 _log.exception("a round of work failed")
                 pause = AWAY_SECONDS
         stop.wait(0.0 if duties.is_interrupted else pause)
+    if duties.recount is not None:
+        duties.recount.join()
 
 
 class _Duties:
     """What a worker does in each round, and when it is due; the first six need no HSM."""
 
-    def __init__(self, stop: threading.Event, *, is_only_one: bool) -> None:
+    def __init__(self, app: Flask, stop: threading.Event, *, is_only_one: bool) -> None:
+        self._app = app
         self._stop = stop
         self._frees_leases = is_only_one
         self._resumed = False
         self._orders_due = self._sweep_due = self._lists_due = self._roles_due = 0.0
         self._roster: object = None
+        self._day: date | None = None
+        self.recount: threading.Thread | None = None
+        """The newest of the nightly ones."""
         self.is_interrupted = False
         """A job was left in the middle, because lists are due."""
 
@@ -78,8 +84,14 @@ class _Duties:
         rooms.inventory.structure.carry_due()
 
     def begin_day(self, rooms: Services) -> None:
-        """Whoever stands elsewhere since midnight is listed there."""
+        """Whoever stands elsewhere since midnight is listed there; a night ends in a recount."""
         rooms.reports.bring_to_today()
+        day_before, self._day = self._day, rooms.clock.today()
+        if day_before is not None and self._day > day_before:  # it takes minutes in a large city
+            self.recount = threading.Thread(
+                target=compare_figures, args=(self._app, self._stop), name="signer-recount"
+            )
+            self.recount.start()
 
     def end_certificates(self, rooms: Services) -> None:
         """Orders that another process left half-way are carried out, and those given as jobs."""
@@ -138,6 +150,28 @@ def _newest_roster(rooms: Services) -> object:
     """Changes when a roster was applied or units changed: drafts come within seconds (R27)."""
     imports = [(found.id, found.state) for found in rooms.inventory.rosters.recent(SYSTEM, limit=5)]
     return imports, rooms.inventory.structure.newest()
+
+
+def compare_figures(app: Flask, stop: threading.Event) -> None:
+    """It is on record whether the kept figures of coverage are what the rows say; not at `stop`."""
+
+    def go_on(_persons: int) -> None:
+        if stop.is_set():
+            raise InterruptedError
+
+    try:
+        with app.app_context():
+            rooms = services()
+            found = rooms.reports.first_difference(go_on)
+            release()
+            told = found and found.to_json()
+            rooms.audit.alone("system", "coverage.compared", "coverage", difference=told)
+        if found is not None:
+            _log.error("the figures of coverage are not what the rows say", **found.to_json())
+    except InterruptedError:
+        pass
+    except Exception:  # noqa: BLE001  # the next night tries again
+        _log.exception("the nightly recount failed")
 
 
 def start_thread(app: Flask) -> Callable[[], None]:

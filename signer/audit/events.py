@@ -81,15 +81,13 @@ class Audit:
 
         Whoever keeps personal data must be able to say who has them (Law 91/2025/QH15).
         """
+        subject = f"list:{listed}"
+        self.alone(actor, "list.exported", subject, rows=rows, filters=dict(filters), file=file)
+
+    def alone(self, actor: str, action: str, subject: str, **details: object) -> None:
+        """The event is on record, in a transaction of its own."""
         with transaction():
-            self.record(
-                actor,
-                "list.exported",
-                f"list:{listed}",
-                rows=rows,
-                filters=dict(filters),
-                file=file,
-            )
+            self.record(actor, action, subject, **details)
 
     def events(
         self, *, subject: str | None = None, before: int | None = None, limit: int = 50

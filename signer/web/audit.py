@@ -43,6 +43,7 @@ ACTION_NAMES = {
     "roster.checked": N_("Kiểm tra tệp danh sách"),
     "roster.applied": N_("Ghi danh sách"),
     "roster.undone": N_("Hoàn tác lần nạp danh sách"),
+    "coverage.compared": N_("Đối chiếu số liệu bao phủ với dữ liệu gốc"),
     "roster.errors_exported": N_("Tải các dòng lỗi của danh sách"),
     "people.created": N_("Thêm cán bộ"),
     "people.taken_back": N_("Hoàn tác việc thêm, sửa cán bộ"),

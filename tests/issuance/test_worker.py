@@ -1,9 +1,12 @@
 """What a worker does in which order: whoever is to lose a certificate waits for nobody."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -19,8 +22,8 @@ from signer.issuance.issuing import Issuing
 from signer.issuance.kinds import RequestKind
 from signer.issuance.models import Revocation
 from signer.issuance.ordering import AT_ONCE
-from signer.jobs import Jobs
 from signer.services import Services
+from tests import tampering
 from tests.clocks import StandingClock
 from tests.factories import City
 from tests.issuance.cutting import CutOff
@@ -124,7 +127,8 @@ def test_lists_are_looked_after_in_the_middle_of_a_long_job(
     at_work: Callable[[], None],
 ) -> None:
     """A job of a whole city keeps no revocation off the lists until it is over."""
-    monkeypatch.setitem(Jobs.create.__kwdefaults__, "at_once", 1)
+    create = partial(services.jobs.create, at_once=1)
+    monkeypatch.setattr(services.jobs, "create", create)
     happened: list[str] = []
     refresh, issue = Authority.refresh_crl, Issuing.issue_items
 
@@ -144,3 +148,31 @@ def test_lists_are_looked_after_in_the_middle_of_a_long_job(
     _until(lambda: services.jobs.progress(job).done == 8)
     first, *_, last = (place for place, what in enumerate(happened) if what == "issued")
     assert "lists" in happened[first:last]
+
+
+@pytest.mark.parametrize("is_sound", [True, False])
+def test_a_night_ends_in_a_recount(
+    services: Services,
+    city: City,
+    clock: StandingClock,
+    at_work: Callable[[], None],
+    is_sound: bool,
+) -> None:
+    """Whether the kept figures are what the rows say is on record, with the first difference."""
+    city.people(2)
+    if not is_sound:
+        tampering.do("UPDATE coverage_sum SET persons = persons + 1")
+    lists = services.audit.count()
+    at_work()
+    _until(lambda: services.audit.count() > lists)  # it is at work: lists were published
+    clock.move(timedelta(hours=14))  # nearly midnight: not yet
+    assert _compared(services) == []
+    clock.move(timedelta(hours=2))
+    _until(lambda: len(_compared(services)) == 1)
+    (told,) = _compared(services)
+    assert told["difference"] is None if is_sound else told["difference"]["figure"] == "persons"
+
+
+def _compared(services: Services) -> list[dict[str, Any]]:
+    found = services.audit.events(subject="coverage")
+    return [json.loads(event.details) for event in found if event.action == "coverage.compared"]
