@@ -116,13 +116,13 @@ class Listing:
                 break
 
     def page(self, after: str | None, limit: int) -> Page[Person]:
-        """A page of it; 500 people at most."""
+        """A page of it, 500 people at most; whoever is taken back meanwhile is not on it."""
         limit = max(1, min(limit, PAGE_MOST))
         found = self._places(place_of(after) if after is not None else None, limit + 1)
         ids = [person_id for _, person_id in found[:limit]]
         people = {p.id: p for p in db.session.scalars(select(Person).where(Person.id.in_(ids)))}
         return Page(
-            items=tuple(people[person_id] for person_id in ids),
+            items=tuple(people[person_id] for person_id in ids if person_id in people),
             next=token_of(found[limit - 1]) if len(found) > limit else None,
         )
 
@@ -134,7 +134,7 @@ class Listing:
             ids = [person_id for _, person_id in found]
             rows = db.session.execute(select(*columns).where(among(Person.id)), told(ids))
             people = {row[0]: row for row in rows}
-            yield [cast(Listed, people[person_id]) for person_id in ids]
+            yield [cast(Listed, people[person_id]) for person_id in ids if person_id in people]
             if len(found) < at_once:
                 return
             after = found[-1]

@@ -14,7 +14,7 @@ from signer.db import db, transaction
 from signer.errors import Conflict, Invalid, NotFound
 from signer.inventory.facts import PersonFacts
 from signer.inventory.models import Person
-from signer.inventory.people import PeopleFilter
+from signer.inventory.people import Listing, PeopleFilter
 from signer.inventory.service import Inventory, people_on
 from signer.inventory.states import LEFT_STATES, STATE_RULES, Consequence, PersonState
 from tests.clocks import StandingClock
@@ -48,6 +48,20 @@ def test_search_finds_people_however_they_are_typed(
     names = [p.full_name for p in inventory.people(hr, PeopleFilter(search=search)).items]
     assert sorted(names) == sorted(found)
     assert inventory.count_people(hr, PeopleFilter(search=search)) == len(names)
+
+
+def test_who_is_taken_back_since_the_page_was_found_is_not_on_it(
+    inventory: Inventory, people: Check, hr: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import is undone between the two questions of a page."""
+    assert people
+    places = Listing._places
+    monkeypatch.setattr(
+        Listing, "_places", lambda self, after, limit: [*places(self, after, limit), ("~", 999)]
+    )
+    assert len(inventory.people(hr, PeopleFilter(search="hoa")).items) == 3
+    (written,) = inventory.each_of_people(hr, PeopleFilter(search="hoa"))
+    assert len(written) == 3
 
 
 @both_databases
