@@ -1,5 +1,6 @@
 """A roster of any size as Excel would save it, imported new and then once more unchanged."""
 
+import gc
 import multiprocessing
 import os
 import resource
@@ -95,6 +96,7 @@ def empty_city(home: Path, *, postgresql: bool = False) -> Iterator[None]:
     for folder in (home.parent, home):
         folder.chmod(0o755)  # the database's own user goes through
     with _served(home, postgresql):
+        gc.freeze()  # as the command does
         services().inventory.load_units()
         _places(services(), 600)
         yield

@@ -1,5 +1,6 @@
 """The composition root: reads top to bottom, builds every room once, and nobody imports it."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -148,12 +149,22 @@ def build_services(settings: Settings, clock: Clock) -> Services:
 def main() -> int:
     """The `signer` command."""
     machine = cli.Machine(
-        create_app=create_app,
+        create_app=_create_for_good,
         create_validation=create_validation,
         work=worker.work,
         start_worker=worker.start_thread,
     )
     return cli.main(machine)
+
+
+def _create_for_good(settings: Settings) -> Flask:
+    """The application of a process that has one: the collector leaves it and its imports alone.
+
+    Otherwise it looks at all of them again and again while rows come by the hundred thousand.
+    """
+    app = create_app(settings)
+    gc.freeze()
+    return app
 
 
 def _with_database(settings: Settings) -> Flask:
