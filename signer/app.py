@@ -157,12 +157,12 @@ def main() -> int:
     return cli.main(machine)
 
 
-def _create_for_good(settings: Settings) -> Flask:
+def _create_for_good(settings: Settings, clock: Clock | None = None) -> Flask:
     """The application of a process that has one: the collector leaves it and its imports alone.
 
     Otherwise it looks at all of them again and again while rows come by the hundred thousand.
     """
-    app = create_app(settings)
+    app = create_app(settings, clock)
     gc.freeze()
     return app
 
