@@ -42,7 +42,7 @@ from signer.jobs.service import Failures
 
 ROSTER_JOB_KIND = "roster"
 UNDO_WITHIN = timedelta(hours=24)
-_CHUNKS_AT_ONCE = 4
+_CHUNKS_AT_ONCE = 2
 
 
 _NOT_STORED = N_("Lần nạp này chưa được ghi xong nên chưa hoàn tác được.")

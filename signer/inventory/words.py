@@ -16,14 +16,13 @@ from sqlalchemy import (
     bindparam,
     column,
     delete,
-    insert,
     select,
     table,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from signer.db import Base, PathColumn, db
+from signer.db import Base, PathColumn, db, insert_many
 from signer.inventory.names import fold, sort_key
 
 _PEOPLE_AT_ONCE = 5_000
@@ -104,25 +103,26 @@ def words_of_all(connection: Connection) -> None:
 
 def _write(connection: Connection, people: Iterable[tuple[int, str | None, str | None]]) -> None:
     gone: list[dict[str, Any]] = []
-    come: list[dict[str, Any]] = []
+    come: list[tuple[object, ...]] = []
     counts: Counter[str] = Counter()
     for person_id, before, now in people:
         if before == now:
             continue
-        for name, rows, one in ((before, gone, -1), (now, come, 1)):
+        for name, one in ((before, -1), (now, 1)):
             if name is None:
                 continue
-            place = {"sort_key": sort_key(name), "person_id": person_id}
-            folded = folded_name(name)
+            place, folded = sort_key(name), folded_name(name)
             for word in set(folded.split()):
-                rows.append(place | {"word": word, "folded": folded})
                 counts[word] += one
+                if one < 0:
+                    gone.append({"word": word, "sort_key": place, "person_id": person_id})
+                else:
+                    come.append((word, place, person_id, folded))
     words: Any = PersonWord.__table__  # a plain Table, which the mapped class cannot say
     if gone:
         theirs = (part == bindparam(part.name) for part in words.primary_key)
         connection.execute(delete(words).where(*theirs), gone)
-    if come:
-        connection.execute(insert(words), come)
+    insert_many(connection, words, ("word", "sort_key", "person_id", "folded"), come)
     _count(connection, counts)
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import Base, Changes, among, db, told, transaction
+from signer.db import Base, Changes, among, db, insert_many, told, transaction
 from signer.inventory.duplicates import families
 from signer.inventory.models import Person
 from signer.inventory.storage import in_chunks
@@ -57,12 +57,12 @@ class Standings:
         that of two transactions about one person the later one sees what both did.
         """
         head_of, known = _locked(person_ids)
-        new: list[dict[str, Any]] = []
+        new: list[Row] = []
         altered: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for person_id, row in self.rows_of(head_of).items():
             kept = known.get(person_id)
             if kept is None:
-                new.append({"person_id": person_id, **dict(zip(FIELDS, row, strict=True))})
+                new.append((person_id, *row))
             elif kept != row:
                 # Whatever column is named is written into its indexes again.
                 pairs = zip(FIELDS, kept, row, strict=True)
@@ -72,8 +72,7 @@ class Standings:
             if steps != row[STEPS]:
                 deltas.add(unpack(steps), -1)
                 deltas.add(unpack(row[STEPS]))
-        if new:
-            db.session.execute(insert(TABLE), new)
+        insert_many(db.session.connection(), TABLE, ("person_id", *FIELDS), new)
         for names, rows in altered.items():
             statement = update(TABLE).where(TABLE.c.person_id == bindparam("row"))
             db.session.execute(statement.values({name: bindparam(name) for name in names}), rows)
