@@ -161,17 +161,19 @@ def _tell(told: Mapping[str, set[int]] | None) -> None:
 
 
 def among(column: Any) -> ColumnElement[bool]:
-    """SQL: the column is one of the ids that come as `told(ids)` under the name "ids".
+    """SQL: the column is one of the ids, or texts, that come as `told(ids)` under the name "ids".
 
-    They are one value: as thousands, each would cost as much as the row that it finds.
+    They are one value: as thousands, each would cost as much as the row that it finds, and
+    PostgreSQL would rather read a whole table that was small when it last looked.
     """
     if db.engine.dialect.name == "postgresql":
-        return column == func.any(bindparam("ids", type_=ARRAY(BigInteger)))  # type: ignore[no-any-return]  # any column
+        item = column.type if isinstance(column.type, String) else BigInteger
+        return column == func.any(bindparam("ids", type_=ARRAY(item)))  # type: ignore[no-any-return]  # any column
     each = func.json_each(bindparam("ids", type_=String)).table_valued("value")
     return column.in_(select(each.c.value))  # type: ignore[no-any-return]  # any column
 
 
-def told(ids: Iterable[int]) -> Mapping[str, object]:
+def told(ids: Iterable[int] | Iterable[str]) -> Mapping[str, object]:
     """The parameters of a statement with `among`."""
     found = list(ids)
     return {"ids": found if db.engine.dialect.name == "postgresql" else json.dumps(found)}

@@ -11,7 +11,7 @@ from sqlalchemy import Row, Select, and_, insert, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from signer.audit import Audit, Happening
-from signer.db import Base, changed, db
+from signer.db import Base, among, changed, db, told
 from signer.inventory.facts import FACTS, KnownPeople, KnownPerson, PersonFacts
 from signer.inventory.judging import PlannedRow, Verdict
 from signer.inventory.kinds import SigningRole
@@ -22,7 +22,6 @@ from signer.inventory.states import PersonState
 from signer.inventory.units import KnownUnit
 from signer.inventory.words import write_words
 
-_KEYS_PER_QUERY = 900  # below SQLite's historical limit of 999 parameters
 ROSTER_LOCK = 0x505E0
 """One writer of people at a time, so that two of them cannot both add the same person."""
 _DATED = frozenset({"unit_id", "state", "kind", "signing_roles"})
@@ -98,38 +97,34 @@ def known_units() -> list[KnownUnit]:
     return [KnownUnit(**row._asdict()) for row in db.session.execute(select(*columns))]
 
 
-def known_people(told: Sequence[PersonFacts], *, with_namesakes: bool = True) -> KnownPeople:
+def known_people(facts: Sequence[PersonFacts], *, with_namesakes: bool = True) -> KnownPeople:
     """All stored persons with a code, number or address of these, or the same name and birth.
 
     Nearly always the one of that code has number and address too: then nobody else is looked for.
     """
     found: dict[int, KnownPerson] = {}
-    _add(found, Person.code, {f.code for f in told})
+    _add(found, Person.code, {f.code for f in facts})
     for key, name in ((Person.id_number, "id_number"), (Person.email, "email")):
-        wanted = {getattr(f, name) for f in told} - {None}
+        wanted = {getattr(f, name) for f in facts} - {None}
         wanted -= {getattr(p.facts, name) for p in found.values() if p.is_active}
         # What a returning person still holds may have gone to somebody else meanwhile.
         wanted |= {getattr(p.facts, name) for p in found.values() if p.has_left} - {None}
         _add(found, Person.id, _holders(key, wanted) - found.keys())
-    return KnownPeople.of(found.values(), _namesakes(told) if with_namesakes else ())
+    return KnownPeople.of(found.values(), _namesakes(facts) if with_namesakes else ())
 
 
 def _add(found: dict[int, KnownPerson], key: InstrumentedAttribute[Any], wanted: set[Any]) -> None:
-    for chunk in in_chunks(sorted(wanted), _KEYS_PER_QUERY):
-        for row in db.session.execute(_known().where(key.in_(chunk))):
-            found[row.id] = _known_person(row)
+    for row in db.session.execute(_known().where(among(key)), told(wanted)):
+        found[row.id] = _known_person(row)
 
 
 def _holders(key: InstrumentedAttribute[Any], wanted: set[Any]) -> set[int]:
     """The active persons who have these, found by the index over active persons."""
-    ids: set[int] = set()
-    for chunk in in_chunks(sorted(wanted), _KEYS_PER_QUERY):
-        ids.update(db.session.scalars(select(Person.id).where(key.in_(chunk), text(ACTIVE))))
-    return ids
+    return set(db.session.scalars(select(Person.id).where(among(key), text(ACTIVE)), told(wanted)))
 
 
-def _namesakes(told: Sequence[PersonFacts]) -> Iterator[tuple[str, str, date]]:
-    births = {(fold(f.full_name), f.birth_date.isoformat()) for f in told if f.birth_date}
+def _namesakes(facts: Sequence[PersonFacts]) -> Iterator[tuple[str, str, date]]:
+    births = {(fold(f.full_name), f.birth_date.isoformat()) for f in facts if f.birth_date}
     statement = text(_ALIKE[db.engine.dialect.name])
     pairs = json.dumps(list(births), ensure_ascii=False)
     for code, folded_name, birth in db.session.execute(statement, {"pairs": pairs}):
@@ -230,10 +225,9 @@ class Storing:
         # Into the table: the mapper would make a statement for every row that leaves another
         # column empty. Asked back, the ids come quicker than returned row by row.
         db.session.execute(insert(_PERSON), rows)
-        id_of: dict[str, int] = {}
-        for codes in in_chunks([facts.code for facts in people], _KEYS_PER_QUERY):
-            found = db.session.execute(select(Person.code, Person.id).where(Person.code.in_(codes)))
-            id_of |= {row[0]: row[1] for row in found}
+        codes = told(facts.code for facts in people)
+        found = db.session.execute(select(Person.code, Person.id).where(among(Person.code)), codes)
+        id_of = {row[0]: row[1] for row in found}
         ids = [id_of[facts.code] for facts in people]
         db.session.execute(
             insert(_PERIOD),
