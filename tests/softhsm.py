@@ -2,15 +2,16 @@
 
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from signer.errors import Unavailable
 from signer.pkcs11 import Hsm, Vault, configure_softhsm, ensure_token
+from tests.waiting import until
 
 MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
 
@@ -62,11 +63,8 @@ def token_away(home: Path, *affected: Hsm) -> Iterator[None]:
         yield
     finally:
         shutil.move(home / "elsewhere", home / "tokens")
-    deadline = time.monotonic() + 5
     for hsm in affected:
-        while not _answers(hsm):
-            assert time.monotonic() < deadline, "the token is back and does not answer"
-            time.sleep(0.01)
+        until(partial(_answers, hsm), 5)
 
 
 def _answers(hsm: Hsm) -> bool:

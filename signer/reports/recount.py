@@ -1,6 +1,7 @@
 """The nightly recount: every figure derived anew from the rows of the rooms below, and mended."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -83,8 +84,7 @@ class Recount:
 
         Everything is looked at as of one instant, so that a server may go on working.
         """
-        with one_instant():
-            _take_room()
+        with one_instant(), _room():
             for person_ids in _person_ids():
                 if found := self._differing_person(person_ids):
                     return found
@@ -99,12 +99,12 @@ class Recount:
         While the sums are made nobody else can change what they are made of: seconds, or about a
         minute for a million persons.
         """
-        _take_room()
-        for person_ids in _person_ids():
-            with transaction():
-                self._standings.count_anew(person_ids, Deltas())
-            if progress:
-                progress(len(person_ids))
+        with _room():
+            for person_ids in _person_ids():
+                with transaction():
+                    self._standings.count_anew(person_ids, Deltas())
+                if progress:
+                    progress(len(person_ids))
         with transaction():
             if db.engine.dialect.name == "postgresql":
                 # Whoever changed rows of `standing` meanwhile waits here, and adds what it
@@ -131,14 +131,20 @@ class Recount:
         return None
 
 
-def _take_room() -> None:
-    """This connection of SQLite remembers 256 MB of what it read, and not 2.
+@contextmanager
+def _room() -> Iterator[None]:
+    """Meanwhile this connection of SQLite remembers 256 MB of what it read.
 
     Certificates are found by the hashes of keys, which lie in no order: with little memory the
     same pages of that index are read again for nearly every person.
     """
-    if db.engine.dialect.name == "sqlite":
-        db.session.execute(text(f"PRAGMA cache_size = -{_ROOM_KB}"))
+    if db.engine.dialect.name != "sqlite":
+        yield
+        return
+    usual = db.session.scalar(text("PRAGMA cache_size"))
+    db.session.execute(text(f"PRAGMA cache_size = -{_ROOM_KB}"))
+    yield
+    db.session.execute(text(f"PRAGMA cache_size = {usual}"))  # a server goes on with it
 
 
 def _pages(key: Any, *columns: Any) -> Iterator[Sequence[Any]]:  # columns of several types

@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -25,17 +23,22 @@ from signer.issuance.models import SigningKey
 from signer.services import Services
 from signer.worker import start_thread
 from tests.at_once import all_at_once
+from tests.clocks import StandingClock
 from tests.databases import both_databases
 from tests.factories import WARD, City
+from tests.waiting import until
 
 _WORKER = """
 import sys
+from datetime import datetime
 from pathlib import Path
 from signer.app import create_app
 from signer.config import Settings
+from tests.clocks import StandingClock
 
-home, database, pin_file = sys.argv[1:]
-app = create_app(Settings(home=Path(home), database_url=database, token_pin_file=Path(pin_file)))
+home, database, pin_file, at = sys.argv[1:]
+settings = Settings(home=Path(home), database_url=database, token_pin_file=Path(pin_file))
+app = create_app(settings, StandingClock(datetime.fromisoformat(at)))
 with app.app_context():
     rooms = app.extensions["signer"]
     rooms.issuance.issuing.resume()
@@ -53,7 +56,7 @@ def _approved(services: Services, city: City, count: int) -> int:
     return services.issuance.approve(head, made.id or 0)
 
 
-def _start_worker(settings: Settings) -> "subprocess.Popen[str]":
+def _start_worker(settings: Settings, clock: StandingClock) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [
             sys.executable,
@@ -62,6 +65,7 @@ def _start_worker(settings: Settings) -> "subprocess.Popen[str]":
             str(settings.home),
             settings.database_url,
             str(settings.token_pin_file),
+            clock.now().isoformat(),
         ],
         stdout=subprocess.PIPE,
         text=True,
@@ -80,23 +84,18 @@ def _issued() -> int:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_kill_9_while_issuing_450_certificates(
-    services: Services, city: City, settings: Settings
+    services: Services, city: City, settings: Settings, clock: StandingClock
 ) -> None:
     """Killed three times at different depths, then left alone: 450 people, 450 certificates."""
     job_id = _approved(services, city, 450)
     for reached in (1, 201, 401):  # in each of the three chunks that a worker takes
-        process = _start_worker(settings)
+        process = _start_worker(settings, clock)
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
-        deadline = time.monotonic() + 60
-        while _issued() < reached:
-            assert time.monotonic() < deadline, "the worker got nowhere"
-            assert process.poll() is None, "the worker ended by itself"
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        _kill_once_issued(process, reached)
         process.stdout.close()
         _end_leases(job_id)
-    last = _start_worker(settings)
+    last = _start_worker(settings, clock)
     out, _ = last.communicate(timeout=120)
     assert out.splitlines() == ["begun", "done"]
     assert services.jobs.progress(job_id).done == 450
@@ -125,6 +124,13 @@ def test_kill_9_while_issuing_450_certificates(
     assert {count for _, count in per_person} == {1}
     assert len(per_person) == 450
     assert services.audit.verify() > 450
+
+
+def _kill_once_issued(worker: "subprocess.Popen[str]", count: int) -> None:
+    until(lambda: _issued() >= count or worker.poll() is not None)
+    assert worker.poll() is None, "the worker ended by itself"
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
 
 
 def _end_leases(job_id: int) -> None:
@@ -190,11 +196,13 @@ def test_the_queue_waits_while_the_token_is_gone(
         assert (progress.state, progress.done, progress.failed) == ("running", 0, 0)
     finally:
         away.rename(tokens)
-    deadline = time.monotonic() + 5  # the HSM is not asked again for a moment after a failure
-    while services.jobs.progress(job_id).done < 3:
-        assert time.monotonic() < deadline, "the HSM did not heal in time"
-        with contextlib.suppress(Unavailable):
+
+    def is_done() -> bool:
+        with contextlib.suppress(Unavailable):  # it is not asked again for a moment after a failure
             services.jobs.run(services.job_handlers)
+        return services.jobs.progress(job_id).done == 3
+
+    until(is_done, 5)
 
 
 def test_the_worker_thread_outlives_a_token_that_was_gone(
@@ -210,16 +218,9 @@ def test_the_worker_thread_outlives_a_token_that_was_gone(
     tokens.rename(away)
     end = start_thread(app)
     try:
-        met = threading.Event()
-        deadline = time.monotonic() + 20
-        while not met.is_set() and time.monotonic() < deadline:
-            db.session.rollback()
-            if services.jobs.progress(job_id).waiting == 2:
-                met.set()
+        until(lambda: services.jobs.progress(job_id).waiting == 2)
         away.rename(tokens)
-        while services.jobs.progress(job_id).done < 2:
-            assert time.monotonic() < deadline, "the queue did not go on"
-            db.session.rollback()
+        until(lambda: services.jobs.progress(job_id).done == 2)
     finally:
         if away.exists():
             away.rename(tokens)

@@ -1,7 +1,6 @@
 """What a worker does in which order: whoever is to lose a certificate waits for nobody."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
@@ -29,6 +28,7 @@ from tests.factories import City
 from tests.issuance.cutting import CutOff
 from tests.issuance.granting import approved
 from tests.softhsm import token_away
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -45,14 +45,6 @@ def at_work(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[]
     yield lambda: ends.append(worker.start_thread(app))
     for end in ends:
         end()
-
-
-def _until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.05)
-        db.session.rollback()
 
 
 def _all_done() -> bool:
@@ -81,9 +73,9 @@ def test_revocations_go_on_while_the_hsm_is_away(
     assert made.job_id is not None
     with token_away(token_home, services.hsm):
         at_work()
-        _until(_all_done)
+        until(_all_done)
         assert services.jobs.progress(waiting).waiting == 1
-    _until(lambda: services.jobs.progress(waiting).done == 1)
+    until(lambda: services.jobs.progress(waiting).done == 1)
 
 
 def test_an_order_that_a_killed_server_left_waits_seconds(
@@ -98,7 +90,7 @@ def test_an_order_that_a_killed_server_left_waits_seconds(
     people = city.certified(1)
     at_work()
     lists = services.audit.count()
-    _until(lambda: services.audit.count() > lists)  # it is at work: lists were published
+    until(lambda: services.audit.count() > lists)  # it is at work: lists were published
     carry_out = Carrying.carry_out
 
     def killed(self: Carrying, row_ids: list[int], actor: str) -> object:
@@ -116,7 +108,7 @@ def test_an_order_that_a_killed_server_left_waits_seconds(
             document_ref="",
         )
     clock.move(timedelta(minutes=1))
-    _until(_all_done)
+    until(_all_done)
 
 
 def test_lists_are_looked_after_in_the_middle_of_a_long_job(
@@ -145,7 +137,7 @@ def test_lists_are_looked_after_in_the_middle_of_a_long_job(
     people = city.people(8)
     job = approved(services, clerk, city.actor("head", Role.APPROVER), people, RequestKind.ISSUE)
     at_work()
-    _until(lambda: services.jobs.progress(job).done == 8)
+    until(lambda: services.jobs.progress(job).done == 8)
     first, *_, last = (place for place, what in enumerate(happened) if what == "issued")
     assert "lists" in happened[first:last]
 
@@ -164,11 +156,11 @@ def test_a_night_ends_in_a_recount(
         tampering.do("UPDATE coverage_sum SET persons = persons + 1")
     lists = services.audit.count()
     at_work()
-    _until(lambda: services.audit.count() > lists)  # it is at work: lists were published
+    until(lambda: services.audit.count() > lists)  # it is at work: lists were published
     clock.move(timedelta(hours=14))  # nearly midnight: not yet
     assert _compared(services) == []
     clock.move(timedelta(hours=2))
-    _until(lambda: len(_compared(services)) == 1)
+    until(lambda: len(_compared(services)) == 1)
     (told,) = _compared(services)
     assert told["difference"] is None if is_sound else told["difference"]["figure"] == "persons"
 

@@ -1,15 +1,16 @@
 """Coverage counted once more, in plain SQL and in another way: a day's people, one by one.
 
-The product keeps steps and sums; this asks the raw rows about a single day. It is SQLite's SQL.
+The product keeps steps and sums; this asks the raw rows about a single day, in words
+that SQLite and PostgreSQL read alike.
 """
 
 from datetime import date, datetime, timedelta, timezone
 
-from sqlalchemy import text
+from sqlalchemy import Date, bindparam, text
 
-from signer.db import db
+from signer.db import UTCDateTime, db
 
-_OF_DAY = """
+_OF_DAY = text("""
 WITH certificate_of (person_id, carrier) AS (
     SELECT k.person_id, 2 FROM signing_key k
     JOIN certificate present ON present.id = k.certificate_id
@@ -41,7 +42,11 @@ SELECT u.code, p.kind, p.is_leader, p.is_one_stop,
        EXISTS (SELECT 1 FROM waiting w WHERE w.person_id = p.person_id)
 FROM person_period p JOIN org_unit u ON u.id = p.unit_id
 WHERE p.counted AND p.valid_from <= :day AND (p.valid_to IS NULL OR p.valid_to >= :day)
-"""
+""").bindparams(
+    bindparam("day", type_=Date),
+    bindparam("next", type_=UTCDateTime),
+    bindparam("last_second", type_=UTCDateTime),
+)
 _CARRIERS = ("token", "sim_pki", "central", "hsm", "unknown")
 Counts = dict[tuple[str, str], dict[str, int]]
 
@@ -50,13 +55,13 @@ def recounted(day: date) -> Counts:
     """By unit and group: how many persons, pending, and covered by each carrier; only what is."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=timezone(timedelta(hours=7)))
     values = {
-        "day": day.isoformat(),
-        "next": _stored(midnight + timedelta(days=1)),
-        "last_second": _stored(midnight + timedelta(days=1, seconds=-1)),
+        "day": day,
+        "next": midnight + timedelta(days=1),
+        "last_second": midnight + timedelta(days=1, seconds=-1),
     }
     found: Counts = {}
     for unit, kind, is_leader, is_one_stop, carrier, is_waiting in db.session.execute(
-        text(_OF_DAY), values
+        _OF_DAY, values
     ):
         groups = ["all", kind, *["leader"] * is_leader, *["one_stop"] * is_one_stop]
         for group in filter(None, groups):
@@ -65,7 +70,3 @@ def recounted(day: date) -> Counts:
             for name in filter(None, ("persons", what)):
                 counts[name] = counts.get(name, 0) + 1
     return found
-
-
-def _stored(instant: datetime) -> str:
-    return instant.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")  # noqa: UP017

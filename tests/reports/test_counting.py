@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from signer.accounts import SYSTEM
 from signer.db import db
@@ -30,6 +31,7 @@ from signer.reports.timeline import (
     steps_of,
     unpack,
 )
+from tests.databases import both_databases
 from tests.reports.conftest import NOW
 from tests.reports.recounting import Counts, recounted
 
@@ -109,6 +111,7 @@ def _event(city, chance, person):
 DAYS = (date(2025, 6, 29), date(2025, 6, 30), REFORM, date(2024, 12, 24), NOW.date())
 
 
+@both_databases
 def test_figures_equal_an_independent_recount_of_the_raw_rows(hanoi, reports):
     for day in DAYS:
         wanted = recounted(day)
@@ -127,6 +130,14 @@ def test_figures_equal_an_independent_recount_of_the_raw_rows(hanoi, reports):
                     figures.covered,
                     figures.pending,
                 )
+
+
+def test_a_server_goes_on_with_the_memory_it_had_before_a_recount(hanoi, reports):
+    room = text("PRAGMA cache_size")
+    before = db.session.scalar(room)
+    reports.rebuild()
+    assert reports.first_difference() is None
+    assert db.session.scalar(room) == before
 
 
 def test_the_trend_of_sixty_days_is_sixty_days_asked_one_by_one(hanoi, reports):
@@ -209,6 +220,7 @@ def test_days_before_2000_and_after_2179_are_the_first_and_the_last():
     assert (day_number(date(1975, 4, 30)), day_number(date(9999, 12, 31))) == (0, LAST_DAY)
 
 
+@both_databases
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
