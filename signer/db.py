@@ -32,7 +32,7 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from signer.errors import N_, Conflict, Unavailable
 
@@ -182,7 +182,7 @@ def told(ids: Iterable[int] | Iterable[str]) -> Mapping[str, object]:
 def insert_many(
     connection: Connection, into: Any, columns: Sequence[str], rows: Sequence[Sequence[object]]
 ) -> None:
-    """The table has these rows too; texts, numbers and bytes, as the database takes them.
+    """The table has these rows too, in whose order its columns are.
 
     A statement for each, which SQLAlchemy would make, costs several times what the rows do:
     PostgreSQL gets every column as one array, SQLite the values as they are.
@@ -190,14 +190,25 @@ def insert_many(
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        arrays = (bindparam(name, type_=ARRAY(into.c[name].type)) for name in columns)
+        arrays = (bindparam(name, type_=ARRAY(into.c[name].type, dimensions=1)) for name in columns)
         given = insert(into).from_select(columns, select(*map(func.unnest, arrays)))
         values = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
         connection.execute(given, values)
     else:
         marks = ", ".join("?" * len(columns))
         statement = f"INSERT INTO {into.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # our own names
-        connection.exec_driver_sql(statement, list(map(tuple, rows)))
+        stored = (
+            _as_stored(into.c[name].type, values, connection.dialect)
+            for name, values in zip(columns, zip(*rows, strict=True), strict=True)
+        )
+        connection.exec_driver_sql(statement, list(zip(*stored, strict=True)))
+
+
+def _as_stored(
+    kind: TypeEngine[Any], values: Sequence[object], dialect: Dialect
+) -> Sequence[object]:
+    bind = kind.dialect_impl(dialect).bind_processor(dialect)
+    return values if bind is None else list(map(bind, values))
 
 
 def release() -> None:
@@ -284,6 +295,7 @@ def _configure_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
         "foreign_keys = ON",
         "busy_timeout = 10000",
         "cache_size = -16000",  # kilobytes; with the usual 2,000 a million rows keep the disk busy
+        "wal_autocheckpoint = 16000",  # pages: what many commits in a row change is put down once
         "secure_delete = ON",  # a wrapped key that was replaced must not linger in free pages
     ):
         connection.execute(f"PRAGMA {pragma}")

@@ -11,7 +11,7 @@ from signer.audit import Audit
 from signer.campaigns.kinds import LackCause, text_within
 from signer.campaigns.models import LackReason
 from signer.clock import Clock
-from signer.db import Changes, db, set_rows, transaction
+from signer.db import Changes, among, db, set_rows, told, transaction
 from signer.errors import N_, Invalid, NotFound
 from signer.inventory.models import Person
 from signer.inventory.storage import in_chunks
@@ -20,8 +20,9 @@ from signer.reports.facts import certified
 from signer.reports.models import StandingNow
 
 _AT_ONCE = 500
-"""Persons of one statement, and of one audit event."""
-_PATH: Any = Person.unit_path  # a column of the mapped class
+"""Persons of one audit event."""
+_PATH: Any = Person.unit_path  # columns of mapped classes
+_PERSON: Any = LackReason.person_id
 
 
 class Lacks:
@@ -63,7 +64,7 @@ class Lacks:
             self._audit.record_many(actor.name, [])
             for chunk in in_chunks(ids, _AT_ONCE):
                 codes = _own(actor, chunk)
-                lacking = db.session.scalars(_lacking(chunk)).all()
+                lacking = db.session.scalars(_lacking(), told(chunk)).all()
                 if not lacking:
                     continue
                 self._end(lacking)
@@ -72,12 +73,12 @@ class Lacks:
                     [said | {"person_id": i, "set_by": actor.name, "set_at": now} for i in lacking],
                 )
                 given += len(lacking)
-                told = [codes[i] for i in lacking]
+                named = [codes[i] for i in lacking]
                 self._audit.record(
                     actor.name,
                     "lack.reason_given",
-                    f"person:{told[0]}" if len(told) == 1 else "lack:several",
-                    persons=told,
+                    f"person:{named[0]}" if len(named) == 1 else "lack:several",
+                    persons=named,
                     reason=reason,
                     due_on=due_on.isoformat() if due_on else None,
                 )
@@ -88,32 +89,22 @@ class Lacks:
 
         Runs after `Reports.follow`, which says where people stand.
         """
-        people = set(changes.get("person", ()))
-        for chunk in in_chunks(changes.get("certificate", ()), _AT_ONCE):
-            people |= certified(chunk)
-        for chunk in in_chunks(sorted(people), _AT_ONCE):
-            open_ = db.session.scalars(
-                select(LackReason.person_id).where(
-                    LackReason.person_id.in_(chunk),
-                    LackReason.ended_at.is_(None),
-                    LackReason.person_id.not_in(_lacking(chunk)),
-                )
-            ).all()
-            if open_:
-                self._end(open_)
+        people = changes.get("person", frozenset()) | certified(changes.get("certificate", ()))
+        over = select(LackReason.person_id).where(
+            among(_PERSON),
+            LackReason.ended_at.is_(None),
+            LackReason.person_id.not_in(_lacking()),
+        )
+        if ids := db.session.scalars(over, told(people)).all():
+            self._end(ids)
 
     def of(self, person_ids: Iterable[int]) -> Mapping[int, LackReason]:
         """The reason that holds now for each of these persons who has one.
 
         The caller has found the persons in a list that the actor may see.
         """
-        found: dict[int, LackReason] = {}
-        for chunk in in_chunks(sorted(set(person_ids)), _AT_ONCE):
-            holding = select(LackReason).where(
-                LackReason.ended_at.is_(None), LackReason.person_id.in_(chunk)
-            )
-            found |= {reason.person_id: reason for reason in db.session.scalars(holding)}
-        return found
+        holding = select(LackReason).where(LackReason.ended_at.is_(None), among(_PERSON))
+        return {one.person_id: one for one in db.session.scalars(holding, told(person_ids))}
 
     def counts(self, unit_path: str) -> tuple[Mapping[LackCause, int], int]:
         """How many of a subtree lack a certificate for which reason, the most first; and how
@@ -147,9 +138,9 @@ def _own(actor: Actor, person_ids: Sequence[int]) -> Mapping[int, str]:
     return {row.id: row.code for row in found}
 
 
-def _lacking(person_ids: Sequence[int]) -> Any:  # SQLAlchemy's Select[int]
-    """SQL: those of them who are counted today and have no certificate that counts."""
+def _lacking() -> Any:  # SQLAlchemy's Select[int]
+    """SQL: those `told` who are counted today and have no certificate that counts."""
     return select(StandingNow.person_id).where(
-        StandingNow.person_id.in_(person_ids),
+        among(StandingNow.person_id),
         StandingNow.standing.in_((Standing.LACKING, Standing.PENDING)),
     )

@@ -15,7 +15,16 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from signer.accounts import SYSTEM, Actor, Permission, visible
 from signer.audit import Audit
 from signer.clock import Clock
-from signer.db import LOST_RACE, advisory_lock, changed, db, move_state, transaction
+from signer.db import (
+    LOST_RACE,
+    advisory_lock,
+    among,
+    changed,
+    db,
+    move_state,
+    told,
+    transaction,
+)
 from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.inventory.likeness import Likeness, alike, differ, difference
 from signer.inventory.models import DuplicatePair, Person
@@ -24,9 +33,7 @@ from signer.inventory.paging import Page
 from signer.inventory.policy import rules
 from signer.inventory.policy_change import flip_counted
 from signer.inventory.states import LEFT_STATES, PersonState
-from signer.inventory.storage import ROSTER_LOCK, in_chunks
-
-_IDS_PER_QUERY = 900
+from signer.inventory.storage import ROSTER_LOCK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,21 +277,17 @@ def families(ids: Iterable[int]) -> dict[int, int]:
 def service_of(ids: Iterable[int]) -> dict[int, tuple[PersonState, date]]:
     """In which state, and since when, is whoever counts for each of these persons."""
     head_of = survivors(ids)
-    found: dict[int, tuple[PersonState, date]] = {}
-    for chunk in in_chunks(sorted(set(head_of.values())), _IDS_PER_QUERY):
-        columns = select(Person.id, Person.state, Person.state_since)
-        for person_id, state, since in db.session.execute(columns.where(Person.id.in_(chunk))):
-            found[person_id] = state, since
+    heads = select(Person.id, Person.state, Person.state_since).where(among(Person.id))
+    rows = db.session.execute(heads, told(head_of.values()))
+    found = {person_id: (state, since) for person_id, state, since in rows}
     return {person_id: found[head] for person_id, head in head_of.items()}
 
 
 def _merged(column: InstrumentedAttribute[Any], values: Collection[int]) -> dict[int, int]:
     """The merged persons whose column has one of these values, and into whom they went."""
-    pairs: dict[int, int] = {}
-    for chunk in in_chunks(sorted(values), _IDS_PER_QUERY):
-        statement = select(Person.id, Person.merged_into_id).where(column.in_(chunk))
-        pairs |= {own: into for own, into in db.session.execute(statement) if into is not None}
-    return pairs
+    statement = select(Person.id, Person.merged_into_id).where(among(column))
+    rows = db.session.execute(statement, told(values))
+    return {own: into for own, into in rows if into is not None}
 
 
 def _refuse_merging(survivor: Person, other: Person) -> None:

@@ -9,11 +9,9 @@ from typing import Any
 from sqlalchemy import Row, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from signer.db import db
+from signer.db import among, db, told
 from signer.inventory.models import DuplicatePair, Person
-from signer.inventory.storage import in_chunks
 
-_IDS_PER_QUERY = 900
 _LARGEST_GROUP = 20
 """More entries than this with one name and birth date are a fault of a file, not one person."""
 
@@ -60,18 +58,15 @@ def _sharing(
 ) -> Iterable[Row[*tuple[Any, ...]]]:
     """(id, identity number, key…) of everybody whose key others have too, by the keys' index."""
     filled = and_(*(column.is_not(None) for column in columns))
+    some = select(*columns).where(filled)
     if person_ids is None:
-        keys = [select(*columns).where(filled).group_by(*columns).having(func.count() > 1)]
+        wanted = some.group_by(*columns).having(func.count() > 1).subquery()
     else:
-        keys = [
-            select(*columns).where(filled, Person.id.in_(chunk)).distinct()
-            for chunk in in_chunks(sorted(person_ids), _IDS_PER_QUERY)
-        ]
-    for some in keys:
-        wanted = some.subquery()
-        same = and_(*(column == wanted.c[column.key] for column in columns))
-        statement = select(Person.id, Person.id_number, *columns).join(wanted, same)
-        yield from db.session.execute(statement.where(Person.merged_into_id.is_(None)))
+        wanted = some.where(among(Person.id)).distinct().subquery()
+    same = and_(*(column == wanted.c[column.key] for column in columns))
+    statement = select(Person.id, Person.id_number, *columns).join(wanted, same)
+    alone = statement.where(Person.merged_into_id.is_(None))
+    return db.session.execute(alone, told(person_ids or ()))
 
 
 def _rank(likenesses: Sequence[Likeness], number: str | None, other: str | None) -> int:
@@ -90,18 +85,11 @@ def difference(
     found: Mapping[tuple[int, int], dict[str, Any]], person_ids: Set[int] | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows to insert, and rows to alter, so that the undecided pairs are these."""
-    stored: dict[tuple[int, int], DuplicatePair] = {}
-    everything = select(DuplicatePair)
-    statements = [everything]
+    pairs = select(DuplicatePair)
     if person_ids is not None:
-        statements = [
-            everything.where(
-                or_(DuplicatePair.first_id.in_(chunk), DuplicatePair.second_id.in_(chunk))
-            )
-            for chunk in in_chunks(sorted(person_ids), _IDS_PER_QUERY // 2)
-        ]
-    for statement in statements:
-        stored |= {(row.first_id, row.second_id): row for row in db.session.scalars(statement)}
+        pairs = pairs.where(or_(among(DuplicatePair.first_id), among(DuplicatePair.second_id)))
+    rows = db.session.scalars(pairs, told(person_ids or ()))
+    stored = {(row.first_id, row.second_id): row for row in rows}
     new = [
         {"first_id": pair[0], "second_id": pair[1], "state": "proposed", **told}
         for pair, told in found.items()

@@ -24,8 +24,8 @@ _LETTER_ORDER = {letter: chr(0x40 + i) for i, letter in enumerate(_ALPHABET)}
 """Vietnamese alphabet mapped to bytes in its order, above digits and the two separators."""
 _FIELD_END, _WORD_END = "\x20", "\x21"
 
-_NAMES_KEPT = 4_096
-"""A person's name is folded and put in order by several rooms in one transaction."""
+_TEXTS_KEPT, _NAMES_KEPT = 16_384, 4_096
+"""A roster says the same words on many rows, and each text is asked for by several rooms."""
 
 # TCVN3 (the .Vn… fonts) puts its letters on symbols or capitals of Latin-1. Neither stands inside
 # a word of real text: symbols beside a letter, or an accented capital after a small letter.
@@ -41,12 +41,13 @@ _VALID_PAIR = re.compile(r"u[àáãâêèé]|y[êéè]|o[àáãèé]", re.IGNORE
 """Pairs that VNI uses too but that real words have: Hoà, Quê, Khoé, Tuân, yên."""
 
 
+@lru_cache(maxsize=_TEXTS_KEPT)
 def clean_text(text: str) -> str:
     """The text as it is stored: NFC, no invisible characters, single spaces, none at the ends (R7).
 
     Marks typed in the wrong order (tone before circumflex) are put right; look-alikes of Đ too.
     """
-    # Nearly every text of a long roster is clean already: that is decided first, cheaply.
+    # Nearly every text is clean already: that is decided first, cheaply.
     if (
         text.isprintable()
         and unicodedata.is_normalized("NFC", text)
@@ -125,6 +126,7 @@ def proper_case(name: str) -> str:
     return name.title() if name.isupper() or name.islower() else name
 
 
+@lru_cache(maxsize=_TEXTS_KEPT)
 def legacy_font_of(text: str) -> str | None:
     """ "TCVN3" or "VNI" when the text was typed for such a font, before Unicode; else None.
 

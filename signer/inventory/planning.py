@@ -25,7 +25,7 @@ from signer.inventory.planned_rows import encode, line_of, number_in, packed_lin
 from signer.inventory.reading import ReadingRules, read_row
 from signer.inventory.roster import Table, TableRow
 
-READ_TOGETHER = 900
+READ_TOGETHER = 3_000
 """Rows whose stored persons are asked for together: one query a key on every database."""
 SHOWN = 1_000
 """Findings and ignored rows that are listed; beyond them their number is told, and the workbook

@@ -1,6 +1,6 @@
 """Changing the policy of a state: what it would move, and the denominator from that day on."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -22,7 +22,6 @@ from signer.jobs.service import Failures
 POLICY_JOB_KIND = "state_policy"
 CHUNK_PEOPLE = 2000
 """People moved in or out of the denominator in one transaction, so that others write between."""
-_IDS_PER_QUERY = 900
 _NEW_IN_A_COPY = frozenset({"id", "valid_from", "counted"})
 
 
@@ -127,34 +126,33 @@ class PolicyChange:
         )
 
 
-def flip_counted(day: date, person_ids: Iterable[int], counted: ColumnElement[bool]) -> None:
+def flip_counted(day: date, person_ids: Collection[int], counted: ColumnElement[bool]) -> None:
     """From that day on these people are counted as `counted` says of each of their periods.
 
     Inside the caller's transaction. A period that begins that day or later is changed as it
     stands; one that began earlier ends the day before, and a copy of it goes on.
     """
-    for ids in in_chunks(person_ids, _IDS_PER_QUERY):
-        wrong = (PersonPeriod.person_id.in_(ids), _reaches(day), PersonPeriod.counted != counted)
-        ended = db.session.scalars(
-            select(PersonPeriod.id).where(*wrong, PersonPeriod.valid_from < day)
-        ).all()
-        db.session.execute(
-            update(PersonPeriod)
-            .where(*wrong, PersonPeriod.valid_from >= day)
-            .values(counted=not_(PersonPeriod.counted))
-        )
-        same = [c for c in PersonPeriod.__table__.c if c.name not in _NEW_IN_A_COPY]
-        opened = select(*same, literal(day), not_(PersonPeriod.counted)).where(
-            PersonPeriod.id.in_(ended)
-        )
-        names = [*(column.name for column in same), "valid_from", "counted"]
-        db.session.execute(insert(PersonPeriod).from_select(names, opened))
-        db.session.execute(
-            update(PersonPeriod)
-            .where(PersonPeriod.id.in_(ended))
-            .values(valid_to=day - timedelta(days=1))
-        )
-        changed("person", ids)
+    wrong = (PersonPeriod.person_id.in_(person_ids), _reaches(day), PersonPeriod.counted != counted)
+    ended = db.session.scalars(
+        select(PersonPeriod.id).where(*wrong, PersonPeriod.valid_from < day)
+    ).all()
+    db.session.execute(
+        update(PersonPeriod)
+        .where(*wrong, PersonPeriod.valid_from >= day)
+        .values(counted=not_(PersonPeriod.counted))
+    )
+    same = [c for c in PersonPeriod.__table__.c if c.name not in _NEW_IN_A_COPY]
+    opened = select(*same, literal(day), not_(PersonPeriod.counted)).where(
+        PersonPeriod.id.in_(ended)
+    )
+    names = [*(column.name for column in same), "valid_from", "counted"]
+    db.session.execute(insert(PersonPeriod).from_select(names, opened))
+    db.session.execute(
+        update(PersonPeriod)
+        .where(PersonPeriod.id.in_(ended))
+        .values(valid_to=day - timedelta(days=1))
+    )
+    changed("person", person_ids)
 
 
 def _reaches(day: date) -> ColumnElement[bool]:

@@ -161,13 +161,13 @@ class _RowReader:
     def _past_date(self, field: Field) -> date | None:
         if (day := self._checked(field, cells.date_of, cells.DATE_HINT)) is None:
             return None
-        shown = f"{day:%d/%m/%Y}"
         if not _OLDEST <= day <= self._rules.today:
             sentence = N_("Ngày %(value)s ở tương lai hoặc quá xa.")
-            self._error(field, sentence, cells.DATE_HINT, value=shown)
+            self._error(field, sentence, cells.DATE_HINT, value=f"{day:%d/%m/%Y}")
             return None
         if isinstance(self._cells[field], int | float):
-            self._warn(field, N_("Số ngày của Excel được hiểu là %(day)s."), day=shown)
+            sentence = N_("Số ngày của Excel được hiểu là %(day)s.")
+            self._warn(field, sentence, day=f"{day:%d/%m/%Y}")
         return day
 
     def _id_number(self, sex: Sex | None, birth_date: date | None) -> identity.IdNumber | None:

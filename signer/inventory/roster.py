@@ -4,6 +4,7 @@ import dataclasses
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 
 from signer.errors import N_, Invalid
@@ -51,7 +52,7 @@ class TableRow:
     doubtful: Mapping[Field, Font] = dataclasses.field(default_factory=dict)
     """Cells that may be of an old font or not, in a column that mixes both."""
 
-    @property
+    @cached_property
     def code(self) -> str:
         """The person's code as the row writes it; empty when it has none."""
         return as_text(self.cells.get(Field.CODE)).upper().replace(" ", "")
@@ -99,7 +100,7 @@ class Table:
         cells: dict[Field, Cell] = {}
         for field, column in self.columns.items():
             cell = row[column.index] if column.index < len(row) else None
-            if cell is not None and not (isinstance(cell, str) and _is_blank(cell)):
+            if cell is not None and not (isinstance(cell, str) and not clean_text(cell)):
                 cells[field] = cell
         return _in_unicode(TableRow(number=number, cells=cells), self.fonts)
 
@@ -216,10 +217,6 @@ def _in_unicode(row: TableRow, fonts: Mapping[Field, Evidence]) -> TableRow:
 
 
 # Whose row it is
-
-
-def _is_blank(cell: str) -> bool:
-    return not cell or (not (cell[0].isalnum() and cell.isprintable()) and not clean_text(cell))
 
 
 def _is_total(row: Iterable[Cell]) -> bool:

@@ -11,7 +11,7 @@ from signer.accounts import SYSTEM, Accounts, Actor, Permission, in_subtree, vis
 from signer.audit import Audit
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import advisory_lock, db, transaction
+from signer.db import advisory_lock, among, db, told, transaction
 from signer.errors import N_, Conflict, NotFound
 from signer.files import Files
 from signer.inventory.bodies import Bodies
@@ -30,7 +30,6 @@ from signer.inventory.storage import (
     ROSTER_LOCK,
     Stored,
     Storing,
-    in_chunks,
     known_people,
     known_units,
 )
@@ -40,7 +39,6 @@ from signer.inventory.words import words_of_all
 from signer.jobs import Jobs
 
 _T = TypeVar("_T")
-_IDS_PER_QUERY = 900
 
 
 class Inventory:
@@ -187,15 +185,10 @@ class Inventory:
         permission: Permission = Permission.PERSON_VIEW,
     ) -> dict[str, Person]:
         """The people of those codes over whom the actor holds the permission."""
-        found: dict[str, Person] = {}
-        wanted = sorted({clean_text(code).upper() for code in codes})
-        for chunk in in_chunks(wanted, _IDS_PER_QUERY):
-            statement = select(Person).where(
-                Person.code.in_(chunk), Person.merged_into_id.is_(None)
-            )
-            statement = visible(actor, permission, statement, _path(Person))
-            found |= {person.code: person for person in db.session.scalars(statement)}
-        return found
+        wanted = {clean_text(code).upper() for code in codes}
+        statement = select(Person).where(among(Person.code), Person.merged_into_id.is_(None))
+        statement = visible(actor, permission, statement, _path(Person))
+        return {person.code: person for person in db.session.scalars(statement, told(wanted))}
 
     def person_of_account(self, account_id: int | None) -> Person | None:
         """The person who logs in with that account; None for accounts of nobody."""
@@ -277,9 +270,6 @@ def _path(model: type[OrgUnit] | type[Person] | type[PersonPeriod]) -> Any:
     return model.path if model is OrgUnit else model.unit_path  # type: ignore[union-attr]  # see above
 
 
-def _by_ids(model: type[_T], ids: Iterable[int]) -> list[_T]:
-    found: list[_T] = []
+def _by_ids(model: type[_T], ids: Iterable[int]) -> Sequence[_T]:
     key: Any = model.id  # type: ignore[attr-defined]  # every model here has one
-    for chunk in in_chunks(sorted(set(ids)), _IDS_PER_QUERY):
-        found += db.session.scalars(select(model).where(key.in_(chunk)))
-    return found
+    return db.session.scalars(select(model).where(among(key)), told(ids)).all()

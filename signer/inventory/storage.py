@@ -4,14 +4,15 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, and_, insert, select, text, update
+from sqlalchemy import Row, Select, Table, and_, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from signer.audit import Audit, Happening
-from signer.db import Base, among, changed, db, told
+from signer.db import Base, among, changed, db, insert_many, told
 from signer.inventory.facts import FACTS, KnownPeople, KnownPerson, PersonFacts
 from signer.inventory.judging import PlannedRow, Verdict
 from signer.inventory.kinds import SigningRole
@@ -114,8 +115,9 @@ def known_people(facts: Sequence[PersonFacts], *, with_namesakes: bool = True) -
 
 
 def _add(found: dict[int, KnownPerson], key: InstrumentedAttribute[Any], wanted: set[Any]) -> None:
-    for row in db.session.execute(_known().where(among(key)), told(wanted)):
-        found[row.id] = _known_person(row)
+    if wanted:
+        for row in db.session.execute(_known().where(among(key)), told(wanted)):
+            found[row.id] = _known_person(row)
 
 
 def _holders(key: InstrumentedAttribute[Any], wanted: set[Any]) -> set[int]:
@@ -143,6 +145,7 @@ def in_chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
         yield chunk
 
 
+@cache
 def _known() -> Select[Any]:
     """Persons as bare columns: objects of the session would cost ten times as much here."""
     columns = [getattr(Person, name) for name in FACTS]  # the last ones, in their order
@@ -163,6 +166,12 @@ def _known() -> Select[Any]:
         )
         .outerjoin(survivor, survivor.id == Person.merged_into_id)
     )
+
+
+def _insert(into: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows of the same keys."""
+    connection = db.session.connection()
+    insert_many(connection, into, tuple(rows[0]), [tuple(row.values()) for row in rows])
 
 
 def _known_person(row: Row[Any]) -> KnownPerson:
@@ -222,17 +231,14 @@ class Storing:
 
     def _insert(self, people: Sequence[PersonFacts]) -> list[int]:
         rows = [self._new_row(facts) for facts in people]
-        # Into the table: the mapper would make a statement for every row that leaves another
-        # column empty. Asked back, the ids come quicker than returned row by row.
-        db.session.execute(insert(_PERSON), rows)
+        # Asked back, the ids come quicker than returned row by row.
+        _insert(_PERSON, rows)
         codes = told(facts.code for facts in people)
         found = db.session.execute(select(Person.code, Person.id).where(among(Person.code)), codes)
         id_of = {row[0]: row[1] for row in found}
         ids = [id_of[facts.code] for facts in people]
-        db.session.execute(
-            insert(_PERIOD),
-            [self._period(person_id, row) for person_id, row in zip(ids, rows, strict=True)],
-        )
+        periods = [self._period(person_id, row) for person_id, row in zip(ids, rows, strict=True)]
+        _insert(_PERIOD, periods)
         write_words(
             (person_id, None, row["full_name"]) for person_id, row in zip(ids, rows, strict=True)
         )
@@ -324,7 +330,7 @@ class Storing:
             if rows:
                 db.session.execute(update(PersonPeriod), rows)
         if opened:
-            db.session.execute(insert(_PERIOD), opened)
+            _insert(_PERIOD, opened)
         return said
 
     def _event(

@@ -103,7 +103,7 @@ def words_of_all(connection: Connection) -> None:
 
 def _write(connection: Connection, people: Iterable[tuple[int, str | None, str | None]]) -> None:
     gone: list[dict[str, Any]] = []
-    come: list[tuple[object, ...]] = []
+    come: list[tuple[str, str, int, str]] = []
     counts: Counter[str] = Counter()
     for person_id, before, now in people:
         if before == now:
@@ -122,6 +122,7 @@ def _write(connection: Connection, people: Iterable[tuple[int, str | None, str |
     if gone:
         theirs = (part == bindparam(part.name) for part in words.primary_key)
         connection.execute(delete(words).where(*theirs), gone)
+    come.sort()  # as the table lies: the same pages are not fetched again and again
     insert_many(connection, words, ("word", "sort_key", "person_id", "folded"), come)
     _count(connection, counts)
 
