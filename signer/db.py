@@ -23,13 +23,12 @@ from sqlalchemy import (
     bindparam,
     event,
     func,
-    insert,
     select,
     text,
     update,
 )
 from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -184,24 +183,23 @@ def insert_many(
 ) -> None:
     """The table has these rows too, in whose order its columns are.
 
-    A statement for each, which SQLAlchemy would make, costs several times what the rows do:
-    PostgreSQL gets every column as one array, SQLite the values as they are.
+    A statement for each, which SQLAlchemy would make, costs several times what the rows do.
     """
     if not rows:
         return
-    if connection.dialect.name == "postgresql":
-        arrays = (bindparam(name, type_=ARRAY(into.c[name].type, dimensions=1)) for name in columns)
-        given = insert(into).from_select(columns, select(*map(func.unnest, arrays)))
-        values = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
-        connection.execute(given, values)
-    else:
-        marks = ", ".join("?" * len(columns))
-        statement = f"INSERT INTO {into.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # our own names
-        stored = (
+    stored = zip(
+        *(
             _as_stored(into.c[name].type, values, connection.dialect)
             for name, values in zip(columns, zip(*rows, strict=True), strict=True)
-        )
-        connection.exec_driver_sql(statement, list(zip(*stored, strict=True)))
+        ),
+        strict=True,
+    )
+    named = f"{into.name} ({', '.join(columns)})"  # our own names
+    if connection.dialect.name == "postgresql":
+        _copy(connection, f"COPY {named} FROM STDIN", stored)
+    else:
+        marks = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f"INSERT INTO {named} VALUES ({marks})", list(stored))  # noqa: S608
 
 
 def _as_stored(
@@ -209,6 +207,22 @@ def _as_stored(
 ) -> Sequence[object]:
     bind = kind.dialect_impl(dialect).bind_processor(dialect)
     return values if bind is None else list(map(bind, values))
+
+
+def _copy(connection: Connection, statement: str, rows: Iterable[Sequence[object]]) -> None:
+    driver: Any = connection.connection.driver_connection  # psycopg's
+    dialect: Any = connection.dialect
+    errors = dialect.loaded_dbapi
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except errors.Error as error:  # told as SQLAlchemy tells it of its own statements
+        if dialect.is_disconnect(error, driver, None):
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            statement, None, error, errors.Error, hide_parameters=True, dialect=dialect
+        ) from error
 
 
 def release() -> None:

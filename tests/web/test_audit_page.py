@@ -9,15 +9,16 @@ from flask import Flask
 
 import signer
 from signer.accounts import Role
-from signer.web.audit import ACTION_NAMES
+from signer.web.audit import told_of
+from signer.web.audit_words import ACTION_NAMES, DETAIL_NAMES
 from tests.factories import OTHER_WARD, City
 from tests.web.visitor import Visitor
 
 _RECORDING = {"record", "_record", "_keep", "_event", "Happening"}
 
 
-def recorded() -> Iterator[str]:
-    """The actions that the rooms record, as far as they are written out."""
+def _recordings() -> Iterator[tuple[str, ast.Call]]:
+    """The actions that the rooms record, as far as they are written out, and where."""
     for file in Path(signer.__file__).parent.rglob("*.py"):
         calls = (
             node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)
@@ -27,14 +28,40 @@ def recorded() -> Iterator[str]:
                 for told in (*call.args, *(keyword.value for keyword in call.keywords)):
                     value = getattr(told, "value", None)
                     if isinstance(value, str) and re.fullmatch(r"[a-z_]+\.[a-z_]+", value):
-                        yield value
+                        yield value, call
 
 
 def test_every_act_has_words() -> None:
     """Whoever watches over the city reads sentences, not codes."""
-    actions = set(recorded())
+    actions = {action for action, _ in _recordings()}
     assert len(actions) > 50
     assert actions - ACTION_NAMES.keys() == set()
+
+
+def test_every_detail_of_an_act_has_a_name() -> None:
+    names = {word.arg for _, call in _recordings() for word in call.keywords if word.arg}
+    names -= {"action", "subject", "details"}  # of a `Happening` itself
+    assert len(names) > 40
+    assert names - DETAIL_NAMES.keys() == set()
+
+
+def test_details_are_told_in_words(app: Flask) -> None:
+    """An import of twelve people names ten of them, and a change says from what to what."""
+    with app.test_request_context():
+        details: dict[str, object] = {
+            "people": {f"T{n:05d}": "00004" for n in range(12)},
+            "changes": {"email": ["a@x.vn", None], "mobile": "changed"},
+            "valid": [None, "2026-01-01"],
+            "note": "",
+            "counted": False,
+        }
+        told = dict(told_of(details))
+    assert told["Cán bộ"].startswith("T00000 00004, T00001 00004, ")
+    assert told["Cán bộ"].endswith("và 2 mục khác")
+    assert told["Thay đổi"] == "Thư điện tử a@x.vn → —, Điện thoại đã đổi"
+    assert told["Hiệu lực"] == "—, 2026-01-01"
+    assert told["Tính vào tổng số"] == "không"
+    assert "Ghi chú" not in told
 
 
 def test_the_citys_record_is_for_the_citys_auditors(app: Flask, city: City) -> None:
