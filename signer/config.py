@@ -59,7 +59,9 @@ class Settings:
     expiry_alert_days: tuple[int, ...] = (180, 90, 60, 30)
     """The lists of what expires (R19); renewal opens with the first of them."""
     unused_after_days: int = 90
-    """A certificate without a signature for this long is listed as issued but not used (R55)."""
+    """A certificate without a signature for this long is listed as issued but not used (R55).
+
+    After a change of this or of `own_ca_counts` run `signer inventory recount`."""
     own_ca_counts: bool = True
     """Certificates of our own issuing CA count toward coverage. A city whose officials hold the
     government's certificates says false: an internal CA is no official-duty authority (R16)."""

@@ -30,6 +30,8 @@ from signer.jobs import Jobs
 from signer.pkcs11.vault import Vault
 
 JOB_KIND = "issue"
+CANCELLED_JOBS = frozenset({JOB_KIND, REVOKE_JOB_KIND})
+"""The kinds that may be left half-way; others are done to the end, or taken back afterwards."""
 _REASON_LENGTH = 500
 
 
@@ -173,7 +175,7 @@ class Issuance:
     def cancel_job(self, actor: Actor, job_id: int) -> None:
         """The job does no more; people it did not reach may be asked for (or ordered) again."""
         job = self._jobs.job_of(job_id)
-        if job.kind not in (JOB_KIND, REVOKE_JOB_KIND):
+        if job.kind not in CANCELLED_JOBS:
             raise Conflict(N_("Công việc này phải làm đến hết; có thể tạm ngừng rồi tiếp tục."))
         is_order = job.kind == REVOKE_JOB_KIND
         actor.require(

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from signer.accounts import Permission
+from signer.errors import N_
 from signer.services import services
 from signer.web.access import actor
 from signer.web.audit_words import ACTION_NAMES, DETAIL_NAMES
@@ -47,18 +47,22 @@ def index() -> ResponseReturnValue:
 def told_of(details: Mapping[str, object]) -> list[tuple[str, str]]:
     """Each detail as a name and a text for a reader; what is empty says nothing."""
     return [
-        (say(DETAIL_NAMES.get(name, name)), _text(value, is_change=name == "changes"))
+        (_called(name), _text(value, is_change=name == "changes"))
         for name, value in details.items()
         if value not in (None, "", [], {})
     ]
 
 
+def _called(name: str) -> str:
+    return say(DETAIL_NAMES.get(name, name))
+
+
 def _text(value: object, *, is_change: bool = False) -> str:
     if isinstance(value, bool):
-        return _("có") if value else _("không")
+        return say(N_("có") if value else N_("không"))
     if isinstance(value, dict):
-        pairs = ((say(DETAIL_NAMES.get(name, name)), one) for name, one in value.items())
-        return _few([f"{name} {_change(one) if is_change else _text(one)}" for name, one in pairs])
+        told = _change if is_change else _text
+        return _few([f"{_called(name)} {told(one)}" for name, one in value.items()])
     if isinstance(value, list):
         return _few([_text(one) for one in value])
     return "—" if value in (None, "") else str(value)
@@ -68,10 +72,10 @@ def _change(value: object) -> str:
     """What a fact was and is; of private ones only that it changed is on record."""
     if isinstance(value, list):
         return " → ".join(map(_text, value))
-    return _("đã đổi")
+    return say(N_("đã đổi"))
 
 
 def _few(texts: Sequence[str]) -> str:
     rest = len(texts) - _SHOWN
-    more = [_("và %(count)s mục khác", count=show_number(rest))] if rest > 0 else []
+    more = [say(N_("và %(count)s mục khác"), count=show_number(rest))] if rest > 0 else []
     return ", ".join([*texts[:_SHOWN], *more])

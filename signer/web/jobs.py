@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from signer.accounts import Permission
 from signer.issuance.revocation_views import RevocationView
 from signer.issuance.revoking import REVOKE_JOB_KIND
+from signer.issuance.service import CANCELLED_JOBS
 from signer.issuance.views import RequestPerson, RequestView
 from signer.jobs import Jobs
 from signer.services import services
@@ -62,6 +63,7 @@ def _rendered(template: str, job_id: int, errors: tuple[FormError, ...]) -> Resp
         person_of=_people_of(job.kind, source, [failure.key for failure in failures]),
         source=source,
         may_steer=actor().can(services().steering(job.kind), job.scope_path),
+        may_cancel=job.kind in CANCELLED_JOBS,
         is_order=job.kind == REVOKE_JOB_KIND,
         errors=errors,
     )

@@ -16,7 +16,7 @@ from signer.inventory.sheets import Cell
 from signer.inventory.states import STATE_RULES
 from signer.services import services
 from signer.web.access import actor
-from signer.web.audit import ACTION_NAMES
+from signer.web.audit_words import ACTION_NAMES
 from signer.web.formats import say
 from signer.web.forms import FormError, day_from
 from signer.web.labels import unit_options

@@ -102,6 +102,25 @@ def test_columns_are_named_on_the_page_and_an_import_is_undone_there(
     assert visitor.get("/people/A1").status_code == 404
 
 
+def test_an_import_rests_and_goes_on_but_is_not_left_half_way(
+    app: Flask, city: City, services: Services
+) -> None:
+    """What is refused is not offered; whoever wants it gone takes it back afterwards."""
+    visitor = Visitor(app).log_in(city.account("huong", Role.HR, None))
+    visitor.post("/roster", sent(SAMPLE.read_bytes(), SAMPLE.name))
+    visitor.post("/roster/1/apply", {}, form_at="/roster/1")
+    assert "Muốn hủy" not in visitor.get("/jobs/1").text
+    visitor.post("/jobs/1/pause", {}, form_at="/jobs/1")
+    paused = visitor.get("/jobs/1").text
+    assert "Tiếp tục" in paused
+    assert "Hủy công việc" not in paused
+    refused = visitor.post("/jobs/1/cancel", {}, form_at="/jobs/1")
+    assert refused.status_code == 409
+    visitor.post("/jobs/1/resume", {}, form_at="/jobs/1")
+    services.jobs.run(services.job_handlers)
+    assert "Đã ghi xong" in visitor.get("/roster/1").text
+
+
 def test_a_full_list_names_who_is_missing(app: Flask, city: City) -> None:
     """Shown with a link to each; an officer's choice of units is the own ones."""
     [someone] = city.people(1)
