@@ -209,6 +209,13 @@ def _as_stored(
     return values if bind is None else list(map(bind, values))
 
 
+def look_anew(*tables: str) -> None:
+    """PostgreSQL plans by what these tables hold now: after many rows came, not a minute later."""
+    if db.engine.dialect.name == "postgresql":
+        with transaction():
+            db.session.execute(text(f"ANALYZE {', '.join(tables)}"))
+
+
 def _copy(connection: Connection, statement: str, rows: Iterable[Sequence[object]]) -> None:
     driver: Any = connection.connection.driver_connection  # psycopg's
     dialect: Any = connection.dialect

@@ -22,6 +22,7 @@ from signer.db import (
     advisory_lock,
     canonical_json,
     db,
+    look_anew,
     release,
     transaction,
 )
@@ -171,7 +172,8 @@ class RosterApplying:
             record.applied_changed += stored.changed
             record.overtaken += len({finding.row for finding in overtaken})
             db.session.flush()
-            if not self._waiting(record.id, RosterChunk.stored_at):
+            is_last = not self._waiting(record.id, RosterChunk.stored_at)
+            if is_last:
                 record.state, record.applied_at = ImportState.APPLIED, now
                 self._record(
                     record,
@@ -180,6 +182,8 @@ class RosterApplying:
                     changed=record.applied_changed,
                     refused=record.error_rows + record.overtaken,
                 )
+        if is_last:
+            look_anew("person", "person_period")
 
     def _take_back(self, chunk_id: int) -> None:
         with transaction():

@@ -1,21 +1,25 @@
 """What a roster says of one person, and what the inventory already knows: values to compare."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from signer.inventory.kinds import IdNumberKind, PersonKind, Sex, SigningRole
 from signer.inventory.names import fold
 from signer.inventory.states import STATE_RULES, PersonState
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PersonFacts:
-    """One person as a roster tells it; None means the roster says nothing and changes nothing."""
+class PersonFacts(NamedTuple):
+    """One person as a roster tells it; None means the roster says nothing and changes nothing.
+
+    A plain tuple: a city's roster makes a million of them, and twice.
+    """
 
     code: str
     full_name: str
+    unit_id: int
+    unit_path: str
     birth_date: date | None = None
     sex: Sex | None = None
     id_number: str | None = None
@@ -23,8 +27,6 @@ class PersonFacts:
     id_issued_on: date | None = None
     id_issued_by: str | None = None
     kind: PersonKind | None = None
-    unit_id: int
-    unit_path: str
     division: str | None = None
     title: str | None = None
     email: str | None = None
@@ -66,22 +68,23 @@ class KnownPerson:
         return self.merged_into is None and not self.has_left
 
 
-COMPARED = tuple(f.name for f in fields(PersonFacts) if f.name not in ("code", "unit_path"))
+FACTS = PersonFacts._fields
+_SAME = frozenset({"code", "unit_path"})
+"""What finds the person, and what follows from the unit."""
+COMPARED = tuple(name for name in FACTS if name not in _SAME)
 
 
 def changes_between(known: PersonFacts, told: PersonFacts) -> tuple[str, ...]:
     """The names of the facts that the roster gives differently; blanks never erase."""
+    pairs = zip(FACTS, known, told, strict=True)
     changed = [
-        name
-        for name in COMPARED
-        if (new := getattr(told, name)) is not None and new != getattr(known, name)
+        name for name, old, new in pairs if new is not None and new != old and name not in _SAME
     ]
     if "state_since" in changed and told.state is None:
         changed.remove("state_since")  # a day without a state says nothing
     return tuple(changed)
 
 
-FACTS = tuple(f.name for f in fields(PersonFacts))
 _READ: dict[str, Callable[[Any], object]] = {
     "birth_date": date.fromisoformat,
     "sex": Sex,
@@ -103,19 +106,15 @@ def fact_from(name: str, plain: Any) -> object:
 
 def facts_to_list(facts: PersonFacts) -> list[object]:
     """All facts in their order, as JSON holds them."""
-    return [
-        value.isoformat() if isinstance(value, date) else value
-        for value in [getattr(facts, name) for name in FACTS]
-    ]
+    return [value.isoformat() if isinstance(value, date) else value for value in facts]
 
 
 def facts_from_list(plain: Sequence[object]) -> PersonFacts:
     """The facts that `facts_to_list` wrote."""
-    values = [
+    return PersonFacts._make(
         value if value is None or read is None else read(value)
         for value, read in zip(plain, _READERS, strict=True)
-    ]
-    return PersonFacts(**dict(zip(FACTS, values, strict=True)))  # type: ignore[arg-type]  # our own list
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

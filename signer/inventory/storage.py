@@ -177,7 +177,7 @@ def _insert(into: Table, rows: Sequence[Mapping[str, Any]]) -> None:
 def _known_person(row: Row[Any]) -> KnownPerson:
     return KnownPerson(
         id=row.id,
-        facts=PersonFacts(**dict(zip(FACTS, row[_FIRST_FACT:], strict=True))),
+        facts=PersonFacts._make(row[_FIRST_FACT:]),
         period_id=row.period_id,
         period_from=row.valid_from,
         merged_into=row.merged_into,
@@ -246,8 +246,7 @@ class Storing:
         return ids
 
     def _new_row(self, facts: PersonFacts) -> dict[str, Any]:
-        row = {name: getattr(facts, name) for name in FACTS}
-        return row | {
+        return facts._asdict() | {
             "state": facts.state or PersonState.WORKING,
             "state_since": facts.state_since or self._on,
             **name_keys(facts.full_name),

@@ -203,7 +203,7 @@ def known(*people: PersonFacts) -> KnownPeople:
 def stored_facts(tmp_path: Path, **changed: Any) -> PersonFacts:
     """What the inventory holds after a good row, spoiled as asked."""
     (entry,) = planned(person(1), tmp_path=tmp_path).entries
-    values = {name: getattr(entry.facts, name) for name in PersonFacts.__slots__}
+    values = {name: getattr(entry.facts, name) for name in PersonFacts._fields}
     return PersonFacts(**(values | {"state": PersonState.WORKING} | changed))
 
 
