@@ -202,8 +202,10 @@ class RosterImports:
         release()
         plan = RosterPlan.from_json(json.loads(self._files.get(report_sha256)))
         findings = (Finding.from_json(one) for chunk in overtaken for one in json.loads(chunk))
-        found = tuple(_in_column(finding, plan.headings) for finding in findings)
-        return ImportView(record=record, plan=plan, overtaken=found)
+        found = sorted(
+            (_in_column(finding, plan.headings) for finding in findings), key=lambda one: one.row
+        )
+        return ImportView(record=record, plan=plan, overtaken=tuple(found))
 
     def corrections(
         self, actor: Actor, import_id: int, translate: Callable[[str], str] = str
@@ -250,7 +252,7 @@ class RosterImports:
         if not plan.missing:
             rows = folder / "chunks"
             with rows.open("wb") as out:
-                for _, content in planner.chunks(CHUNK_ROWS):
+                for content in planner.chunks(CHUNK_ROWS):
                     begins = out.tell()
                     out.write(content)
                     chunks.append(

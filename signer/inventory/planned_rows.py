@@ -2,10 +2,12 @@
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from signer.inventory.facts import facts_from_list, facts_to_list
 from signer.inventory.fields import Field
 from signer.inventory.findings import Finding
 from signer.inventory.judging import PlannedRow, Verdict
+from signer.inventory.names import sort_key
 from signer.inventory.sheets import Cell
 
 
@@ -25,15 +28,45 @@ class RefusedRow:
     errors: tuple[Finding, ...]
 
 
-def line_of(entry: PlannedRow) -> str:
-    """The row as a line; it begins with its number."""
-    facts = facts_to_list(entry.facts)
-    return encode([entry.row, entry.verdict, entry.changes, facts]) + "\n"
+class PlannedRows:
+    """The rows to store: in a file as they are planned, taken from it in the order of names.
 
+    Half of the indexes over people are in that order too: together, rows of like names change a
+    few of their pages; in the order of the roster each row would change pages of its own.
+    """
 
-def packed_lines(lines: list[str]) -> bytes:
-    """The lines as a chunk."""
-    return gzip.compress("".join(lines).encode(), 1, mtime=0)
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._keys, self._begins, self._numbers = array("q"), array("q"), array("q")
+
+    @contextmanager
+    def written(self) -> Iterator[Callable[[PlannedRow], None]]:
+        """Takes rows, one by one."""
+        with self._file.open("wb") as out:
+
+            def add(entry: PlannedRow) -> None:
+                begins_with = sort_key(entry.facts.full_name).encode()[:8].ljust(8, b"\0")
+                self._keys.append(int.from_bytes(begins_with))
+                self._begins.append(out.tell())
+                self._numbers.append(entry.row)
+                facts = facts_to_list(entry.facts)
+                line = encode([entry.row, entry.verdict, entry.changes, facts])
+                out.write(f"{line}\n".encode())
+
+            yield add
+
+    def chunks(self, rows_each: int, is_kept: Callable[[int], bool]) -> Iterator[bytes]:
+        """The rows whose numbers are kept, for `rows_in` to read."""
+        places = sorted(range(len(self._keys)), key=self._keys.__getitem__)
+        kept = (place for place in places if is_kept(self._numbers[place]))
+        with self._file.open("rb") as stream:
+
+            def line(place: int) -> bytes:
+                stream.seek(self._begins[place])
+                return stream.readline()
+
+            while together := list(islice(kept, rows_each)):
+                yield gzip.compress(b"".join(map(line, together)), 1, mtime=0)
 
 
 def rows_in(chunk: bytes) -> list[PlannedRow]:

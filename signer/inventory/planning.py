@@ -21,7 +21,7 @@ from signer.inventory.fields import Field, Heading
 from signer.inventory.findings import Finding, Remark, Severity, error, warning
 from signer.inventory.judging import PlannedRow, Verdict, held, planned, remarks_on
 from signer.inventory.names import fold
-from signer.inventory.planned_rows import encode, line_of, number_in, packed_lines
+from signer.inventory.planned_rows import PlannedRows, encode, number_in
 from signer.inventory.reading import ReadingRules, read_row
 from signer.inventory.roster import Table, TableRow
 
@@ -41,6 +41,7 @@ _ONE_PERSONS = {
 
 Known = Callable[[Sequence[PersonFacts]], KnownPeople]
 """All stored persons that these rows may touch or collide with."""
+Keep = Callable[[PlannedRow], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +147,7 @@ class Planner:
         self._table = table
         self._known = known
         self._rules = rules
-        self._rows = folder / "rows"
+        self._rows = PlannedRows(folder / "rows")
         self._refused = (folder / "refused-alone", folder / "refused-together")
         self._ranks = bytearray()
         """What each row does, by its number; 0 for rows that name nobody."""
@@ -162,13 +163,13 @@ class Planner:
     def plan(self) -> RosterPlan:
         """The plan; the other questions can be asked after it."""
         with (
-            self._rows.open("w", encoding="utf-8") as rows,
+            self._rows.written() as keep,
             self._refused[0].open("w", encoding="utf-8") as refused,
         ):
             if not self._table.missing:
                 people = self._people()
                 while sources := list(islice(people, READ_TOGETHER)):
-                    self._judge(sources, rows, refused)
+                    self._judge(sources, keep, refused)
         with self._refused[1].open("w", encoding="utf-8") as refused:
             self._judge_together(refused)
         count = self._ranks.count
@@ -191,12 +192,9 @@ class Planner:
             headings=self._table.headings,
         )
 
-    def chunks(self, rows_each: int) -> Iterator[tuple[int, bytes]]:
-        """The new and changed rows in their order: how many, and they for `rows_in` to read."""
-        with self._rows.open(encoding="utf-8") as stream:
-            kept = (line for line in stream if self._ranks[number_in(line)] != _REFUSED)
-            while lines := list(islice(kept, rows_each)):
-                yield len(lines), packed_lines(lines)
+    def chunks(self, rows_each: int) -> Iterator[bytes]:
+        """The new and changed rows, for `rows_in` to read."""
+        return self._rows.chunks(rows_each, lambda number: self._ranks[number] != _REFUSED)
 
     def write_refused(self, file: Path) -> None:
         """The refused rows are in the file for `refused_in` to read, in their order."""
@@ -219,7 +217,7 @@ class Planner:
             elif len(self._ignored) < SHOWN:
                 self._ignored.append(row)
 
-    def _judge(self, sources: Sequence[TableRow], rows: TextIO, refused: TextIO) -> None:
+    def _judge(self, sources: Sequence[TableRow], keep: Keep, refused: TextIO) -> None:
         read = [read_row(source, self._rules) for source in sources]
         known = self._known([facts for facts, _ in read if facts is not None])
         for source, (facts, remarks) in zip(sources, read, strict=True):
@@ -231,7 +229,7 @@ class Planner:
                 remarks += more
             self._rank(source.number, _RANKS[entry.verdict] if entry else _REFUSED)
             if entry is not None and entry.verdict is not Verdict.SAME:
-                rows.write(line_of(entry))
+                keep(entry)
             if remarks:
                 self._tell(0, source, remarks, refused)
 

@@ -59,7 +59,7 @@ def plan(table: Table, known: KnownPeople, rules: ReadingRules = RULES) -> Plann
         refused = Path(folder) / "refused"
         planner.write_refused(refused)
         assert len(list(refused_in(refused))) == made.error_rows
-        entries = [row for _, chunk in planner.chunks(2) for row in rows_in(chunk)]
+        entries = [row for chunk in planner.chunks(2) for row in rows_in(chunk)]
     return Planned(plan=made, entries=tuple(entries))
 
 
