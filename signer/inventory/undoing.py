@@ -149,8 +149,8 @@ def take_back(stored: Stored, effective_on: date) -> dict[str, list[str]]:
     if new:
         _remove({one: name for one, (_, name) in new.items()})
     return {
-        "removed": [code for code, _ in new.values()],
-        "restored": [code for code, _ in old.values()],
+        "removed": sorted(code for code, _ in new.values()),
+        "restored": sorted(code for code, _ in old.values()),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from signer.inventory.facts import KnownPeople
 from signer.inventory.judging import PlannedRow
+from signer.inventory.names import sort_key
 from signer.inventory.planned_rows import refused_in, rows_in
 from signer.inventory.planning import Planner, RosterPlan
 from signer.inventory.reading import ReadingRules
@@ -60,7 +61,9 @@ def plan(table: Table, known: KnownPeople, rules: ReadingRules = RULES) -> Plann
         planner.write_refused(refused)
         assert len(list(refused_in(refused))) == made.error_rows
         entries = [row for chunk in planner.chunks(2) for row in rows_in(chunk)]
-    return Planned(plan=made, entries=tuple(entries))
+    names = [sort_key(entry.facts.full_name)[:8] for entry in entries]
+    assert names == sorted(names), "many are stored quickly in the order of lists"
+    return Planned(plan=made, entries=tuple(sorted(entries, key=lambda entry: entry.row)))
 
 
 def table_of(tmp_path: Path, content: bytes, **chosen: Any) -> Table:
