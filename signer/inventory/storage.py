@@ -8,8 +8,7 @@ from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, Table, and_, select, text, update
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy import Column, Row, Select, Table, and_, select, text, update
 
 from signer.audit import Audit, Happening
 from signer.db import Base, among, changed, db, insert_many, told
@@ -104,32 +103,33 @@ def known_people(facts: Sequence[PersonFacts], *, with_namesakes: bool = True) -
     Nearly always the one of that code has number and address too: then nobody else is looked for.
     """
     found: dict[int, KnownPerson] = {}
-    _add(found, Person.code, {f.code for f in facts})
-    for key, name in ((Person.id_number, "id_number"), (Person.email, "email")):
+    _add(found, _PERSON.c.code, {f.code for f in facts})
+    for name in ("id_number", "email"):
         wanted = {getattr(f, name) for f in facts} - {None}
         wanted -= {getattr(p.facts, name) for p in found.values() if p.is_active}
         # What a returning person still holds may have gone to somebody else meanwhile.
         wanted |= {getattr(p.facts, name) for p in found.values() if p.has_left} - {None}
-        _add(found, Person.id, _holders(key, wanted) - found.keys())
+        _add(found, _PERSON.c.id, _holders(_PERSON.c[name], wanted) - found.keys())
     return KnownPeople.of(found.values(), _namesakes(facts) if with_namesakes else ())
 
 
-def _add(found: dict[int, KnownPerson], key: InstrumentedAttribute[Any], wanted: set[Any]) -> None:
+def _add(found: dict[int, KnownPerson], key: Column[Any], wanted: set[Any]) -> None:
     if wanted:
         for row in db.session.execute(_known().where(among(key)), told(wanted)):
             found[row.id] = _known_person(row)
 
 
-def _holders(key: InstrumentedAttribute[Any], wanted: set[Any]) -> set[int]:
+def _holders(key: Column[Any], wanted: set[Any]) -> set[int]:
     """The active persons who have these, found by the index over active persons."""
-    return set(db.session.scalars(select(Person.id).where(among(key), text(ACTIVE)), told(wanted)))
+    holders = select(_PERSON.c.id).where(among(key), text(ACTIVE))
+    return set(db.session.scalars(holders, told(wanted))) if wanted else set()
 
 
 def _namesakes(facts: Sequence[PersonFacts]) -> Iterator[tuple[str, str, date]]:
     births = {(fold(f.full_name), f.birth_date.isoformat()) for f in facts if f.birth_date}
     statement = text(_ALIKE[db.engine.dialect.name])
     pairs = json.dumps(list(births), ensure_ascii=False)
-    for code, folded_name, birth in db.session.execute(statement, {"pairs": pairs}):
+    for code, folded_name, birth in db.session.execute(statement, {"pairs": pairs}).all():
         yield code, folded_name, date.fromisoformat(birth)
 
 
@@ -147,24 +147,20 @@ def in_chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
 
 @cache
 def _known() -> Select[Any]:
-    """Persons as bare columns: objects of the session would cost ten times as much here."""
-    columns = [getattr(Person, name) for name in FACTS]  # the last ones, in their order
-    survivor = aliased(Person)
+    """Persons as columns of the table: the session's objects would cost ten times as much."""
+    person, period, survivor = _PERSON.c, _PERIOD.c, _PERSON.alias()
     return (
         select(
-            Person.id,
-            PersonPeriod.id.label("period_id"),
-            PersonPeriod.valid_from,
-            PersonPeriod.counted,
-            Person.updated_at,
-            survivor.code.label("merged_into"),
-            *columns,
+            person.id,
+            period.id.label("period_id"),
+            period.valid_from,
+            period.counted,
+            person.updated_at,
+            survivor.c.code.label("merged_into"),
+            *(person[name] for name in FACTS),  # the last ones, in their order
         )
-        .join(
-            PersonPeriod,
-            and_(PersonPeriod.person_id == Person.id, PersonPeriod.valid_to.is_(None)),
-        )
-        .outerjoin(survivor, survivor.id == Person.merged_into_id)
+        .join(_PERIOD, and_(period.person_id == person.id, period.valid_to.is_(None)))
+        .outerjoin(survivor, survivor.c.id == person.merged_into_id)
     )
 
 
