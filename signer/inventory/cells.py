@@ -133,13 +133,19 @@ def email_of(text: str) -> str:
 
 def is_official(email: str, domains: tuple[str, ...]) -> bool:
     """True when the address is in one of the domains or in a subdomain of one (R3)."""
-    host = email.rpartition("@")[2]
+    return _is_official(email.rpartition("@")[2], domains)
+
+
+@lru_cache(maxsize=_WORDS)
+def _is_official(host: str, domains: tuple[str, ...]) -> bool:
     return any(host == domain or host.endswith("." + domain) for domain in domains)
 
 
 def mobile_of(cell: Cell) -> str:
     """Ten digits from 0; +84 and a zero that Excel dropped are put right; else `Invalid`."""
     text = f"{cell:.0f}" if isinstance(cell, float) else clean_text(str(cell))
+    if _MOBILE.fullmatch(text):
+        return text
     digits = re.sub(r"[\s.\-()]", "", text)
     digits = re.sub(r"^(\+?84|0084)(?=\d{9}$)", "0", digits)
     if re.fullmatch(r"[1-9]\d{8}", digits):

@@ -138,10 +138,12 @@ class _RowReader:
             sentence = N_("Họ và tên “%(value)s” có ký tự không phải chữ.")
             self._error(Field.FULL_NAME, sentence, value=name[:80])
             return ""
-        cased = _MARKED_INITIAL.sub(lambda initial: initial[0].upper(), proper_case(name))
+        cased = name
+        if not name.istitle():
+            cased = _MARKED_INITIAL.sub(lambda initial: initial[0].upper(), proper_case(name))
         if cased != name:
             self._warn(Field.FULL_NAME, N_("Họ và tên được viết lại thành “%(name)s”."), name=cased)
-        if len(cased.split()) not in _NAME_WORDS:
+        if cased.count(" ") + 1 not in _NAME_WORDS:
             self._warn(Field.FULL_NAME, N_("Họ và tên thường có từ 2 đến 6 từ; hãy kiểm tra lại."))
         return cased
 

@@ -83,7 +83,7 @@ class Table:
         """The people's rows; of rows that name nobody (headings, totals, signatures) the number."""
         after_total = False
         for number, row in self.sheet.numbered():
-            if number <= self.header_row or not any(cell is not None for cell in row):
+            if number <= self.header_row or row.count(None) == len(row):
                 continue
             if _is_total(row):
                 after_total = True
@@ -96,10 +96,14 @@ class Table:
         """These rows again, all known to be people's."""
         return (self._row(number, row) for number, row in self.sheet.numbered(numbers))
 
+    @cached_property
+    def _places(self) -> list[tuple[Field, int]]:
+        return [(field, column.index) for field, column in self.columns.items()]
+
     def _row(self, number: int, row: Sequence[Cell]) -> TableRow:
         cells: dict[Field, Cell] = {}
-        for field, column in self.columns.items():
-            cell = row[column.index] if column.index < len(row) else None
+        for field, index in self._places:
+            cell = row[index] if index < len(row) else None
             if cell is not None and not (isinstance(cell, str) and not clean_text(cell)):
                 cells[field] = cell
         return _in_unicode(TableRow(number=number, cells=cells), self.fonts)

@@ -189,14 +189,14 @@ def _spooled(spool: Path) -> list[Sheet]:
 
 def _spooled_sheet(spool: Path, start: int, name: str) -> Sheet:
     def rows(only: Collection[int] | None) -> Iterator[tuple[int, list[Cell]]]:
-        decode = json.JSONDecoder(object_hook=_day).decode
+        decode = json.JSONDecoder(object_hook=_day).raw_decode  # without looking for what follows
         with spool.open("rb") as stream:
             stream.seek(start)
             for number, line in enumerate(stream, start=1):
                 if line.startswith(b"{"):  # the next sheet
                     return
                 if only is None or number in only:
-                    yield number, decode(line.decode())
+                    yield number, decode(line.decode())[0]
 
     return Sheet(name=name, open_rows=rows)
 
