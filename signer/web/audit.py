@@ -1,7 +1,10 @@
 """The record of what happened, for those who watch over it."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
@@ -11,13 +14,14 @@ from signer.errors import N_
 from signer.services import services
 from signer.web.access import actor
 from signer.web.audit_words import ACTION_NAMES, DETAIL_NAMES
-from signer.web.formats import say, show_number
+from signer.web.formats import say, show_date, show_moment, show_number
 from signer.web.forms import number_in_query
 from signer.web.pages import Pages
 
 blueprint = Pages("audit", __name__)
 
 PAGE_SIZE = 50
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]+(\+\d\d:\d\d|Z))?")
 _SHOWN = 10
 """Entries of one detail; an import names every person it added."""
 
@@ -65,6 +69,10 @@ def _text(value: object, *, is_change: bool = False) -> str:
         return _few([f"{_called(name)} {told(one)}" for name, one in value.items()])
     if isinstance(value, list):
         return _few([_text(one) for one in value])
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        with suppress(ValueError):  # somebody's note may look like a day and be none
+            at = datetime.fromisoformat(value)
+            return show_moment(at) if at.tzinfo else show_date(at.date())
     return "—" if value in (None, "") else str(value)
 
 

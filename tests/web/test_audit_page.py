@@ -53,14 +53,17 @@ def test_details_are_told_in_words(app: Flask) -> None:
             "changes": {"email": ["a@x.vn", None], "mobile": "changed"},
             "valid": [None, "2026-01-01"],
             "note": "",
+            "decision": "2026-13-45",
+            "revoked_at": "2026-11-23T16:56:33+00:00",
             "counted": False,
         }
         told = dict(told_of(details))
-    assert told["Cán bộ"].startswith("T00000 00004, T00001 00004, ")
-    assert told["Cán bộ"].endswith("và 2 mục khác")
+    assert told["Người"].startswith("T00000 00004, T00001 00004, ")
+    assert told["Người"].endswith("và 2 mục khác")
     assert told["Thay đổi"] == "Thư điện tử a@x.vn → —, Điện thoại đã đổi"
-    assert told["Hiệu lực"] == "—, 2026-01-01"
+    assert told["Hiệu lực"] == "—, 01/01/2026"
     assert told["Tính vào tổng số"] == "không"
+    assert (told["Quyết định"], told["Thời điểm"]) == ("2026-13-45", "23/11/2026 23:56")
     assert "Ghi chú" not in told
 
 
