@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from signer.inventory.kinds import IdNumberKind, PersonKind, Sex, SigningRole
 from signer.inventory.names import fold
-from signer.inventory.states import STATE_RULES, PersonState
+from signer.inventory.states import LEFT_STATES, PersonState
 
 
 class PersonFacts(NamedTuple):
@@ -60,12 +60,7 @@ class KnownPerson:
     @property
     def has_left(self) -> bool:
         """True when the person is no longer of the city's staff."""
-        return self.facts.state is not None and STATE_RULES[self.facts.state].has_left
-
-    @property
-    def is_active(self) -> bool:
-        """True while nobody else may have the same address or identity number."""
-        return self.merged_into is None and not self.has_left
+        return self.facts.state in LEFT_STATES
 
 
 FACTS = PersonFacts._fields
@@ -139,11 +134,14 @@ class KnownPeople:
         for person in people:
             facts = person.facts
             known.by_code[facts.code] = person
-            if facts.id_number and person.is_active:
-                known.code_of_id_number[facts.id_number] = facts.code
-            if facts.email and person.is_active:
-                known.code_of_email[facts.email] = facts.code
-            if facts.birth_date and person.merged_into is None:
+            if person.merged_into is not None:
+                continue
+            if not person.has_left:
+                if facts.id_number:
+                    known.code_of_id_number[facts.id_number] = facts.code
+                if facts.email:
+                    known.code_of_email[facts.email] = facts.code
+            if facts.birth_date:
                 known._share(facts.code, fold(facts.full_name), facts.birth_date)
         for code, folded_name, birth_date in namesakes:
             known._share(code, folded_name, birth_date)

@@ -105,11 +105,14 @@ def known_people(facts: Sequence[PersonFacts], *, with_namesakes: bool = True) -
     found: dict[int, KnownPerson] = {}
     _add(found, _PERSON.c.code, {f.code for f in facts})
     for name in ("id_number", "email"):
-        wanted = {getattr(f, name) for f in facts} - {None}
-        wanted -= {getattr(p.facts, name) for p in found.values() if p.is_active}
-        # What a returning person still holds may have gone to somebody else meanwhile.
-        wanted |= {getattr(p.facts, name) for p in found.values() if p.has_left} - {None}
-        _add(found, _PERSON.c.id, _holders(_PERSON.c[name], wanted) - found.keys())
+        wanted = {getattr(f, name) for f in facts}
+        for person in found.values():
+            if person.has_left:  # what a returning person held may have gone to somebody else
+                wanted.add(getattr(person.facts, name))
+            elif person.merged_into is None:
+                wanted.discard(getattr(person.facts, name))
+        holders = _holders(_PERSON.c[name], wanted - {None})
+        _add(found, _PERSON.c.id, holders - found.keys())
     return KnownPeople.of(found.values(), _namesakes(facts) if with_namesakes else ())
 
 
