@@ -317,6 +317,7 @@ def _configure_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
         "busy_timeout = 10000",
         "cache_size = -16000",  # kilobytes; with the usual 2,000 a million rows keep the disk busy
         "wal_autocheckpoint = 16000",  # pages: what many commits in a row change is put down once
+        "journal_size_limit = 67108864",  # bytes that the log keeps on the disk after a long roster
         "secure_delete = ON",  # a wrapped key that was replaced must not linger in free pages
     ):
         connection.execute(f"PRAGMA {pragma}")
