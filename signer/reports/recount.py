@@ -143,8 +143,10 @@ def _room() -> Iterator[None]:
         return
     usual = db.session.scalar(text("PRAGMA cache_size"))
     db.session.execute(text(f"PRAGMA cache_size = -{_ROOM_KB}"))
-    yield
-    db.session.execute(text(f"PRAGMA cache_size = {usual}"))  # a server goes on with it
+    try:
+        yield
+    finally:
+        db.session.execute(text(f"PRAGMA cache_size = {usual}"))  # a server goes on with it
 
 
 def _pages(key: Any, *columns: Any) -> Iterator[Sequence[Any]]:  # columns of several types

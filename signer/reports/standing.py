@@ -125,13 +125,13 @@ def _locked(person_ids: Collection[int]) -> tuple[Mapping[int, int], dict[int, R
 
 def _one_with(person_ids: Collection[int]) -> Mapping[int, int]:
     """Everybody who is one person with any of these, with the one that counts."""
-    if db.session.scalar(_ANY_MERGED) is None:
+    if db.session.scalar(ANY_MERGED) is None:
         return {person_id: person_id for person_id in person_ids}
     return families(person_ids)
 
 
 _PERSON = Base.metadata.tables[Person.__tablename__].c
-_ANY_MERGED = select(func.max(_PERSON.merged_into_id))
+ANY_MERGED = select(func.max(_PERSON.merged_into_id)).where(_PERSON.merged_into_id.is_not(None))
 """From the end of an index of them alone; PostgreSQL would look for just any in all persons."""
 
 

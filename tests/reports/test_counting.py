@@ -15,7 +15,7 @@ from signer.inventory.kinds import PersonKind
 from signer.inventory.models import OrgUnit
 from signer.inventory.states import PersonState
 from signer.outside.kinds import Carrier
-from signer.reports import sums
+from signer.reports import standing, sums
 from signer.reports.coverage import Facet
 from signer.reports.timeline import (
     LAST_DAY,
@@ -138,6 +138,13 @@ def test_a_server_goes_on_with_the_memory_it_had_before_a_recount(hanoi, reports
     reports.rebuild()
     assert reports.first_difference() is None
     assert db.session.scalar(room) == before
+
+
+def test_whether_anybody_was_merged_is_asked_of_an_index_of_them(hanoi):
+    """It is asked in every transaction about a person."""
+    asked = str(standing.ANY_MERGED.compile(db.engine))
+    plan = db.session.execute(text(f"EXPLAIN QUERY PLAN {asked}")).all()
+    assert "ix_person_merged" in str(plan)
 
 
 def test_the_trend_of_sixty_days_is_sixty_days_asked_one_by_one(hanoi, reports):
