@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import exists, func, insert, select
 
 from signer.accounts import Actor, Permission, in_subtree, visible
 from signer.audit import Audit
@@ -23,6 +23,8 @@ _AT_ONCE = 500
 """Persons of one audit event."""
 _PATH: Any = Person.unit_path  # columns of mapped classes
 _PERSON: Any = LackReason.person_id
+_LACKS = StandingNow.standing.in_((Standing.LACKING, Standing.PENDING))
+"""SQL: counted today, without a certificate that counts."""
 
 
 class Lacks:
@@ -64,7 +66,8 @@ class Lacks:
             self._audit.record_many(actor.name, [])
             for chunk in in_chunks(ids, _AT_ONCE):
                 codes = _own(actor, chunk)
-                lacking = db.session.scalars(_lacking(), told(chunk)).all()
+                counted = select(StandingNow.person_id).where(among(StandingNow.person_id), _LACKS)
+                lacking = db.session.scalars(counted, told(chunk)).all()
                 if not lacking:
                     continue
                 self._end(lacking)
@@ -90,11 +93,8 @@ class Lacks:
         Runs after `Reports.follow`, which says where people stand.
         """
         people = changes.get("person", frozenset()) | certified(changes.get("certificate", ()))
-        over = select(LackReason.person_id).where(
-            among(_PERSON),
-            LackReason.ended_at.is_(None),
-            LackReason.person_id.not_in(_lacking()),
-        )
+        lacks = exists().where(StandingNow.person_id == _PERSON, _LACKS)
+        over = select(_PERSON).where(among(_PERSON), LackReason.ended_at.is_(None), ~lacks)
         if ids := db.session.scalars(over, told(people)).all():
             self._end(ids)
 
@@ -136,11 +136,3 @@ def _own(actor: Actor, person_ids: Sequence[int]) -> Mapping[int, str]:
     if len(found) < len(person_ids):
         raise NotFound(N_("Có người không thuộc đơn vị mà bạn được báo cáo."))
     return {row.id: row.code for row in found}
-
-
-def _lacking() -> Any:  # SQLAlchemy's Select[int]
-    """SQL: those `told` who are counted today and have no certificate that counts."""
-    return select(StandingNow.person_id).where(
-        among(StandingNow.person_id),
-        StandingNow.standing.in_((Standing.LACKING, Standing.PENDING)),
-    )
