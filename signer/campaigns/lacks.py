@@ -92,7 +92,11 @@ class Lacks:
 
         Runs after `Reports.follow`, which says where people stand.
         """
-        people = changes.get("person", frozenset()) | certified(changes.get("certificate", ()))
+        people = changes.get("person", frozenset())
+        if certificates := changes.get("certificate"):
+            people |= certified(certificates)
+        if not people:
+            return
         lacks = exists().where(StandingNow.person_id == _PERSON, _LACKS)
         over = select(_PERSON).where(among(_PERSON), LackReason.ended_at.is_(None), ~lacks)
         if ids := db.session.scalars(over, told(people)).all():
