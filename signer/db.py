@@ -194,12 +194,13 @@ def insert_many(
         ),
         strict=True,
     )
-    named = f"{into.name} ({', '.join(columns)})"  # our own names
+    named = f"{into.name} ({', '.join(columns)})"
     if connection.dialect.name == "postgresql":
         _copy(connection, f"COPY {named} FROM STDIN", stored)
     else:
         marks = ", ".join("?" * len(columns))
-        connection.exec_driver_sql(f"INSERT INTO {named} VALUES ({marks})", list(stored))  # noqa: S608
+        statement = f"INSERT INTO {named} VALUES ({marks})"  # noqa: S608  # our own names
+        connection.exec_driver_sql(statement, list(stored))
 
 
 def _as_stored(
