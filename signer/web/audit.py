@@ -13,7 +13,7 @@ from signer.accounts import Permission
 from signer.errors import N_
 from signer.services import services
 from signer.web.access import actor
-from signer.web.audit_words import ACTION_NAMES, DETAIL_NAMES
+from signer.web.audit_words import ACTION_NAMES, DETAIL_NAMES, VALUE_NAMES
 from signer.web.formats import say, show_date, show_moment, show_number
 from signer.web.forms import number_in_query
 from signer.web.pages import Pages
@@ -51,7 +51,7 @@ def index() -> ResponseReturnValue:
 def told_of(details: Mapping[str, object]) -> list[tuple[str, str]]:
     """Each detail as a name and a text for a reader; what is empty says nothing."""
     return [
-        (_called(name), _text(value, is_change=name == "changes"))
+        (_called(name), _text(name, value))
         for name, value in details.items()
         if value not in (None, "", [], {})
     ]
@@ -61,14 +61,16 @@ def _called(name: str) -> str:
     return say(DETAIL_NAMES.get(name, name))
 
 
-def _text(value: object, *, is_change: bool = False) -> str:
+def _text(name: str, value: object) -> str:
     if isinstance(value, bool):
         return say(N_("có") if value else N_("không"))
     if isinstance(value, dict):
-        told = _change if is_change else _text
-        return _few([f"{_called(name)} {told(one)}" for name, one in value.items()])
+        told = _change if name == "changes" else _text
+        return _few([f"{_called(part)} {told(part, one)}" for part, one in value.items()])
     if isinstance(value, list):
-        return _few([_text(one) for one in value])
+        return _few([_text(name, one) for one in value])
+    if isinstance(value, str) and (meant := VALUE_NAMES.get(name, {}).get(value)):
+        return say(meant)
     if isinstance(value, str) and _INSTANT.fullmatch(value):
         with suppress(ValueError):  # somebody's note may look like a day and be none
             at = datetime.fromisoformat(value)
@@ -76,10 +78,10 @@ def _text(value: object, *, is_change: bool = False) -> str:
     return "—" if value in (None, "") else str(value)
 
 
-def _change(value: object) -> str:
+def _change(name: str, value: object) -> str:
     """What a fact was and is; of private ones only that it changed is on record."""
     if isinstance(value, list):
-        return " → ".join(map(_text, value))
+        return " → ".join(_text(name, one) for one in value)
     return say(N_("đã đổi"))
 
 

@@ -1,6 +1,17 @@
 """What the record's codes and details are called."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from signer.accounts.permissions import ROLE_NAMES
+from signer.campaigns.kinds import CAUSE_NAMES as LACK_NAMES
+from signer.campaigns.kinds import MEASURE_NAMES, TASK_STATE_NAMES, VIEW_WORDS
 from signer.errors import N_
+from signer.inventory.kinds import PERSON_KIND_NAMES
+from signer.inventory.states import STATE_RULES
+from signer.issuance.grounds import GROUNDS
+from signer.issuance.kinds import KIND_NAMES
+from signer.issuance.revocation_views import ACT_NAMES, CAUSE_NAMES
 
 ACTION_NAMES = {
     "account.created": N_("Lập tài khoản"),
@@ -171,3 +182,21 @@ DETAIL_NAMES = {
     "view": N_("Danh sách"),
 }
 """What the details are called; a name that is not here is shown as it is."""
+VALUE_NAMES: Mapping[str, Mapping[Any, str]] = {
+    "act": ACT_NAMES,
+    "cause": CAUSE_NAMES,
+    "ground": {ground: rule.label for ground, rule in GROUNDS.items()},
+    "kind": {
+        **KIND_NAMES,
+        **PERSON_KIND_NAMES,
+        "browser": N_("Trình duyệt"),
+        "roster": N_("Ghi danh sách cán bộ"),
+        "revoke": N_("Thu hồi"),
+    },
+    "measure": MEASURE_NAMES,
+    "reason": LACK_NAMES,
+    "role": ROLE_NAMES,
+    "state": {**{state: rule.label for state, rule in STATE_RULES.items()}, **TASK_STATE_NAMES},
+    "view": VIEW_WORDS,
+}
+"""What the codes among the details mean; one that is not here is shown as it is."""

@@ -9,6 +9,9 @@ from flask import Flask
 
 import signer
 from signer.accounts import Role
+from signer.campaigns.kinds import CAUSE_NAMES as LACK_NAMES
+from signer.campaigns.kinds import LackCause
+from signer.issuance.grounds import GROUNDS, Ground
 from signer.web.audit import told_of
 from signer.web.audit_words import ACTION_NAMES, DETAIL_NAMES
 from tests.factories import OTHER_WARD, City
@@ -53,6 +56,9 @@ def test_details_are_told_in_words(app: Flask) -> None:
             "changes": {"email": ["a@x.vn", None], "mobile": "changed"},
             "valid": [None, "2026-01-01"],
             "note": "",
+            "reason": "no_email",
+            "ground": "device_lost",
+            "view": "somewhere",
             "decision": "2026-13-45",
             "revoked_at": "2026-11-23T16:56:33+00:00",
             "counted": False,
@@ -64,6 +70,9 @@ def test_details_are_told_in_words(app: Flask) -> None:
     assert told["Hiệu lực"] == "—, 01/01/2026"
     assert told["Tính vào tổng số"] == "không"
     assert (told["Quyết định"], told["Thời điểm"]) == ("2026-13-45", "23/11/2026 23:56")
+    assert told["Lý do"] == LACK_NAMES[LackCause.NO_EMAIL]
+    assert told["Căn cứ"] == GROUNDS[Ground.DEVICE_LOST].label
+    assert told["Danh sách"] == "somewhere"
     assert "Ghi chú" not in told
 
 
