@@ -50,6 +50,26 @@ class Settings:
     session_idle_minutes: int = 30
     session_absolute_hours: int = 12
     pin_attempts: int = 5
+    signature_level: str = "b-lta"
+    """b-b, b-t, b-lt or b-lta (ETSI EN 319 142-1): how long a signature can be checked."""
+    tsa_url: str = ""
+    """An outside time-stamping authority (RFC 3161 over HTTP); empty means our own."""
+    tsa_seconds: float = 180.0
+    """How long an outside TSA may take; up to 131 s were measured (R36)."""
+    tsa_tries: int = 3
+    tsa_at_once: int = 4
+    tsa_failure: str = "refuse"
+    """refuse: a document waits for its stamp; sign_without: it goes on, visibly without one."""
+    restamp_days: int = 180
+    """An archived document gets a new stamp so long before the old one's certificate ends."""
+    certify_first: bool = False
+    """The first signature of a document certifies it: only further signatures are allowed then."""
+    batch_limit: int = 100
+    """The most documents that one activation signs (R46)."""
+    activation_minutes: int = 5
+    """How long a list of documents, once offered for signing, can be approved."""
+    passkey_host: str = ""
+    """The host passkeys are bound to (WebAuthn's RP ID); empty means that of `base_url`."""
     worker_in_server: bool = True
     """A worker thread beside the server; False where `signer worker` processes do the long work."""
     issuing_key_label: str = "issuing-ca"
