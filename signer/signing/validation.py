@@ -4,7 +4,7 @@ The classes are those of ETSI EN 319 102-1: valid (TOTAL-PASSED), invalid (TOTAL
 indeterminate; the sentences are those that clerks know from the tools in the field.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +15,9 @@ from signer.clock import HANOI
 from signer.errors import N_, Invalid
 from signer.signing.revocation import RevocationState
 from signer.signing.sandbox import Sandbox, SandboxFailure, shared_sandbox
+
+Known = Callable[[Sequence[str]], Collection[tuple[str, str]]]
+"""Of the SHA-256 of a file's prefixes, the (input, output) pairs that are revisions made here."""
 
 VALIDATE_SECONDS = 60.0
 """Difference analysis of a 29-page report with ten signatures takes two seconds."""
@@ -147,6 +150,22 @@ class SignatureVerdict:
     revoked_at: datetime | None
     sentences: tuple[str, ...]
     """Every finding, the decisive ones first."""
+    kind: str = "signature"
+    """"signature", or "timestamp" for a time stamp over the whole document."""
+    level: str = ""
+    """B-B, B-T, B-LT or B-LTA (EN 319 142-1, 6.1); empty when it reaches none."""
+    stamped_at: datetime | None = None
+    """When the oldest good time stamp proves that the signature was there."""
+    stamp_authority: str = ""
+    certified: bool = False
+    """The author's own signature, which says what may be done to the document afterwards."""
+    ades_indication: str = ""
+    """TOTAL-PASSED, TOTAL-FAILED or INDETERMINATE (EN 319 102-1, 5.1.3); for a document time stamp
+    too."""
+    ades_subindication: str = ""
+    """Such as REVOKED_NO_POE (EN 319 102-1, table 5); empty when passed."""
+    changes: tuple[str, ...] = ()
+    """What was added to the document after this signature, oldest first."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; times in ISO 8601 with +07:00."""
@@ -169,6 +188,14 @@ class SignatureVerdict:
             "revocation": self.revocation.value,
             "revoked_at": _iso(self.revoked_at),
             "sentences": list(self.sentences),
+            "kind": self.kind,
+            "level": self.level,
+            "stamped_at": _iso(self.stamped_at),
+            "stamp_authority": self.stamp_authority,
+            "certified": self.certified,
+            "ades_indication": self.ades_indication,
+            "ades_subindication": self.ades_subindication,
+            "changes": list(self.changes),
         }
 
 
@@ -180,6 +207,10 @@ class Verdict:
     sentence: str
     checked_at: datetime
     signatures: tuple[SignatureVerdict, ...] = field(default=())
+    sha256: str = ""
+    """Of the file that was judged; hexadecimal."""
+    pages: int = 0
+    """0 when the document cannot be read."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -187,6 +218,8 @@ class Verdict:
             "verdict": self.verdict.value,
             "sentence": self.sentence,
             "checked_at": _iso(self.checked_at),
+            "sha256": self.sha256,
+            "pages": self.pages,
             "signatures": [signature.to_json() for signature in self.signatures],
         }
 
@@ -198,6 +231,7 @@ def validate(
     intermediates: Sequence[bytes] = (),
     crls: Sequence[bytes] = (),
     at: datetime,
+    known: Known | None = None,
     sandbox: Sandbox | None = None,
 ) -> Verdict:
     """What the signatures of the file are worth at that moment, by what was handed in.
