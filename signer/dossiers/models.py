@@ -37,6 +37,8 @@ class Document(Base):
     file_name: Mapped[str] = mapped_column(String(200))
     pages: Mapped[int]
     state: Mapped[str] = mapped_column(String(20), index=True)
+    protected_until: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)
+    """When the certificate of its newest archive stamp ends."""
 
     __table_args__ = (CheckConstraint("state IN ('waiting', 'signed', 'returned')", name="state"),)
 
@@ -59,7 +61,10 @@ class DocumentVersion(Base):
 
 
 class Step(Base):
-    """One signature wanted on a document; steps go in the order of their position."""
+    """One signature wanted on a document; steps go in the order of their position.
+
+    `stamping`: signed, and the time stamp that its level asks for is still to come.
+    """
 
     __tablename__ = "step"
 
@@ -74,5 +79,18 @@ class Step(Base):
     __table_args__ = (
         UniqueConstraint("document_id", "position"),
         UniqueConstraint("document_id", "person_id"),
-        CheckConstraint("state IN ('blocked', 'waiting', 'signed', 'returned')", name="state"),
+        CheckConstraint(
+            "state IN ('blocked', 'waiting', 'stamping', 'signed', 'returned')", name="state"
+        ),
     )
+
+
+class DocumentShowing(Base):
+    """A person had these very bytes of a document on the screen."""
+
+    __tablename__ = "document_showing"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    shown_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -23,7 +23,7 @@ from signer.db import db, release, transaction
 from signer.errors import N_, Conflict, Invalid, SignerError
 from signer.issuance import keys
 from signer.pkcs11.vault import Vault
-from signer.signing.models import Activation
+from signer.signing.models import KeyEnvelope, KeyGuard
 
 PIN_LENGTHS = range(6, 33)
 _NONCE_BYTES = 12
@@ -32,7 +32,9 @@ _LOCKS = 64  # keys that share one wait for each other some milliseconds
 
 def sealed_among(key_ids: Collection[int]) -> set[int]:
     """Those of the keys that lie in an envelope; it is not opened, nobody but its owner can."""
-    held = select(Activation.signing_key_id).where(Activation.signing_key_id.in_(key_ids))
+    held = select(KeyEnvelope.signing_key_id).where(
+        KeyEnvelope.signing_key_id.in_(key_ids), KeyEnvelope.retired_at.is_(None)
+    )
     return set(db.session.scalars(held))
 
 
@@ -57,14 +59,15 @@ class Activations:
     def store(self, key_id: int, salt: bytes, envelope: bytes) -> None:
         """The envelope is stored with all its tries; inside the caller's transaction."""
         db.session.add(
-            Activation(
+            KeyEnvelope(
                 signing_key_id=key_id,
+                factor="pin",
                 salt=salt,
                 envelope=envelope,
-                attempts_left=self._attempts,
-                activated_at=self._clock.now(),
+                created_at=self._clock.now(),
             )
         )
+        db.session.add(KeyGuard(signing_key_id=key_id, attempts_left=self._attempts))
 
     def open(self, key_id: int, pin: str, actor: str) -> bytes:
         """The wrapped key; `Invalid` for a wrong PIN with the tries left, `Conflict` when locked.
@@ -78,13 +81,20 @@ class Activations:
 
     def _open(self, key_id: int, pin: str, actor: str) -> bytes:
         self._count_try(key_id)
-        activation = db.session.get_one(Activation, key_id, populate_existing=True)
-        salt, envelope, left = activation.salt, activation.envelope, activation.attempts_left
+        salt, envelope, left = db.session.execute(
+            select(KeyEnvelope.salt, KeyEnvelope.envelope, KeyGuard.attempts_left)
+            .join(KeyGuard, KeyGuard.signing_key_id == KeyEnvelope.signing_key_id)
+            .where(
+                KeyEnvelope.signing_key_id == key_id,
+                KeyEnvelope.factor == "pin",
+                KeyEnvelope.retired_at.is_(None),
+            )
+        ).one()
         release()
         try:
             key = self._envelope_key(pin, salt)
         except SignerError:  # the PIN was not looked at
-            self._set_tries(key_id, Activation.attempts_left + 1)
+            self._set_tries(key_id, KeyGuard.attempts_left + 1)
             raise
         try:
             wrapped = AESGCM(key).decrypt(
@@ -100,15 +110,15 @@ class Activations:
 
     def attempts_left(self, key_id: int) -> int:
         """How many wrong PINs the key still forgives."""
-        activation = db.session.get(Activation, key_id, populate_existing=True)
-        return activation.attempts_left if activation else 0
+        guard = db.session.get(KeyGuard, key_id, populate_existing=True)
+        return guard.attempts_left if guard else 0
 
     def _count_try(self, key_id: int) -> None:
         with transaction():
             counted = db.session.execute(
-                update(Activation)
-                .where(Activation.signing_key_id == key_id, Activation.attempts_left > 0)
-                .values(attempts_left=Activation.attempts_left - 1)
+                update(KeyGuard)
+                .where(KeyGuard.signing_key_id == key_id, KeyGuard.attempts_left > 0)
+                .values(attempts_left=KeyGuard.attempts_left - 1)
                 .execution_options(synchronize_session=False)
             )
         if not getattr(counted, "rowcount", 0):
@@ -130,8 +140,8 @@ class Activations:
     def _set_tries(self, key_id: int, value: object) -> None:
         with transaction():
             db.session.execute(
-                update(Activation)
-                .where(Activation.signing_key_id == key_id)
+                update(KeyGuard)
+                .where(KeyGuard.signing_key_id == key_id)
                 .values(attempts_left=value)
                 .execution_options(synchronize_session=False)
             )

@@ -82,12 +82,12 @@ PLANTED: dict[str, tuple[Rule, int, Callable[[int], None]]] = {
     "an envelope gone": (
         Rule.SEALED,
         2,
-        lambda key: do("DELETE FROM activation WHERE signing_key_id = :id", id=key),
+        lambda key: do("DELETE FROM key_envelope WHERE signing_key_id = :id", id=key),
     ),
     "a locked key's envelope gone": (
         Rule.SEALED,
         3,
-        lambda key: do("DELETE FROM activation WHERE signing_key_id = :id", id=key),
+        lambda key: do("DELETE FROM key_envelope WHERE signing_key_id = :id", id=key),
     ),
     "a copy beside the envelope": (
         Rule.SEALED,
@@ -209,7 +209,7 @@ def test_the_command_works_while_the_hsm_is_away(
         code, said = run(app, "ledger", "check")
         assert (code, said.count("?"), said.count("✗")) == (2, 1, 0)
         assert f"Chưa kiểm tra được khóa ký nào từ số {people[0]}" in said
-        do("DELETE FROM activation")
+        do("DELETE FROM key_envelope")
         code, said = run(app, "ledger", "check")
         assert (code, said.count("?"), said.count("✗")) == (1, 1, 1)
 

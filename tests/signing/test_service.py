@@ -13,7 +13,7 @@ from signer.inventory.states import PersonState
 from signer.issuance.models import SigningKey
 from signer.services import Services
 from signer.signing.geometry import Box
-from signer.signing.models import Activation, Signature
+from signer.signing.models import KeyEnvelope, Signature
 from signer.signing.service import Place
 from signer.signing.validation import VerdictClass
 from tests.databases import both_databases
@@ -62,7 +62,7 @@ def test_the_sealed_key_is_the_only_copy(
     assert wrapped is not None
     services.signing.activate(actor, PIN)
     assert db.session.scalar(select(SigningKey.wrapped).where(SigningKey.id == key.id)) is None
-    envelope = db.session.scalar(select(Activation.envelope))
+    envelope = db.session.scalar(select(KeyEnvelope.envelope))
     assert envelope is not None
     assert wrapped not in envelope
     raw = b"".join(file.read_bytes() for file in services.settings.home.glob("signer.sqlite3*"))
@@ -137,7 +137,7 @@ def test_who_may_not_sign_activates_nothing(
     with pytest.raises(Forbidden, match="không còn ở trạng thái"):
         services.signing.activate(actor, PIN)
     assert services.signing.key_of(actor).state == "ready"
-    assert db.session.scalar(select(Activation.envelope)) is None
+    assert db.session.scalar(select(KeyEnvelope.envelope)) is None
     with transaction():
         db.session.get_one(Person, person.id).state = PersonState.WORKING
     services.signing.activate(actor, PIN)
