@@ -1,6 +1,6 @@
 """The official's pages: a PIN for the own key, what waits for a signature, looking and signing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from flask import Response, flash, redirect, render_template, request, url_for
@@ -9,12 +9,13 @@ from flask_babel import gettext as _
 
 from signer.accounts import Permission
 from signer.dossiers.views import DocumentView
-from signer.errors import N_, Conflict, Invalid, NotFound
+from signer.errors import N_, Conflict, Invalid, NotFound, SignerError
 from signer.services import services
 from signer.signing.geometry import PageSize
+from signer.signing.preflight import Preflight
 from signer.signing.service import KeyState
 from signer.web.access import actor, safe_next
-from signer.web.forms import FormError, required
+from signer.web.forms import FormError, numbers_in, required
 from signer.web.page_text import lines_of
 from signer.web.pages import Pages, told
 from signer.web.signature_box import BoxFields, box_of, fields_of, parse_fields, text_of
@@ -68,33 +69,90 @@ def activate() -> ResponseReturnValue:
 
 
 @blueprint.page("/inbox", _SIGN)
-def inbox() -> ResponseReturnValue:
+def inbox(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The documents that wait for this official's signature."""
     return render_template(
-        "sign/inbox.html", documents=services().dossiers.inbox(actor()), key=_own_key()
+        "sign/inbox.html",
+        documents=services().dossiers.inbox(actor()),
+        key=_own_key(),
+        errors=errors,
     )
+
+
+@blueprint.page("/inbox/review", _SIGN)
+def review(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """The chosen documents once more, what was found in each, and one factor for all of them."""
+    chosen = numbers_in("document")
+    if not chosen:
+        nothing = Invalid(N_("Hãy chọn ít nhất một tài liệu để ký."))
+        return inbox(errors=(FormError(field=None, error=nothing), *errors))
+    found = [services().dossiers.document_of(actor(), number) for number in chosen]
+    waiting = [document for document in found if document.my_turn]
+    return render_template(
+        "sign/review.html",
+        documents=[(document, _report(document.sha256)) for document in waiting],
+        key=_own_key(),
+        errors=errors,
+        here=url_for(".review", document=[document.id for document in waiting]),
+    )
+
+
+@blueprint.form("/inbox/review", _SIGN, again=review)
+def sign_several() -> ResponseReturnValue | None:
+    """Every chosen document is signed, or has its reason why not; one wrong PIN costs one try."""
+    wanted = numbers_in("document")
+    if not wanted:
+        return None
+    pin = required("pin", N_("Hãy nhập mã PIN."))
+    results: list[tuple[DocumentView, SignerError | None]] = []
+    for number in wanted:
+        document = services().dossiers.document_of(actor(), number)
+        place = services().signing.propose(actor(), document.sha256)
+        signed = services().dossiers.sign(
+            actor(),
+            number,
+            pin=pin,
+            page=place.page,
+            box=place.box,
+            shown_sha256=request.form.get(f"sha256-{number}", ""),
+            field_name=place.field_name,
+        )
+        results.append((signed, None))
+    failed = [document.id for document, error in results if error is not None]
+    return render_template("sign/batch.html", results=results, failed=failed)
+
+
+@blueprint.page("/inbox/progress", _SIGN)
+def batch_progress() -> ResponseReturnValue:
+    """A fragment: how many of these documents no longer wait for the visitor."""
+    asked = set(numbers_in("document"))
+    waiting = {document.id for document in services().dossiers.inbox(actor())}
+    return render_template("sign/_progress.html", done=len(asked - waiting), total=len(asked))
 
 
 @blueprint.page("/documents/<int:document_id>/sign", _VIEW)
 def signing_page(document_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The pages of the newest version; with the signing form when it is this official's turn."""
     document = services().dossiers.document_of(actor(), document_id)
-    sizes = services().signing.pages_of(document.sha256)
+    report = _report(document.sha256)
+    can_sign = document.my_turn and report.may_sign
     return render_template(
         "sign/document.html",
         document=document,
-        pages=list(_shown_pages(document.sha256, sizes)),
-        place=_place(document, sizes) if document.my_turn else None,
+        report=report,
+        pages=list(_shown_pages(document.sha256, report.pages)),
+        place=_place(document, report.pages) if can_sign else None,
         key=_own_key() if document.my_turn else None,
         errors=errors,
         dpi=(PLAIN_DPI, SHARP_DPI),
+        next=_next(),
     )
 
 
 @blueprint.form("/documents/<int:document_id>/sign", _SIGN, again=signing_page)
 def sign(document_id: int) -> ResponseReturnValue:
     """The document is signed in the box, provided that it is still the one that was shown."""
-    shown = required("shown_sha256")
+    shown = required(f"sha256-{document_id}")
     fields = parse_fields(request.form)
     newest = services().dossiers.document_of(actor(), document_id).sha256
     try:
@@ -147,13 +205,19 @@ def page_image(document_id: int, number: int) -> ResponseReturnValue:
     return response
 
 
-def _shown_pages(sha256: str, sizes: tuple[PageSize, ...]) -> Iterator[ShownPage]:
+def _report(sha256: str) -> Preflight:
+    """What was found in these bytes, whoever checked them when they came."""
+    with services().files.path(sha256) as path:
+        return services().signing.preflight(path)
+
+
+def _shown_pages(sha256: str, sizes: Sequence[PageSize]) -> Iterator[ShownPage]:
     for number, size in enumerate(sizes, start=1):
         words = services().signing.page_words(sha256, number)
         yield ShownPage(number=number, size=size, lines=tuple(lines_of(words)))
 
 
-def _place(document: DocumentView, sizes: tuple[PageSize, ...]) -> ShownPlace:
+def _place(document: DocumentView, sizes: Sequence[PageSize]) -> ShownPlace:
     """As typed when the form was refused and the numbers are numbers, else as proposed."""
     if request.method == "POST":
         try:

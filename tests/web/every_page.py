@@ -60,6 +60,7 @@ PAGES: dict[str, tuple[Role | None, tuple[str, ...]]] = {
     "/expiring": (HR, ("/expiring",)),
     "/help": (None, ("/help",)),
     "/inbox": (HEAD, ("/inbox",)),
+    "/inbox/review": (HEAD, ("/inbox/review?document={waiting}&document={other}",)),
     "/jobs/<int:job_id>": (HEAD, ("/jobs/{job}",)),
     "/login": (None, ("/login",)),
     "/outside": (HR, ("/outside", "/outside?tab=proposed")),
@@ -302,7 +303,7 @@ def _dossiers(
     account = account_of(city, person, HEAD)
     signer = services.accounts.actor_of(account[0])
     services.signing.activate(signer, PIN)
-    files = ("quyet_dinh.pdf", "bao_cao_29_trang.pdf")
+    files = ("quyet_dinh.pdf", "bao_cao_29_trang.pdf", "ban_quet.pdf")
     names["dossier"] = services.dossiers.create(
         city.actor("van-thu", HR),
         title="Quyết định cử công chức đi học",
@@ -311,7 +312,7 @@ def _dossiers(
         files=[(name, DATA / "pdf" / name) for name in files],
         signers=[person.code],
     )
-    first, second = services.dossiers.dossier_of(SYSTEM, names["dossier"]).documents
+    first, second, third = services.dossiers.dossier_of(SYSTEM, names["dossier"]).documents
     release()
     services.dossiers.sign(
         signer,
@@ -321,5 +322,5 @@ def _dossiers(
         box=Box(x0=300, y0=60, x1=480, y1=120),
         shown_sha256=first.sha256,
     )
-    names["signed"], names["waiting"] = first.id, second.id
+    names.update(signed=first.id, waiting=second.id, other=third.id)
     return account

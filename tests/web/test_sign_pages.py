@@ -37,7 +37,8 @@ class Official:
 
     def sign(self, **changed: str) -> TestResponse:
         page = self.visitor.get(self.address).text
-        good = {**PLACE, "pin": PIN, "shown_sha256": hidden(page, "shown_sha256")}
+        name = f"sha256-{self.document_id}"
+        good = {**PLACE, "pin": PIN, name: hidden(page, name)}
         return self.visitor.post(self.address, good | changed)
 
 
@@ -166,7 +167,7 @@ def test_a_wrong_pin_says_how_often_and_then_what_to_do(
 def test_what_was_shown_is_what_is_signed(official: Official, services: Services) -> None:
     """A document that changed meanwhile is a conflict page, and nothing is signed."""
     other = services.files.put(REPORT)
-    answer = official.sign(shown_sha256=other)
+    answer = official.sign(**{f"sha256-{official.document_id}": other})
     assert answer.status_code == 409
     assert "đã thay đổi" in answer.text
     assert "Xem bản mới nhất" in answer.text
@@ -187,7 +188,7 @@ def test_a_form_that_cannot_be_signed_comes_back(official: Official) -> None:
         answer = official.sign(**changed)
         assert answer.status_code == 400, changed
         assert said in answer.text
-        assert 'name="shown_sha256"' in answer.text
+        assert f'name="sha256-{official.document_id}"' in answer.text
 
 
 def test_sending_back_needs_a_reason(official: Official, services: Services) -> None:
