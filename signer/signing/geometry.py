@@ -43,6 +43,30 @@ class Box:
         return [round(value, 2) for value in (self.x0, self.y0, self.x1, self.y1)]
 
 
+def points_of(millimetres: float) -> float:
+    """A length on paper in points."""
+    return millimetres * 72 / 25.4
+
+
+def fitted(box: Box, width: float, height: float) -> Box:
+    """The largest box of these proportions inside `box`, in its middle."""
+    scale = min(box.width / width, box.height / height)
+    left = (box.x0 + box.x1 - width * scale) / 2
+    low = (box.y0 + box.y1 - height * scale) / 2
+    return Box(x0=left, y0=low, x1=left + width * scale, y1=low + height * scale)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """An empty signature field to be made; `lock` closes every other field once it is signed."""
+
+    name: str
+    page: int
+    box: Box
+    tooltip: str = ""
+    lock: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class PageSize:
     """One page as displayed; `rotation` is already applied to width and height."""

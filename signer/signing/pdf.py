@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,7 @@ def prepare_pdf(
     """
     if not source.is_file():
         raise Invalid(N_("Không tìm thấy tệp PDF cần ký."))
+    look, images = appearance.to_message()
     try:
         told = (sandbox or shared_sandbox()).call(
             "pdf_task:prepare",
@@ -127,11 +128,12 @@ def prepare_pdf(
                 "field_name": field_name,
                 "page": page,
                 "box": None if box is None else box.to_json(),
-                "appearance": asdict(appearance),
+                "appearance": look,
                 "at": at.isoformat(),
                 "reason": reason,
                 "reserved_bytes": template.size_bytes,
             },
+            images,
             seconds=PREPARE_SECONDS,
         )
     except SandboxFailure as failure:

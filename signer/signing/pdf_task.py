@@ -44,10 +44,11 @@ def prepare(
     field_name: str | None,
     page: int,
     box: list[float] | None,
-    appearance: dict[str, str],
+    appearance: dict[str, Any],
     at: str,
     reason: str | None,
     reserved_bytes: int,
+    blobs: tuple[bytes, ...] = (),
 ) -> tuple[dict[str, Any], tuple[bytes]]:
     """The bytes to append to the document, with the gap to sign; see `pdf.prepare_pdf`."""
     try:
@@ -56,7 +57,8 @@ def prepare(
             writer = _Writer(stream, strict=False)
             if writer.prev.encrypted:
                 raise Invalid(N_("Tài liệu đang được đặt mật khẩu nên không ký được."))
-            update = _Update(writer, AppearanceText(**appearance), datetime.fromisoformat(at))
+            text = AppearanceText.from_message(appearance, blobs)
+            update = _Update(writer, text, datetime.fromisoformat(at))
             update.choose_field(field_name, page, None if box is None else Box(**_corners(box)))
             told = update.write(reason, reserved_bytes)
             stream.seek(size_bytes)

@@ -8,7 +8,7 @@ import pytest
 from fontTools.ttLib import TTFont
 
 from signer.errors import Invalid
-from signer.signing import appearance
+from signer.signing import fonts
 from signer.signing.appearance import VIETNAMESE, AppearanceText, draw
 from signer.signing.geometry import Box
 from tests.signing.conftest import NOW, PDF, Sign
@@ -82,16 +82,14 @@ def test_widths_are_in_thousandths_whatever_the_font_is_drawn_in(
     """A font of 2048 units per em gives the same widths as one of 1000 (the trap of design.md)."""
     from fontTools.ttLib.scaleUpem import scale_upem
 
-    source = appearance.font_package.ROOT / "files" / "BeVietnamPro-Regular.ttf"
-    (tmp_path / "files").mkdir()
-    with TTFont(source) as font:
+    with TTFont(fonts.FILES["sans"]) as font:
         scale_upem(font, 2048)
-        font.save(tmp_path / "files" / "BeVietnamPro-Regular.ttf")
+        font.save(tmp_path / "BeVietnamPro-Regular.ttf")
     usual = draw(TEXT, NOW, 170, 56)
-    appearance._embedded.cache_clear()
-    monkeypatch.setattr(appearance.font_package, "ROOT", tmp_path)
+    monkeypatch.setitem(fonts.FILES, "sans", tmp_path / "BeVietnamPro-Regular.ttf")
+    fonts._embedded.cache_clear()
     scaled = draw(TEXT, NOW, 170, 56)
-    appearance._embedded.cache_clear()
+    fonts._embedded.cache_clear()
     assert scaled.lines == usual.lines
     assert abs(scaled.font.width("Nguyễn", 10) - usual.font.width("Nguyễn", 10)) < 0.05
 
