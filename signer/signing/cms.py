@@ -1,12 +1,12 @@
-"""The CMS object of a PAdES B-B signature, written from DER templates.
+"""The CMS object of a PAdES signature, written from DER templates.
 
 Everything that depends on the certificate alone is encoded once; a signature then costs one
 concatenation and the private-key operation. asn1crypto objects cost ten times as much.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from signer.ca.der import OCTET_STRING, children, content, oid, tlv
 from signer.clock import HANOI
 from signer.errors import N_, Invalid, Unavailable
 
@@ -29,54 +30,29 @@ class RsaScheme(StrEnum):
     PKCS1V15 = "pkcs1v15"
 
 
-def tlv(tag: int, *parts: bytes) -> bytes:
-    """One DER element (X.690, 8.1.3 and 10.1: the length in the fewest octets)."""
-    body = b"".join(parts)
-    size = len(body)
-    if size < 0x80:
-        return bytes((tag, size)) + body
-    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets + body
-
-
-def _set_of(elements: Iterable[bytes]) -> bytes:
-    """The contents of a SET OF in DER order (X.690, 11.6)."""
-    return b"".join(sorted(elements))
-
-
-def _oid(dotted: str) -> bytes:
-    first, second, *rest = (int(arc) for arc in dotted.split("."))
-    octets = bytearray()
-    for arc in (first * 40 + second, *rest):
-        group = [arc & 0x7F]
-        while arc := arc >> 7:
-            group.append(0x80 | (arc & 0x7F))
-        octets += bytes(reversed(group))
-    return tlv(0x06, bytes(octets))
-
-
 _NULL = b"\x05\x00"
-_DATA = _oid("1.2.840.113549.1.7.1")
-_SIGNED_DATA = _oid("1.2.840.113549.1.7.2")
-_CONTENT_TYPE = _oid("1.2.840.113549.1.9.3")
-_MESSAGE_DIGEST = _oid("1.2.840.113549.1.9.4")
-_ALGORITHM_PROTECTION = _oid("1.2.840.113549.1.9.52")
-_SIGNING_CERTIFICATE_V2 = _oid("1.2.840.113549.1.9.16.2.47")
-_SHA256 = tlv(0x30, _oid("2.16.840.1.101.3.4.2.1"))  # RFC 5754, 2: parameters are left out
-_ECDSA_SHA256 = tlv(0x30, _oid("1.2.840.10045.4.3.2"))  # RFC 5754, 3.3: no parameters
-_RSA_SHA256 = tlv(0x30, _oid("1.2.840.113549.1.1.11"), _NULL)  # RFC 5754, 3.2
+_DATA = oid("1.2.840.113549.1.7.1")
+_SIGNED_DATA = oid("1.2.840.113549.1.7.2")
+_CONTENT_TYPE = oid("1.2.840.113549.1.9.3")
+_MESSAGE_DIGEST = oid("1.2.840.113549.1.9.4")
+_ALGORITHM_PROTECTION = oid("1.2.840.113549.1.9.52")
+_SIGNING_CERTIFICATE_V2 = oid("1.2.840.113549.1.9.16.2.47")
+_TIME_STAMP_TOKEN = oid("1.2.840.113549.1.9.16.2.14")
+_SHA256 = tlv(0x30, oid("2.16.840.1.101.3.4.2.1"))  # RFC 5754, 2: parameters are left out
+_ECDSA_SHA256 = tlv(0x30, oid("1.2.840.10045.4.3.2"))  # RFC 5754, 3.3: no parameters
+_RSA_SHA256 = tlv(0x30, oid("1.2.840.113549.1.1.11"), _NULL)  # RFC 5754, 3.2
 _PSS_SHA256 = tlv(  # RFC 4055, 3.1: SHA-256, MGF1 with SHA-256, salt of 32 octets
     0x30,
-    _oid("1.2.840.113549.1.1.10"),
+    oid("1.2.840.113549.1.1.10"),
     tlv(
         0x30,
-        tlv(0xA0, tlv(0x30, _oid("2.16.840.1.101.3.4.2.1"), _NULL)),
+        tlv(0xA0, tlv(0x30, oid("2.16.840.1.101.3.4.2.1"), _NULL)),
         tlv(
             0xA1,
             tlv(
                 0x30,
-                _oid("1.2.840.113549.1.1.8"),
-                tlv(0x30, _oid("2.16.840.1.101.3.4.2.1"), _NULL),
+                oid("1.2.840.113549.1.1.8"),
+                tlv(0x30, oid("2.16.840.1.101.3.4.2.1"), _NULL),
             ),
         ),
         tlv(0xA2, b"\x02\x01\x20"),
@@ -108,17 +84,47 @@ class CmsTemplate:
         digest = tlv(0x30, _MESSAGE_DIGEST, tlv(0x31, tlv(0x04, document_digest)))
         return _set_of((*self.fixed_attributes, digest))
 
-    def assembled(self, attributes: bytes, signature: bytes) -> bytes:
-        """The ContentInfo with the attributes and the signature over them."""
+    def assembled(self, attributes: bytes, signature: bytes, token_der: bytes = b"") -> bytes:
+        """The ContentInfo with the attributes, the signature over them and its time stamp."""
         signer = tlv(
             0x30,
             self.signer_start,
             tlv(0xA0, attributes),
             self.signature_algorithm,
             tlv(0x04, signature),
+            _unsigned(token_der) if token_der else b"",
         )
         signed_data = tlv(0x30, self.before_signer, tlv(0x31, signer))
         return tlv(0x30, _SIGNED_DATA, tlv(0xA0, signed_data))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signed:
+    """A signature value with what it stands over; the CMS object can still get its time stamp."""
+
+    template: CmsTemplate = field(repr=False)
+    attributes: bytes = field(repr=False)
+    value: bytes = field(repr=False)
+
+    def cms(self, token_der: bytes = b"") -> bytes:
+        """The ContentInfo, with the time-stamp token over `value` when there is one."""
+        return self.template.assembled(self.attributes, self.value, token_der)
+
+
+def _set_of(elements: Sequence[bytes]) -> bytes:
+    """The contents of a SET OF in DER order (X.690, 11.6)."""
+    return b"".join(sorted(elements))
+
+
+def _unsigned(token_der: bytes) -> bytes:
+    """UnsignedAttributes with the token over the signature value (RFC 3161, appendix A)."""
+    return tlv(0xA1, tlv(0x30, _TIME_STAMP_TOKEN, tlv(0x31, token_der)))
+
+
+def stamp_room(token_bytes: int) -> int:
+    """By how much a time-stamp token of at most this size lengthens a CMS object, at most."""
+    # its own attribute, and up to two octets more in each of the six lengths around it
+    return len(_unsigned(bytes(token_bytes))) + 12
 
 
 def template_of(
@@ -179,7 +185,7 @@ def _template(
             ),
         ),
     )
-    certificates = tlv(0xA0, _set_of({certificate_der, *chain_der}))
+    certificates = tlv(0xA0, *sorted({certificate_der, *chain_der}))
     template = CmsTemplate(
         certificate=certificate,
         public_key=public_key,
@@ -191,7 +197,7 @@ def _template(
         size_bytes=0,
     )
     largest = template.assembled(template.attributes(bytes(32)), bytes(longest_signature))
-    return CmsTemplate(**{**vars(template), "size_bytes": len(largest)})
+    return replace(template, size_bytes=len(largest))
 
 
 def _retagged(tag: int, element: bytes) -> bytes:
@@ -201,28 +207,13 @@ def _retagged(tag: int, element: bytes) -> bytes:
 
 def _serial_and_issuer(certificate: x509.Certificate) -> tuple[bytes, bytes]:
     """The DER of both, the issuer octet for octet as the certificate has it."""
-    tbs = _elements(certificate.tbs_certificate_bytes)[0][1]
-    fields = _elements(tbs)
+    fields = children(certificate.tbs_certificate_bytes)
     start = 1 if fields[0][0] == 0xA0 else 0  # the version is optional
-    return fields[start][2], fields[start + 2][2]
+    return fields[start][1], fields[start + 2][1]
 
 
-def _elements(der: bytes) -> list[tuple[int, bytes, bytes]]:
-    """(tag, contents, whole element) of each element; the certificate was parsed before."""
-    found, at = [], 0
-    while at < len(der):
-        size, body = der[at + 1], at + 2
-        if size & 0x80:
-            octets = size & 0x7F
-            size = int.from_bytes(der[body : body + octets], "big")
-            body += octets
-        found.append((der[at], der[body : body + size], der[at : body + size]))
-        at = body + size
-    return found
-
-
-def sign(template: CmsTemplate, key: SigningKey, document_digest: bytes) -> bytes:
-    """The finished CMS object; the signature was checked with the certificate's public key.
+def sign(template: CmsTemplate, key: SigningKey, document_digest: bytes) -> Signed:
+    """The signature, checked with the certificate's public key; one operation of the key.
 
     `Invalid` when the key does not belong to the certificate; errors of an HSM key pass through.
     """
@@ -243,7 +234,70 @@ def sign(template: CmsTemplate, key: SigningKey, document_digest: bytes) -> byte
             public_key.verify(signature, signed, scheme, hashes.SHA256())
     except InvalidSignature as error:
         raise _mismatch(key, public_key) from error
-    return template.assembled(attributes, signature)
+    return Signed(template=template, attributes=attributes, value=signature)
+
+
+def unpadded(contents: bytes) -> bytes:
+    """The DER element at the start of /Contents, without the zeros that fill its gap."""
+    size, start = contents[1], 2
+    if size & 0x80:
+        start += size & 0x7F
+        size = int.from_bytes(contents[2:start], "big")
+    return contents[: start + size]
+
+
+def stamped_value(cms_der: bytes) -> tuple[bytes, bool]:
+    """The signature value inside, and whether a time stamp stands over it already.
+
+    `ValueError` when it is no CMS object of one signer as DER writes it.
+    """
+    fields = _signer_fields(cms_der)
+    value = next(content(element) for tag, element in fields if tag == OCTET_STRING)
+    unsigned = [element for tag, element in fields if tag == 0xA1]
+    return value, any(_TIME_STAMP_TOKEN in element for element in unsigned)
+
+
+def with_stamp(cms_der: bytes, token_der: bytes) -> bytes:
+    """The CMS object of one signer with this token as its unsigned attribute; else unchanged.
+
+    `ValueError` as `stamped_value`, and when it has unsigned attributes already.
+    """
+    if any(tag == 0xA1 for tag, _ in _signer_fields(cms_der)):
+        raise ValueError("unsigned attributes are there already")
+    kind, (_, wrapped) = (element for element in children(cms_der))
+    *before, (_, signers) = children(children(wrapped)[0][1])
+    signer = tlv(0x30, content(content(signers)), _unsigned(token_der))
+    data = tlv(0x30, *(element for _, element in before), tlv(0x31, signer))
+    return tlv(0x30, kind[1], tlv(0xA0, data))
+
+
+def _signer_fields(cms_der: bytes) -> list[tuple[int, bytes]]:
+    """The elements of the only SignerInfo (RFC 5652, 5.1 and 5.3)."""
+    try:
+        (_, signed_data), *_ = children(children(cms_der)[1][1])
+        ((_, signer),) = children(children(signed_data)[-1][1])
+        return children(signer)
+    except (IndexError, StopIteration) as error:
+        raise ValueError("no CMS object of one signer") from error
+
+
+def stamp_time(token_der: bytes, digest: bytes) -> datetime:
+    """When the token says that the SHA-256 digest was there (RFC 3161, 2.4.2).
+
+    `Unavailable` when it is no token about this digest: whoever made it, it is of no use.
+    """
+    try:
+        (_, signed_data), *_ = children(children(token_der)[1][1])
+        encapsulated = children(signed_data)[2][1]
+        info = children(content(content(children(encapsulated)[1][1])))
+        if content(children(info[2][1])[1][1]) != digest:
+            raise ValueError("the token stamps something else")
+        at = datetime.strptime(content(info[4][1])[:14].decode("ascii") + "Z", "%Y%m%d%H%M%S%z")
+    except (ValueError, IndexError) as error:
+        raise Unavailable(
+            N_("Dịch vụ dấu thời gian trả lời sai. Hãy thử lại sau ít phút.")
+        ) from error
+    return at
 
 
 def _padding(scheme: RsaScheme) -> padding.AsymmetricPadding:

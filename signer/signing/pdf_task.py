@@ -1,20 +1,26 @@
-"""In the sandbox: the incremental update with the field, its appearance and a gap to sign.
+"""In the sandbox: what will be appended to a document, laid out with gaps for the parent to fill.
 
-No key and no certificate is here, and nothing is written to a file: the parent gets the bytes to
-append and the place of the gap, and makes the digest itself.
+No key and no certificate's key is here, and nothing is written to a file: the parent gets the
+bytes to append and the places of the gaps, and makes the digests itself. All updates of one call
+come from one reading of the document.
 """
 
-import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
-from pyhanko.sign.fields import FieldMDPSpec, SigFieldSpec, enumerate_sig_fields
+from pyhanko.sign.fields import (
+    FieldMDPAction,
+    FieldMDPSpec,
+    MDPPerm,
+    SigFieldSpec,
+    append_signature_field,
+    enumerate_sig_fields,
+)
 from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers.cms_embedder import (
     PdfCMSEmbedder,
@@ -25,17 +31,35 @@ from pyhanko.sign.signers.pdf_byterange import BuildProps, SignatureObject
 
 from signer.clock import HANOI
 from signer.errors import N_, Invalid
-from signer.signing.appearance import AppearanceText, Drawing, EmbeddedFont, draw
-from signer.signing.geometry import Box, PageGeometry, geometry_of
+from signer.signing import cms
+from signer.signing.appearance import AppearanceText, Drawing, draw
+from signer.signing.geometry import Box, PageGeometry
+from signer.signing.levels import Level
+from signer.signing.pdf_dss import add_material, add_stamp, gap_of
+from signer.signing.pdf_objects import (
+    entry_of,
+    geometry_of_page,
+    objects,
+    raw_items,
+    stream_of,
+    widget_of,
+)
+from signer.signing.pdf_shared import Resources, shared_font, shared_image
+from signer.signing.pdf_update import UpdateWriter
 
-IN_MEMORY_BYTES = 16 * 1024 * 1024
-"""Smaller files are read into memory, because the parser reads them letter by letter."""
+__all__ = [
+    "augment",
+    "entry_of",
+    "geometry_of_page",
+    "prepare",
+    "prepare_fields",
+    "raw_items",
+    "widget_of",
+]
 
-objects: Any = generic
-"""pyHanko's constructors carry no types."""
+NEW_FIELD = "Signature1"
 
-TREE_DEPTH = 64
-"""No honest page tree or form is deeper; a circular one is."""
+Answer = tuple[dict[str, Any], tuple[bytes]]
 
 
 def prepare(
@@ -48,98 +72,157 @@ def prepare(
     at: str,
     reason: str | None,
     reserved_bytes: int,
+    certify: bool,
+    level: str,
+    stamp_bytes: int,
+    answer_sizes: list[int],
+    kinds: list[int],
     blobs: tuple[bytes, ...] = (),
-) -> tuple[dict[str, Any], tuple[bytes]]:
-    """The bytes to append to the document, with the gap to sign; see `pdf.prepare_pdf`."""
+) -> Answer:
+    """One update with the signature and one with what its level needs; see `pdf.prepare_pdf`.
+
+    `blobs` are the appearance's, certificates and CRLs, `kinds` how many there are of each.
+    """
+    mine, certificates, crls = _by_kind(blobs, kinds)
+    with _writer_of(source) as writer:
+        text = AppearanceText.from_message(appearance, mine)
+        update = _Update(writer, text, datetime.fromisoformat(at))
+        update.choose_field(field_name, page, None if box is None else Box(**_corners(box)))
+        signature = update.write(reason, reserved_bytes, certify=certify)
+        parts = [_part(writer, gap=signature)]
+        if Level(level).has_material:
+            parts.append(
+                _protected(writer, Level(level), stamp_bytes, certificates, crls, answer_sizes)
+            )
+        told = {
+            "parts": parts,
+            "field_name": update.name,
+            "page": update.page,
+            "certified": update.certifies,
+        }
+        return told, (writer.appended(),)
+
+
+def augment(
+    *,
+    source: str,
+    level: str,
+    stamp_bytes: int,
+    answer_sizes: list[int],
+    kinds: list[int],
+    blobs: tuple[bytes, ...] = (),
+) -> Answer:
+    """The updates a signed document lacks for the level; see `pdf.augment_pdf`."""
+    _, certificates, crls = _by_kind(blobs, kinds)
+    with _writer_of(source) as writer:
+        newest, unstamped = _unstamped(writer)
+        fill, parts = None, []
+        if unstamped and _fits(writer, newest, unstamped, stamp_bytes):
+            fill = [int(newest["/ByteRange"][1]), int(newest["/ByteRange"][2])]
+        elif unstamped:
+            stamp = add_stamp(writer, stamp_bytes)
+            parts.append(_part(writer, gap=stamp))
+        if Level(level).has_material:
+            parts.append(
+                _protected(writer, Level(level), stamp_bytes, certificates, crls, answer_sizes)
+            )
+        told = {"parts": parts, "fill": fill, "field_name": "", "page": 1, "certified": False}
+        return told, (writer.appended(),)
+
+
+def prepare_fields(*, source: str, slots: list[dict[str, Any]]) -> Answer:
+    """One update with empty signature fields; see `pdf.prepare_fields`."""
+    with _writer_of(source) as writer:
+        names = [name for name, _, _ in enumerate_sig_fields(writer)]
+        for slot in slots:
+            if slot["name"] in names or "." in slot["name"] or not slot["name"].strip():
+                raise Invalid(
+                    N_("Tên ô chữ ký “%(name)s” đã có hoặc không dùng được."), name=slot["name"]
+                )
+            names.append(slot["name"])
+            page = _page_of(writer, int(slot["page"]))
+            box = Box(**_corners(slot["box"]))
+            user = _on_page(geometry_of_page(page), box, int(slot["page"])).to_user(box)
+            field = SigFieldSpec(
+                slot["name"],
+                on_page=int(slot["page"]) - 1,
+                box=(user.x0, user.y0, user.x1, user.y1),  # type: ignore[arg-type]  # reals work
+                readable_field_name=slot["tooltip"] or None,
+                field_mdp_spec=FieldMDPSpec(FieldMDPAction.ALL) if slot["lock"] else None,
+                empty_field_appearance=False,
+            )
+            append_signature_field(writer, field)
+        parts = [_part(writer)]
+        told = {"parts": parts, "field_name": "", "page": 1, "certified": False}
+        return told, (writer.appended(),)
+
+
+@contextmanager
+def _writer_of(source: str) -> Iterator[UpdateWriter]:
     try:
         with Path(source).open("rb") as file:
-            stream, size_bytes = _growing(file)
-            writer = _Writer(stream, strict=False)
-            if writer.prev.encrypted:
-                raise Invalid(N_("Tài liệu đang được đặt mật khẩu nên không ký được."))
-            text = AppearanceText.from_message(appearance, blobs)
-            update = _Update(writer, text, datetime.fromisoformat(at))
-            update.choose_field(field_name, page, None if box is None else Box(**_corners(box)))
-            told = update.write(reason, reserved_bytes)
-            stream.seek(size_bytes)
-            return told, (stream.read(),)
-    except (PdfError, SigningError, ValueError, TypeError, KeyError, AttributeError) as error:
+            yield UpdateWriter(file)
+    except (PdfError, SigningError, ValueError, TypeError, LookupError, AttributeError) as error:
         # pyHanko meets malformed objects with any of these (design.md, "Measured floors")
         raise Invalid(
             N_("Tài liệu PDF có cấu trúc bị lỗi nên không ký được. Hãy xuất lại tệp PDF.")
         ) from error
 
 
-class _Writer(IncrementalPdfFileWriter):
-    """Leaves the author's properties as they are; pyHanko would write itself in as producer."""
-
-    def _update_meta(self) -> None:
-        pass
-
-
-def _growing(file: BinaryIO) -> tuple[BinaryIO, int]:
-    """The document as a stream that can be appended to without touching the file; its size."""
-    size_bytes = file.seek(0, io.SEEK_END)
-    file.seek(max(0, size_bytes - 1))
-    ends_a_line = file.read(1) in (b"\n", b"\r")
-    file.seek(0)
-    stream: Any
-    if size_bytes <= IN_MEMORY_BYTES:
-        stream = BytesIO(file.read())
-    else:
-        stream = io.BufferedRandom(_Overlay(file, size_bytes))
-    if not ends_a_line:  # an object must not start on the line of the old %%EOF
-        stream.seek(0, io.SEEK_END)
-        stream.write(b"\n")
-    stream.seek(0)
-    return stream, size_bytes
+def _by_kind(blobs: Sequence[bytes], kinds: Sequence[int]) -> list[tuple[bytes, ...]]:
+    found, at = [], 0
+    for count in kinds:
+        found.append(tuple(blobs[at : at + count]))
+        at += count
+    return found
 
 
-class _Overlay(io.RawIOBase):
-    """A read-only file whose end is in memory."""
+def _protected(
+    writer: UpdateWriter,
+    level: Level,
+    stamp_bytes: int,
+    certificates: Sequence[bytes],
+    crls: Sequence[bytes],
+    answer_sizes: Sequence[int],
+) -> dict[str, Any]:
+    """The update with the material, and for B-LTA a document time stamp over everything."""
+    regions = add_material(writer, certificates, crls, answer_sizes)
+    stamp = add_stamp(writer, stamp_bytes) if level is Level.B_LTA else None
+    return _part(writer, gap=stamp) | {"regions": [[r.start, r.end] for r in regions]}
 
-    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
-        super().__init__()
-        self._file, self._size = file, size_bytes
-        self._more = bytearray()
-        self._at = 0
 
-    def readable(self) -> bool:
-        return True
+def _part(writer: UpdateWriter, gap: Any = None) -> dict[str, Any]:
+    """The changes are an update; where it ends and what the parent fills in it."""
+    end = writer.write_update()
+    return {"end": end, "gap": None if gap is None else gap_of(writer, gap, end), "regions": []}
 
-    def writable(self) -> bool:
-        return True
 
-    def seekable(self) -> bool:
-        return True
+def _unstamped(writer: UpdateWriter) -> tuple[Any, list[Any]]:
+    """The newest signature, and all that neither have a stamp nor stand under a later one."""
+    filled = [value for _, value, _ in enumerate_sig_fields(writer, filled_status=True)]
+    signatures = [value.get_object() for value in filled]
+    if not signatures:
+        raise Invalid(N_("Tài liệu chưa có chữ ký số nào."))
+    signatures.sort(key=lambda found: sum(map(int, found["/ByteRange"][2:4])))
+    unstamped: list[Any] = []
+    for signature in signatures:
+        if entry_of(signature, "/SubFilter") == "/ETSI.RFC3161":
+            unstamped.clear()
+        elif not cms.stamped_value(cms.unpadded(bytes(signature["/Contents"])))[1]:
+            unstamped.append(signature)
+    return signatures[-1], unstamped
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
-        self._at = start + offset
-        return self._at
 
-    @property
-    def _end(self) -> int:
-        return self._size + len(self._more)
-
-    def readinto(self, buffer: Any) -> int:
-        if self._at < self._size:
-            self._file.seek(self._at)
-            data = self._file.read(min(len(buffer), self._size - self._at))
-        else:
-            start = self._at - self._size
-            data = bytes(self._more[start : start + len(buffer)])
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-    def write(self, data: Any) -> int:
-        start = self._at - self._size
-        if start < 0:
-            raise OSError("the document itself is never written")
-        self._more[start : start + len(data)] = data
-        self._at += len(data)
-        return len(data)
+def _fits(writer: UpdateWriter, newest: Any, unstamped: Sequence[Any], stamp_bytes: int) -> bool:
+    """The only signature without a stamp has room for it, and nothing was signed over that room."""
+    first, start, end, more = map(int, newest["/ByteRange"])
+    present = cms.unpadded(bytes(newest["/Contents"]))
+    return (
+        list(unstamped) == [newest]
+        and first == 0
+        and end + more == writer.size_bytes
+        and 2 * (len(present) + cms.stamp_room(stamp_bytes)) + 2 <= end - start
+    )
 
 
 def _corners(box: list[float]) -> dict[str, float]:
@@ -150,73 +233,68 @@ def _corners(box: list[float]) -> dict[str, float]:
 class _Update:
     """One incremental update while it is being composed."""
 
-    def __init__(
-        self, writer: IncrementalPdfFileWriter, text: AppearanceText, at: datetime
-    ) -> None:
+    def __init__(self, writer: UpdateWriter, text: AppearanceText, at: datetime) -> None:
         self.writer: Any = writer  # its methods carry no types
         self.text = text
         self.at = at
         self.name = ""
         self.geometry: PageGeometry
         self.page = 0
+        self.is_first = True
+        self.certifies = False
+        self.resources = Resources(writer)
         self.new_field: SigFieldSpec | None = None
         self.drawing: Drawing | None = None
 
     def choose_field(self, wanted: str | None, page: int, box: Box | None) -> None:
         """An existing empty field of that name, else a new one under a name not yet used."""
         taken: set[str] = set()
+        empty = None
         for name, value, reference in enumerate_sig_fields(self.writer):
             taken.add(name)
-            if name == wanted and not value:
-                self.name = name
-                self.page, self.geometry = self._page_showing(reference)
-                return
+            if value:
+                self.is_first = False
+                _refuse_when_closed(value.get_object(), wanted or NEW_FIELD)
+                kept = entry_of(entry_of(reference.get_object(), "/AP", {}), "/N", {})
+                self.resources.note(kept)
+            elif name == wanted:
+                empty = reference
+        if empty is not None and wanted is not None:
+            self.name = wanted
+            self.page, self.geometry = self._page_showing(empty)
+            return
         if box is None:
             raise Invalid(N_("Hãy chọn vị trí đặt chữ ký trên trang."), field="box")
-        self.page, self.geometry = page, geometry_of_page(self._page(page))
-        size = self.geometry.size
-        if (
-            box.x0 < -0.5
-            or box.y0 < -0.5
-            or box.x1 > size.width + 0.5
-            or box.y1 > size.height + 0.5
-        ):
-            raise Invalid(N_("Khung chữ ký nằm ngoài trang %(page)s."), field="box", page=page)
+        geometry = geometry_of_page(_page_of(self.writer, page))
+        self.page, self.geometry = page, _on_page(geometry, box, page)
         self.drawing = draw(self.text, self.at, box.width, box.height)
-        self.name = self._free_name(wanted or "Signature1", taken)
+        self.name = self._free_name(wanted or NEW_FIELD, taken)
         user = self.geometry.to_user(box)
         self.new_field = SigFieldSpec(
             self.name,
             on_page=page - 1,
             box=(user.x0, user.y0, user.x1, user.y1),  # type: ignore[arg-type]  # reals work
-            readable_field_name=f"Chữ ký số của {self.text.name}",
+            readable_field_name=f"Chữ ký số của {self.text.name or self.text.organisation}",
         )
 
-    def write(self, reason: str | None, reserved_bytes: int) -> dict[str, Any]:
-        """The update is in the stream; answers digest, gap and field."""
+    def write(self, reason: str | None, reserved_bytes: int, *, certify: bool) -> SignatureObject:
+        """The signature with its gap is in the update."""
         steps = PdfCMSEmbedder(new_field_spec=self.new_field).write_cms(self.name, self.writer)
         field = next(steps).get_object()
         self._show(field)
-        signature: Any = SignatureObject(
+        self.certifies = certify and self.is_first
+        signature = SignatureObject(
             timestamp=self.at.astimezone(HANOI),
-            name=self.text.name,
+            name=self.text.name or self.text.organisation,
             reason=reason,
             app_build_props=BuildProps(name="signer"),
             bytes_reserved=2 * reserved_bytes,
         )
         signature["/SubFilter"] = pdf_name("/ETSI.CAdES.detached")
-        steps.send(SigObjSetup(sig_placeholder=signature, mdp_setup=_lock_of(field)))
-        # pyHanko's last step would hash the whole document; the parent does that itself.
-        self.writer.write_in_place()
-        stream = self.writer.prev.stream
-        start, end = signature.contents.offsets
-        signature.byte_range.fill_offsets(stream, start, end, stream.tell())
-        return {
-            "start": start,
-            "end": end,
-            "field_name": self.name,
-            "page": self.page,
-        }
+        steps.send(
+            SigObjSetup(sig_placeholder=signature, mdp_setup=_locks_of(field, self.certifies))
+        )
+        return signature
 
     def _show(self, field: Any) -> None:  # pyHanko's objects are untyped dictionaries
         annotation = widget_of(field)
@@ -227,51 +305,27 @@ class _Update:
         if displayed.width < 1 or displayed.height < 1:
             return  # the form's author made an invisible field
         drawing = self.drawing or draw(self.text, self.at, displayed.width, displayed.height)
-        form = self.writer.add_object(_form(drawing, self.geometry, self._font(drawing.font)))
+        form = self.writer.add_object(self._form(drawing))
         annotation["/AP"] = objects.DictionaryObject({pdf_name("/N"): form})
         annotation.pop("/AS", None)
         self.writer.update_container(annotation)
 
-    def _font(self, font: EmbeddedFont) -> Any:
-        program = self.writer.add_object(
-            _stream(font.program, b"/Filter/FlateDecode/Length1 %d" % font.program_length)
+    def _form(self, drawing: Drawing) -> Any:
+        a, b, c, d = self.geometry.appearance_matrix()
+        fonts = b"".join(
+            b"/F%d %d 0 R" % (index, self.resources.number_of(shared_font(font)))
+            for index, font in enumerate(drawing.fonts)
         )
-        to_unicode = self.writer.add_object(_stream(font.to_unicode, b"/Filter/FlateDecode"))
-        name = font.name.encode()
-        left, low, right, high = font.bounding_box
-        descriptor = self.writer.add_object(
-            _Raw(
-                b"<</Type/FontDescriptor/FontName/%s/Flags 4/FontBBox[%d %d %d %d]/ItalicAngle 0"
-                b"/Ascent %d/Descent %d/CapHeight 740/StemV 80/FontFile2 %d 0 R>>"
-                % (name, left, low, right, high, font.ascent, font.descent, program.idnum)
-            )
+        images = b"".join(
+            b"/%s %d 0 R" % (image.name.encode(), self.resources.number_of(shared_image(image)))
+            for image in drawing.images
         )
-        widths = " ".join(map(str, font.widths)).encode()
-        descendant = self.writer.add_object(
-            _Raw(
-                b"<</Type/Font/Subtype/CIDFontType2/BaseFont/%s/CIDToGIDMap/Identity"
-                b"/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"
-                b"/FontDescriptor %d 0 R/DW 1000/W[0[%s]]>>" % (name, descriptor.idnum, widths)
-            )
+        return stream_of(
+            drawing.content,
+            b"/Type/XObject/Subtype/Form/BBox[0 0 %.3f %.3f]/Matrix[%d %d %d %d 0 0]"
+            b"/Resources<</Font<<%s>>/XObject<<%s>>>>"
+            % (drawing.width, drawing.height, a, b, c, d, fonts, images),
         )
-        return self.writer.add_object(
-            _Raw(
-                b"<</Type/Font/Subtype/Type0/BaseFont/%s/Encoding/Identity-H"
-                b"/DescendantFonts[%d 0 R]/ToUnicode %d 0 R>>"
-                % (name, descendant.idnum, to_unicode.idnum)
-            )
-        )
-
-    def _page(self, number: int) -> Any:
-        try:
-            if number < 1:
-                raise LookupError
-            reference, _ = self.writer.find_page_for_modification(number - 1)
-            return reference.get_object()
-        except (PdfError, LookupError) as error:
-            raise Invalid(
-                N_("Tài liệu không có trang %(page)s."), field="page", page=number
-            ) from error
 
     def _page_showing(self, field: Any) -> tuple[int, PageGeometry]:
         """The page whose /Annots holds the field's widget (/P is optional and may lie)."""
@@ -279,88 +333,70 @@ class _Update:
         wanted = widget.container_ref
         pages = int(self.writer.root["/Pages"]["/Count"])
         for number in range(1, pages + 1):
-            page = self._page(number)
+            page = _page_of(self.writer, number)
             annotations = entry_of(page, "/Annots", ())
             if any(getattr(entry, "reference", None) == wanted for entry in raw_items(annotations)):
                 return number, geometry_of_page(page)
-        return 1, geometry_of_page(self._page(1))
+        return 1, geometry_of_page(_page_of(self.writer, 1))
 
     def _free_name(self, wanted: str, taken: set[str]) -> str:
         """A name no field has: a second field of the same name would replace the first."""
         form = entry_of(self.writer.root, "/AcroForm", {})
         for field in entry_of(form, "/Fields", ()):
             taken.add(str(entry_of(field.get_object(), "/T", "")))
-        stem = wanted.replace(".", "-").strip() or "Signature1"  # a dot would make a hierarchy
+        stem = wanted.replace(".", "-").strip() or NEW_FIELD  # a dot would make a hierarchy
         name, number = stem, 2
         while name in taken:
             name, number = f"{stem}-{number}", number + 1
         return name
 
 
-class _Raw(generic.PdfObject):
-    """An object whose bytes are already written."""
-
-    def __init__(self, written: bytes) -> None:
-        self._written = written
-
-    def write_to_stream(self, stream: Any, handler: Any = None, container_ref: Any = None) -> None:
-        stream.write(self._written)
-
-
-def _stream(data: bytes, entries: bytes) -> _Raw:
-    return _Raw(b"<<%s/Length %d>>\nstream\n%s\nendstream" % (entries, len(data), data))
+def _page_of(writer: Any, number: int) -> Any:
+    try:
+        if number < 1:
+            raise LookupError
+        reference, _ = writer.find_page_for_modification(number - 1)
+        return reference.get_object()
+    except (PdfError, LookupError) as error:
+        raise Invalid(N_("Tài liệu không có trang %(page)s."), field="page", page=number) from error
 
 
-def _form(drawing: Drawing, geometry: PageGeometry, font: Any) -> _Raw:
-    a, b, c, d = geometry.appearance_matrix()
-    return _stream(
-        drawing.content,
-        b"/Type/XObject/Subtype/Form/BBox[0 0 %.3f %.3f]/Matrix[%d %d %d %d 0 0]"
-        b"/Resources<</Font<</F0 %d 0 R>>>>"
-        % (drawing.width, drawing.height, a, b, c, d, font.idnum),
-    )
+def _on_page(geometry: PageGeometry, box: Box, page: int) -> PageGeometry:
+    """The geometry, when the box lies on the page; half a point is rounding."""
+    size = geometry.size
+    if box.x0 < -0.5 or box.y0 < -0.5 or box.x1 > size.width + 0.5 or box.y1 > size.height + 0.5:
+        raise Invalid(N_("Khung chữ ký nằm ngoài trang %(page)s."), field="box", page=page)
+    return geometry
 
 
-def widget_of(field: Any) -> Any:
-    kids = entry_of(field, "/Kids", ())
-    if len(kids) > 1:
-        raise Invalid(N_("Ô chữ ký có sẵn hiện ở nhiều nơi nên không ký vào được."))
-    return kids[0] if kids else field
+def _refuse_when_closed(signature: Any, wanted: str) -> None:
+    """`Invalid` when this earlier signature forbids another, or the filling of that field."""
+    for reference in entry_of(signature, "/Reference", ()):
+        parameters = entry_of(reference, "/TransformParams", {})
+        # ISO 32000-2, 12.8.2.2.2 and 12.8.2.4: P in either, 1 for no change at all
+        is_closed = int(entry_of(parameters, "/P", 2)) == 1
+        if entry_of(reference, "/TransformMethod") == "/FieldMDP":
+            is_closed |= FieldMDPSpec.from_pdf_object(parameters).is_locked(wanted)
+        if is_closed:
+            raise Invalid(
+                N_("Chữ ký trước đã khóa tài liệu này nên không ký thêm vào chỗ này được.")
+            )
 
 
-def _lock_of(field: Any) -> SigMDPSetup | None:
-    """What the author of an existing field wants locked once it is signed (12.7.4.5)."""
+def _locks_of(field: Any, certify: bool) -> SigMDPSetup | None:
+    """What the signature forbids: changes to the document, and to what /Lock names (12.7.4.5)."""
     seed = entry_of(field, "/SV")
     if seed is not None and int(entry_of(seed, "/Ff", 0)):
         raise Invalid(N_("Ô chữ ký có sẵn đòi hỏi điều kiện riêng nên chưa ký vào được."))
     lock = entry_of(field, "/Lock")
-    if lock is None:
+    if lock is None and not certify:
         return None
-    return SigMDPSetup(md_algorithm="sha256", field_lock=FieldMDPSpec.from_pdf_object(lock))
-
-
-def entry_of(dictionary: Any, key: str, default: Any = None) -> Any:
-    """The dereferenced value; pyHanko's own `get` answers references and null objects."""
-    try:
-        return dictionary[key]
-    except KeyError:
-        return default
-
-
-def raw_items(array: Any) -> list[Any]:
-    return [array.raw_get(index) for index in range(len(array))] if len(array) else []
-
-
-def geometry_of_page(page: Any) -> PageGeometry:
-    """The geometry of a pyHanko page object, with inherited attributes (7.7.3.4)."""
-    found: dict[str, Any] = {}
-    node, depth = page, 0
-    while node is not None and depth < TREE_DEPTH:
-        for key in ("/MediaBox", "/CropBox", "/Rotate"):
-            if key not in found and (value := entry_of(node, key)) is not None:
-                found[key] = value
-        node, depth = entry_of(node, "/Parent"), depth + 1
-    letter = (0, 0, 612, 792)  # what viewers assume when the required MediaBox is missing
-    return geometry_of(
-        found.get("/MediaBox", letter), found.get("/CropBox"), found.get("/Rotate", 0)
+    permission = MDPPerm.FILL_FORMS if certify else None
+    if lock is not None and "/P" in lock:
+        permission = MDPPerm(int(lock["/P"]))
+    return SigMDPSetup(
+        md_algorithm="sha256",
+        certify=certify,
+        field_lock=None if lock is None else FieldMDPSpec.from_pdf_object(lock),
+        docmdp_perms=permission,
     )

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from PIL import Image, ImageChops
 
 from signer.errors import Invalid
-from signer.signing import pdf_task
+from signer.signing import pdf_layout
 from signer.signing.appearance import AppearanceText
 from signer.signing.geometry import Box
 from signer.signing.pages import PageRenderer
@@ -178,7 +178,7 @@ def test_a_large_document_is_not_held_in_memory(sign: Sign, tmp_path: Path) -> N
     with pikepdf.open(PDF / "quyet_dinh.pdf") as document:
         grow(document)
         document.save(source, compress_streams=False)
-    assert source.stat().st_size > pdf_task.IN_MEMORY_BYTES
+    assert source.stat().st_size > pdf_layout.IN_MEMORY_BYTES
     out = tmp_path / "out.pdf"
     signed = sign(source, out, box=BOX)
     assert verdicts(out) == ["Signature is Valid."]
