@@ -40,6 +40,7 @@ from signer.reports.service import Reports
 from signer.reports.snapshots import Snapshots
 from signer.services import Services
 from signer.signing.service import Signing
+from signer.signing.stamping import Stamping
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
@@ -110,7 +111,20 @@ def build_services(settings: Settings, clock: Clock) -> Services:
     authority = _authority(hsm, settings, profiles, clock, audit)
     outside = Outside(settings, clock, audit, files, jobs)
     issuance = Issuance(settings, clock, audit, jobs, inventory, vault, authority)
-    signing = Signing(settings, clock, audit, files, inventory, vault, authority)
+    ocsp = OcspResponder(
+        authority,
+        InForce(_role(hsm, settings, "ocsp.pem", settings.ocsp_key_label), authority, clock),
+        profiles,
+        clock,
+    )
+    timestamps = TimestampAuthority(
+        InForce(_role(hsm, settings, "tsa.pem", settings.tsa_key_label), authority, clock),
+        profiles.tsa,
+        clock,
+        chain=[authority.certificate],
+    )
+    stamping = Stamping(settings, clock, authority, ocsp, timestamps)
+    signing = Signing(settings, clock, audit, files, inventory, vault, authority, stamping=stamping)
     reports = Reports(settings, clock)
     return Services(
         settings=settings,
@@ -124,18 +138,9 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         inventory=inventory,
         logins=Logins(accounts, inventory, audit),
         authority=authority,
-        ocsp=OcspResponder(
-            authority,
-            InForce(_role(hsm, settings, "ocsp.pem", settings.ocsp_key_label), authority, clock),
-            profiles,
-            clock,
-        ),
-        timestamps=TimestampAuthority(
-            InForce(_role(hsm, settings, "tsa.pem", settings.tsa_key_label), authority, clock),
-            profiles.tsa,
-            clock,
-            chain=[authority.certificate],
-        ),
+        ocsp=ocsp,
+        timestamps=timestamps,
+        stamping=stamping,
         outside=outside,
         issuance=issuance,
         signing=signing,

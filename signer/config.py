@@ -10,6 +10,15 @@ from typing import get_type_hints
 
 from signer.errors import N_, ConfigError
 
+_CHOICES = {
+    "signature_level": ("b-b", "b-t", "b-lt", "b-lta"),
+    "tsa_failure": ("refuse", "sign_without"),
+}
+_POSITIVE = (
+    *("tsa_seconds", "tsa_tries", "tsa_at_once", "restamp_days"),
+    *("batch_limit", "activation_minutes", "pin_attempts"),
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -105,6 +114,21 @@ class Settings:
                 key="period_closing_day",
                 value=self.period_closing_day,
             )
+        for key, choices in _CHOICES.items():
+            if (value := getattr(self, key)) not in choices:
+                raise ConfigError(
+                    N_("Thiết lập “%(key)s” phải là một trong: %(choices)s; không phải %(value)s."),
+                    key=key,
+                    choices=", ".join(choices),
+                    value=value,
+                )
+        for key in _POSITIVE:
+            if not (value := getattr(self, key)) > 0:
+                raise ConfigError(
+                    N_("Thiết lập “%(key)s” phải lớn hơn 0, không phải %(value)s."),
+                    key=key,
+                    value=value,
+                )
 
     def below_home(self, path: Path) -> Path:
         """The path itself when absolute, else the path below `home`."""

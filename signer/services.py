@@ -33,6 +33,7 @@ from signer.pkcs11.vault import Vault
 from signer.reports.service import Reports
 from signer.reports.snapshots import Snapshots
 from signer.signing.service import Signing
+from signer.signing.stamping import Stamping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,7 @@ class Services:
     authority: Authority
     ocsp: OcspResponder
     timestamps: TimestampAuthority
+    stamping: Stamping
     outside: Outside
     issuance: Issuance
     signing: Signing

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from signer.ca import der
 from signer.ca.certificate import raw_subject
 from signer.ca.crl import REASON_NUMBERS, RevocationReason
+from signer.ca.schemes import longest_signature, scheme_for
 
 MAX_REQUEST_BYTES = 8192
 """Room for about a hundred CertIDs; an ordinary request has about a hundred bytes."""
@@ -127,15 +128,41 @@ def cert_id_of(cert_id_der: bytes) -> CertId:
 @lru_cache(maxsize=8)
 def issuer_ids(issuer: x509.Certificate) -> frozenset[bytes]:
     """Every way in which a CertID may name this issuer (RFC 6960 section 4.1.1)."""
-    name = raw_subject(issuer)
-    key = _key_bits(issuer)
     return frozenset(
-        algorithm
-        + der.tlv(der.OCTET_STRING, hashlib.new(name_of_hash, name).digest())
-        + der.tlv(der.OCTET_STRING, hashlib.new(name_of_hash, key).digest())
-        for oid, name_of_hash in _HASHES.items()
-        for algorithm in (der.tlv(der.SEQUENCE, oid), der.tlv(der.SEQUENCE, oid, _NULL))
+        issuer_id(issuer, hash_name, end) for hash_name in _HASHES.values() for end in (b"", _NULL)
     )
+
+
+def issuer_id(issuer: x509.Certificate, hash_name: str, parameters: bytes = b"") -> bytes:
+    """The issuer as a CertID names it: hash algorithm, hash of its name, hash of its key."""
+    oid = next(oid for oid, name in _HASHES.items() if name == hash_name)
+    return b"".join(
+        (
+            der.tlv(der.SEQUENCE, oid, parameters),
+            der.tlv(der.OCTET_STRING, hashlib.new(hash_name, raw_subject(issuer)).digest()),
+            der.tlv(der.OCTET_STRING, hashlib.new(hash_name, _key_bits(issuer)).digest()),
+        )
+    )
+
+
+def cert_id(issuer: x509.Certificate, serial: int) -> CertId:
+    """Our own way of naming a certificate: by SHA-256."""
+    named = issuer_id(issuer, "sha256")
+    return CertId(
+        der=der.tlv(der.SEQUENCE, named, der.integer(serial)), issuer=named, serial=serial
+    )
+
+
+def longest_response(issuer: x509.Certificate, serial: int, signer: x509.Certificate) -> int:
+    """No response of this signer about this one certificate has more octets."""
+    at = signer.not_valid_before_utc
+    most = CertStatus(
+        is_known=True, revoked_at=at, reason=RevocationReason.KEY_COMPROMISE, invalid_since=at
+    )
+    single = single_response(cert_id(issuer, serial).der, most, at, at)
+    key = signer.public_key()
+    data = response_data(responder_id(signer), at, [single], None)
+    return len(response(data, scheme_for(key).algorithm_der, bytes(longest_signature(key)), signer))
 
 
 @lru_cache(maxsize=8)

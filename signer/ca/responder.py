@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -96,6 +97,7 @@ class OcspResponder:
         remembered: int = REMEMBERED,
     ) -> None:
         self._issuer_ids = ocsp.issuer_ids(authority.certificate)
+        self._issuer = authority.certificate
         self._signer_now = signer
         self._signer: RoleSigner | None = None
         self._life = timedelta(seconds=profiles.ocsp.answer_seconds)
@@ -149,6 +151,20 @@ class OcspResponder:
         except Exception:  # noqa: BLE001  # whatever broke, the asker is owed an OCSPResponse
             _log.exception("an OCSP question could not be answered")
             return _INTERNAL_ERROR
+
+    def fresh(self, serial: int) -> bytes:
+        """An OCSPResponse about this serial of our CA, signed now, kept nowhere; `Unavailable`
+        without signer or HSM."""
+        self.look()
+        cert_id = ocsp.cert_id(self._issuer, serial)
+        return self._signed(OcspRequest(cert_ids=(cert_id,), nonce=None)).der
+
+    def certificate(self) -> x509.Certificate:
+        """The certificate of whoever signs the answers; `Unavailable` when nobody does."""
+        self.look()
+        if self._signer is None:
+            raise Unavailable(_NO_SIGNER)
+        return self._signer.certificate
 
     def _found(self, cert_id: bytes) -> Answer | None:
         """The answer in the memory, unless it has run out."""

@@ -82,6 +82,14 @@ class SignatureScheme:
         return padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
 
 
+def longest_signature(public_key: Any) -> int:
+    """No signature of this key has more octets."""
+    if isinstance(public_key, rsa.RSAPublicKey):
+        return public_key.key_size // 8
+    integer = 3 + public_key.key_size // 8  # RFC 3279 section 2.2.3: r and s, each an INTEGER
+    return 2 + 2 * int(integer)
+
+
 def scheme_named(name: str) -> SignatureScheme:
     """The scheme of this name; `ConfigError` when there is none."""
     try:

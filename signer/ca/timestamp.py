@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from signer.ca import der
 from signer.ca.profiles import TsaPolicy
 from signer.ca.roles import RoleSigner
-from signer.ca.schemes import SignatureScheme, scheme_for
+from signer.ca.schemes import SignatureScheme, longest_signature, scheme_for
 from signer.ca.timestamp_request import (
     HASHES,
     Failure,
@@ -94,10 +94,26 @@ class TimestampAuthority:
         except TimestampRefused as refused:
             raise Unavailable(refused.sentence) from refused
 
-    def _token(self, imprint: bytes, nonce: bytes, wants_certificates: bool) -> bytes:
+    @property
+    def token_bytes(self) -> int:
+        """No result of `token` is longer, whatever hash it is over; raises as `token`."""
+        template = self._template_of(self._present())
+        info = self._tst_info(imprint_of(bytes(64), "sha512"), template.not_before, b"")
+        longest = bytes(longest_signature(template.public_key))
+        return len(template.assembled(info, template.attributes(info), longest, True))
+
+    def certificate(self) -> x509.Certificate:
+        """Of whom the next stamp will be; `Unavailable` when there is no key."""
+        return self._present().certificate
+
+    def _present(self) -> RoleSigner:
         signer = self._signer()
         if signer is None:
             raise Unavailable(N_("Chưa có khóa và chứng thư của dịch vụ dấu thời gian."))
+        return signer
+
+    def _token(self, imprint: bytes, nonce: bytes, wants_certificates: bool) -> bytes:
+        signer = self._present()
         template = self._template_of(signer)
         info = self._info(template, imprint, nonce)
         attributes = template.attributes(info)
@@ -122,6 +138,9 @@ class TimestampAuthority:
             raise TimestampRefused(
                 Failure.SYSTEM_FAILURE, N_("Chứng thư của dịch vụ dấu thời gian đã hết hạn.")
             )
+        return self._tst_info(imprint, at, nonce)
+
+    def _tst_info(self, imprint: bytes, at: datetime, nonce: bytes) -> bytes:
         return der.tlv(
             der.SEQUENCE,
             _V1,

@@ -34,6 +34,7 @@ from signer.signing.pdf import SignedPdf, complete_pdf, prepare_pdf
 from signer.signing.placement import Placement, propose
 from signer.signing.preflight import Preflight, inspect
 from signer.signing.sandbox import Sandbox, public_sandbox, shared_sandbox
+from signer.signing.stamping import Stamping
 from signer.signing.validation import Verdict, VerdictClass, validate
 
 DEMO_MARK = "MẪU – KHÔNG CÓ GIÁ TRỊ"
@@ -75,6 +76,8 @@ class Signing:
         inventory: Inventory,
         vault: Vault,
         authority: Authority,
+        *,
+        stamping: Stamping,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -83,6 +86,7 @@ class Signing:
         self._inventory = inventory
         self._vault = vault
         self._authority = authority
+        self._stamping = stamping
         self._activations = Activations(clock, audit, vault, settings.pin_attempts)
         self.pages = PageRenderer()
 

@@ -26,6 +26,15 @@ def test_variables_win_over_the_file(tmp_path: Path) -> None:
         ("demo = [", "settings.toml"),
         ("period_closing_day = 0", "“period_closing_day” phải là một ngày từ 1 đến 31"),
         ("period_closing_day = 32", "không phải 32"),
+        ('signature_level = "b-x"', "“signature_level” phải là một trong: b-b, b-t, b-lt, b-lta"),
+        ('tsa_failure = "wait"', "“tsa_failure” phải là một trong: refuse, sign_without"),
+        ("tsa_seconds = 0", "“tsa_seconds” phải lớn hơn 0"),
+        ("tsa_seconds = nan", "“tsa_seconds” phải lớn hơn 0, không phải nan"),
+        ("tsa_tries = 0", "“tsa_tries” phải lớn hơn 0"),
+        ("tsa_at_once = -1", "“tsa_at_once” phải lớn hơn 0, không phải -1"),
+        ("restamp_days = 0", "“restamp_days” phải lớn hơn 0"),
+        ("batch_limit = 0", "“batch_limit” phải lớn hơn 0"),
+        ("activation_minutes = 0", "“activation_minutes” phải lớn hơn 0"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, text: str, named: str) -> None:

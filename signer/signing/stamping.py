@@ -1,0 +1,155 @@
+"""What makes a signature last: time stamps over it, and what it will be validated with."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from signer.ca.authority import Authority
+from signer.ca.certificate import whole_second
+from signer.ca.ocsp import longest_response
+from signer.ca.responder import OcspResponder
+from signer.ca.timestamp import TimestampAuthority
+from signer.clock import Clock
+from signer.config import Settings
+from signer.errors import N_, Unavailable
+from signer.signing.levels import Level, Material, Stamper
+
+_REMEMBERED = 4_000
+"""Certificates whose material and newest answer are at hand, some 10 KB each."""
+_AHEAD = timedelta(seconds=5)
+"""How far another authority's clock may be before ours: what lasts is proved in order."""
+
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class Stamping:
+    """Time stamps, ours or an outside authority's, and validation material. Threads share it.
+
+    Nothing here may be called inside a transaction: the HSM and the ledger are asked.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        authority: Authority,
+        responder: OcspResponder,
+        timestamps: TimestampAuthority,
+    ) -> None:
+        self.level = Level(settings.signature_level)
+        """What a signature gets when nobody asks for another level."""
+        self.is_outside = bool(settings.tsa_url)
+        """Stamps come over the network and may take minutes."""
+        self._clock = clock
+        self._authority = authority
+        self._responder = responder
+        self._timestamps = timestamps
+        self._root_list = _RootList(settings.pki / "root.crl")
+        self._kept: OrderedDict[bytes, tuple[object, Material]] = OrderedDict()
+        self._answers: OrderedDict[int, tuple[datetime, bytes]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def stamper(self) -> Stamper:
+        """Makes the time stamps, whatever level is asked for."""
+        return self._timestamps
+
+    def material_of(self, certificate_der: bytes) -> Material:
+        """What a signature or stamp by this certificate is validated with; kept while it is true.
+
+        `Unavailable` while there is no OCSP signer, or no TSA.
+        """
+        rests_on = self._tsa_chain(), self._responder.certificate(), self._root_list.ders()
+        with self._lock:
+            found = self._kept.get(certificate_der)
+        if found is not None and found[0] == rests_on:
+            return found[1]
+        material = self._material(certificate_der, *rests_on)
+        with self._lock:
+            _remember(self._kept, certificate_der, (rests_on, material))
+        return material
+
+    def _material(
+        self,
+        certificate_der: bytes,
+        tsa_chain: Sequence[bytes],
+        responder: x509.Certificate,
+        root_list: tuple[bytes, ...],
+    ) -> Material:
+        asked = dict.fromkeys(self._own_serials((certificate_der, *tsa_chain)))
+        issuer = self._authority.certificate
+        certificates = (
+            certificate_der,
+            *self._authority.chain_der(),  # root included, or AdES validation has no proof of it
+            *tsa_chain,
+            responder.public_bytes(Encoding.DER),
+        )
+        return Material(
+            certificates=tuple(dict.fromkeys(certificates)),
+            crls=root_list,
+            answer_sizes=tuple(longest_response(issuer, serial, responder) for serial in asked),
+            answers=lambda since: tuple(self._answer(serial, since) for serial in asked),
+        )
+
+    def _own_serials(self, certificates: Sequence[bytes]) -> list[int]:
+        """Of those that our CA issued: of others its responder knows nothing."""
+        read = [x509.load_der_x509_certificate(certificate) for certificate in certificates]
+        issuer = self._authority.certificate.subject
+        return [one.serial_number for one in read if one.issuer == issuer]
+
+    def _tsa_chain(self) -> tuple[bytes, ...]:
+        return (self._timestamps.certificate().public_bytes(Encoding.DER),)
+
+    def _answer(self, serial: int, since: datetime) -> bytes:
+        """The answer, its thisUpdate not before `since`; the same one within a second."""
+        wanted = whole_second(since)
+        if (ahead := wanted - self._clock.now()) > timedelta():
+            if ahead > _AHEAD:
+                raise Unavailable(_CLOCKS)
+            time.sleep(ahead.total_seconds())
+        now = whole_second(self._clock.now())
+        with self._lock:
+            found = self._answers.get(serial)
+        if found is not None and found[0] == now:
+            return found[1]
+        answer = self._responder.fresh(serial)
+        with self._lock:
+            _remember(self._answers, serial, (now, answer))
+        return answer
+
+
+class _RootList:
+    """The root's list about our CA, read again when its file is another."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._seen: tuple[object, tuple[bytes, ...]] = (None, ())
+
+    def ders(self) -> tuple[bytes, ...]:
+        """The list alone; nothing before a ceremony made one."""
+        try:
+            facts = self._file.stat()
+        except FileNotFoundError:
+            return ()
+        mark = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+        if self._seen[0] != mark:
+            self._seen = (mark, (self._file.read_bytes(),))
+        return self._seen[1]
+
+
+def _remember(kept: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > _REMEMBERED:
+        kept.popitem(last=False)
+
+
+_CLOCKS = N_("Đồng hồ của máy chủ chậm hơn đồng hồ cấp dấu thời gian; hãy chỉnh lại đồng hồ.")
