@@ -54,7 +54,7 @@ def accept(*, blobs: tuple[bytes, ...]) -> tuple[dict[str, Any], tuple[bytes, ..
     ask for a transparent one and scanners know only white.
     """
     image = _opened(blobs[0])
-    was_opaque = image.getchannel("A").getextrema()[0] > 250
+    was_opaque = image.getchannel("A").histogram()[:250] == [0] * 250
     if was_opaque:
         image = _without_white(image)
     box = image.getchannel("A").point(lambda alpha: 255 if alpha > 16 else 0).getbbox()

@@ -4,16 +4,22 @@ Pure geometry over the words of the pages (Decree 30/2020, Appendix I: cell 7c s
 title, 7a, and the full name, 7b; R38: the signature never hides these two).
 """
 
-import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import pairwise
 
 from signer.errors import N_
 from signer.signing.geometry import Box, PageSize
 from signer.signing.pages import Word
+from signer.signing.segments import (
+    AUTHORITY,
+    HONOURS,
+    beside_on_line,
+    fold,
+    segments_of,
+    standing_alone,
+    title_above,
+)
 
 WIDTH, HEIGHT = 170.0, 56.0
 """The size looked for first, in points: what tools in the field draw, with room for four lines."""
@@ -26,9 +32,6 @@ CLEARANCE = 2.0
 
 MARGIN = 28.0
 """Points at the edge of the page where nothing is proposed: printers cut there."""
-
-SEARCH_ABOVE = 200.0
-"""The title stands at most so many points above the name."""
 
 STEP = 6.0
 """How far the search for a free place moves at a time, in points."""
@@ -83,26 +86,6 @@ class Placement:
         return SENTENCES[self.reason]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Segment:
-    """Words that belong together on one line."""
-
-    words: tuple[Word, ...]
-
-    @property
-    def box(self) -> Box:
-        return Box(
-            x0=min(word.x0 for word in self.words),
-            y0=min(word.y0 for word in self.words),
-            x1=max(word.x1 for word in self.words),
-            y1=max(word.y1 for word in self.words),
-        )
-
-    @property
-    def folded(self) -> str:
-        return fold("".join(word.text for word in self.words))
-
-
 def propose(
     words_by_page: Mapping[int, Sequence[Word]],
     page_sizes: Sequence[PageSize],
@@ -123,109 +106,49 @@ def propose(
     pages = sorted(words_by_page, reverse=True)
     for page in pages:
         segments = segments_of(words_by_page[page])
-        for segment in reversed(_standing_alone(segments, name, HONOURS)):
-            above = _title_above(segments, segment)
+        for segment in reversed(standing_alone(segments, name, HONOURS)):
+            above = title_above(segments, segment)
             if box := sheets[page].box_at_name(segment.box, above.box if above else None):
                 return Placement(page=page, box=box, reason=PlacementReason.NEAR_NAME)
     for page in pages if title else ():
         segments = segments_of(words_by_page[page])
-        for segment in reversed(_standing_alone(segments, title, AUTHORITY)):
-            if any(other.box.x0 > segment.box.x1 for other in _beside_on_line(segments, segment)):
+        for segment in reversed(standing_alone(segments, title, AUTHORITY)):
+            if any(other.box.x0 > segment.box.x1 for other in beside_on_line(segments, segment)):
                 continue  # a column of a table; the block of a signature ends its line
             if box := sheets[page].box_below(segment.box):
                 return Placement(page=page, box=box, reason=PlacementReason.NEAR_TITLE)
     return _somewhere(words_by_page, page_sizes, existing_fields)
 
 
-_TABLE_NEIGHBOURS = 2
-"""Two signature blocks may share a line; three things on a line are a row of a table."""
+@dataclass(frozen=True, kw_only=True)
+class Signatory:
+    """Somebody who is to sign; the title is the one of the document."""
 
-HONOURS = r"(?:(?:pgs|gs|ts|ths|bs|ks|cn|ong|ba|dongchi)[.:]*)*"
-"""What may stand before a name in the signature block, folded."""
-
-AUTHORITY = r"(?:(?:tm|kt|tl|tuq|q)\.?)?"
-"""The prefixes of Decree 30/2020, article 13, folded."""
+    name: str
+    title: str = ""
 
 
-def fold(text: str) -> str:
-    """Only letters, digits and dots: no case, no tone, no blank, the same for NFC and NFD."""
-    flat = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
-    return "".join(letter for letter in flat if letter.isalnum() or letter == ".")
-
-
-def exact(text: str) -> str:
-    """As `fold` but with the tones: Hà is not Hạ."""
-    flat = unicodedata.normalize("NFC", text).casefold()
-    return "".join(letter for letter in flat if not letter.isspace())
-
-
-def segments_of(words: Sequence[Word]) -> list[_Segment]:
-    """Runs of words on one line without a wide gap, from the top of the page down."""
-    lines: list[list[Word]] = []
-    for word in sorted(words, key=lambda w: (-(w.y0 + w.y1), w.x0)):
-        middle = (word.y0 + word.y1) / 2
-        for line in lines[-4:]:
-            if line[0].y0 < middle < line[0].y1 or word.y0 < _middle(line[0]) < word.y1:
-                line.append(word)
-                break
-        else:
-            lines.append([word])
-    return [segment for line in lines for segment in _parted(line)]
-
-
-def _middle(word: Word) -> float:
-    return (word.y0 + word.y1) / 2
-
-
-def _parted(line: list[Word]) -> Iterator[_Segment]:
-    line.sort(key=lambda word: word.x0)
-    run = [line[0]]
-    for before, word in pairwise(line):
-        if word.x0 - before.x1 > 1.2 * (word.y1 - word.y0):
-            yield _Segment(words=tuple(run))
-            run = []
-        run.append(word)
-    yield _Segment(words=tuple(run))
-
-
-def _standing_alone(segments: Iterable[_Segment], wanted: str, prefix: str) -> list[_Segment]:
-    """The segments that say this and nothing else, exact tones before folded ones.
-
-    A name inside a sentence or in the row of a table is somebody being mentioned, not the place
-    to sign.
-    """
-    pattern = re.compile(prefix + re.escape(fold(wanted)) + r"\.?")
-    if not fold(wanted):
-        return []
-    segments = list(segments)
-    found = [
-        segment
-        for segment in segments
-        if pattern.fullmatch(segment.folded)
-        and len(_beside_on_line(segments, segment)) < _TABLE_NEIGHBOURS
-    ]
-    same = [s for s in found if exact("".join(w.text for w in s.words)).endswith(exact(wanted))]
-    return same or found
-
-
-def _beside_on_line(segments: Sequence[_Segment], one: _Segment) -> list[_Segment]:
-    """What else stands on the line of this segment."""
-    middle = (one.box.y0 + one.box.y1) / 2
-    return [s for s in segments if s is not one and s.box.y0 < middle < s.box.y1]
-
-
-def _title_above(segments: Sequence[_Segment], name: _Segment) -> _Segment | None:
-    """The nearest text above the name that shares its column."""
-    box = name.box
-    middle = (box.x0 + box.x1) / 2
-    above = [
-        segment
-        for segment in segments
-        if segment.box.y0 >= box.y1 - CLEARANCE
-        and segment.box.y0 - box.y1 <= SEARCH_ABOVE
-        and segment.box.x0 - 10 <= middle <= segment.box.x1 + 10
-    ]
-    return min(above, key=lambda segment: segment.box.y0, default=None)
+def propose_all(
+    words_by_page: Mapping[int, Sequence[Word]],
+    page_sizes: Sequence[PageSize],
+    signatories: Sequence[Signatory],
+    existing_fields: Sequence[SignatureField] = (),
+) -> tuple[Placement, ...]:
+    """A place for each, in their order; none covers another, no field is given twice."""
+    fields = list(existing_fields)
+    placements: list[Placement] = []
+    for number, one in enumerate(signatories):
+        others = [fold(other.name) for other in signatories[number + 1 :]]
+        offered = [
+            replace(field, signed=field.signed or _is_meant_for(words_by_page, field, others))
+            for field in fields
+        ]
+        place = propose(words_by_page, page_sizes, one.name, one.title, offered)
+        fields = [field for field in fields if field.name != place.field_name]
+        taken = SignatureField(name=f"#{number}", page=place.page, box=place.box, signed=True)
+        fields.append(taken)
+        placements.append(place)
+    return tuple(placements)
 
 
 class _Sheet:
@@ -357,13 +280,31 @@ def _in_existing_field(
         return None
 
     def fits(entry: tuple[SignatureField, Box]) -> tuple[bool, bool]:
-        field, box = entry
-        near = Box(x0=box.x0 - 20, y0=box.y0 - 40, x1=box.x1 + 20, y1=box.y1 + 40)
-        words = [w for w in words_by_page.get(field.page, ()) if near.overlaps(w.box)]
-        told = any(fold(name) in segment.folded for segment in segments_of(words))
-        return fold(name) in fold(field.name), told
+        field, _ = entry
+        return fold(name) in fold(field.name), _is_beside(words_by_page, field, fold(name))
 
     field, box = max(visible, key=fits)
     return Placement(
         page=field.page, box=box, reason=PlacementReason.EXISTING_FIELD, field_name=field.name
+    )
+
+
+def _is_beside(
+    words_by_page: Mapping[int, Sequence[Word]], field: SignatureField, folded_name: str
+) -> bool:
+    """The name stands next to the field."""
+    if field.box is None:
+        return False
+    box = field.box
+    near = Box(x0=box.x0 - 20, y0=box.y0 - 40, x1=box.x1 + 20, y1=box.y1 + 40)
+    words = [word for word in words_by_page.get(field.page, ()) if near.overlaps(word.box)]
+    return any(folded_name in segment.folded for segment in segments_of(words))
+
+
+def _is_meant_for(
+    words_by_page: Mapping[int, Sequence[Word]], field: SignatureField, folded_names: Sequence[str]
+) -> bool:
+    """The field names one of these, in its own name or beside it."""
+    return any(
+        name in fold(field.name) or _is_beside(words_by_page, field, name) for name in folded_names
     )
