@@ -14,6 +14,8 @@ from signer.signing.sandbox import Sandbox, SandboxFailure, Trouble, shared_sand
 INSPECT_SECONDS = 60.0
 """A 100 MB scan takes about two seconds."""
 
+MOST_LISTED = 10
+
 
 class PreflightVerdict(StrEnum):
     """What the document is."""
@@ -51,6 +53,12 @@ SENTENCES = {
 FINDINGS = {
     "javascript": N_("Tệp PDF có chứa mã JavaScript nên không được nhận."),
     "launch": N_("Tệp PDF có lệnh mở chương trình hoặc tệp khác nên không được nhận."),
+    "submit": N_("Tệp PDF có lệnh gửi dữ liệu ra ngoài nên không được nhận."),
+    "external": N_("Tệp PDF lấy nội dung từ tệp khác bên ngoài nên không được nhận."),
+    "layers": N_(
+        "Tệp PDF có lớp nội dung đang bị ẩn nên không được nhận."
+        " Hãy cho hiện mọi lớp rồi xuất lại tệp PDF."
+    ),
     "xfa": N_("Tệp PDF là biểu mẫu động (XFA) nên không được nhận. Hãy in ra PDF thường."),
     "media": N_("Tệp PDF có nhúng nội dung đa phương tiện chạy được nên không được nhận."),
     "unpacked": N_("Tệp PDF bung ra quá lớn so với giới hạn cho phép."),
@@ -59,6 +67,38 @@ FINDINGS = {
     "no_pages": N_("Tệp PDF không có trang nào."),
 }
 """What exactly was found, where the verdict alone says too little."""
+
+WARNINGS = {
+    "spare_pages": N_(
+        "Tệp PDF có %(count)s trang không hiện ra; về sau có thể bị tráo vào thay trang bạn đã ký."
+    ),
+    "spare_content": N_(
+        "Tệp PDF có %(count)s phần nội dung không dùng ở trang nào; về sau có thể bị tráo vào tài"
+        " liệu."
+    ),
+    "missing_objects": N_(
+        "Tệp PDF trỏ tới %(count)s đối tượng chưa có; nội dung có thể được thêm vào đó sau khi ký."
+    ),
+    "unlisted_objects": N_(
+        "Tệp PDF có %(count)s đối tượng bị trùng hoặc nằm ngoài mục lục của tệp; về sau có thể bị"
+        " tráo vào tài liệu."
+    ),
+    "form_fields": N_(
+        "Tài liệu có %(count)s ô điền được; chữ trong ô có thể bị đổi sau khi ký. Hãy in ra PDF"
+        " thường nếu nội dung đã chốt."
+    ),
+    "field_value": N_("Tài liệu có %(count)s ô hiện chữ khác với giá trị thật của ô."),
+    "attachments": N_(
+        "Tệp PDF có %(count)s tệp đính kèm; chữ ký bao trùm cả tệp đính kèm dù không hiện trên"
+        " trang."
+    ),
+    "other_files": N_("Tệp PDF có %(count)s liên kết mở tệp khác."),
+    "covered": N_("Trang %(pages)s có nội dung bị hình khác che khuất."),
+    "unseen_text": N_("Trang %(pages)s có chữ không nhìn thấy được."),
+    "off_page": N_("Trang %(pages)s có nội dung nằm ngoài mép giấy nên không nhìn thấy."),
+    "hidden_annotation": N_("Trang %(pages)s có ghi chú hoặc ô đang bị ẩn."),
+}
+"""What the signer is told before the signature, by the code of the warning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,11 +161,13 @@ def inspect(path: Path, limit_bytes: int, *, sandbox: Sandbox | None = None) -> 
         reply = (sandbox or shared_sandbox()).call(
             "preflight_task:inspect", {"path": str(path.absolute())}, seconds=INSPECT_SECONDS
         )
+        return _read(reply.value)
     except SandboxFailure as failure:
         if failure.trouble is Trouble.CRASH:
             return _verdict(PreflightVerdict.DAMAGED)
         return _verdict(PreflightVerdict.TOO_LARGE, finding="complex")
-    return _read(reply.value)
+    except (KeyError, TypeError, ValueError):  # a child that a file took over answers anything
+        return _verdict(PreflightVerdict.DAMAGED)
 
 
 def repair(source: Path, output: Path, *, sandbox: Sandbox | None = None) -> None:
@@ -134,7 +176,15 @@ def repair(source: Path, output: Path, *, sandbox: Sandbox | None = None) -> Non
     It is another document: whoever signs it looks at it first. `Invalid` when the source carries
     a signature or cannot be read at all.
     """
-    raise Invalid(N_("Tệp PDF này không sửa được. Hãy xuất lại tệp PDF rồi tải lên lại."))
+    try:
+        reply = (sandbox or shared_sandbox()).call(
+            "preflight_task:repair", {"path": str(source.absolute())}, seconds=INSPECT_SECONDS
+        )
+    except SandboxFailure as failure:
+        raise Invalid(
+            N_("Tệp PDF này không sửa được. Hãy xuất lại tệp PDF rồi tải lên lại."), field="file"
+        ) from failure
+    output.write_bytes(reply.blobs[0])
 
 
 def _verdict(verdict: PreflightVerdict, finding: str | None = None, **values: object) -> Preflight:
@@ -163,7 +213,26 @@ def _read(told: Mapping[str, Any]) -> Preflight:
             )
             for entry in told.get("fields", ())
         ),
+        warnings=tuple(_warning(entry) for entry in told.get("warnings", ())),
+        repairable=bool(told.get("repairable")),
     )
+
+
+def _warning(told: Mapping[str, Any]) -> PreflightWarning:
+    pages = [int(number) for number in told.get("pages", ())]
+    values = {"pages": _listed(pages)} if pages else {"count": int(told["values"]["count"])}
+    return PreflightWarning(
+        code=told["code"],
+        sentence=WARNINGS[told["code"]],
+        page=pages[0] if pages else None,
+        values=values,
+    )
+
+
+def _listed(pages: list[int]) -> str:
+    """ "3, 5, 6…": the first few, which is where people look."""
+    shown = ", ".join(map(str, pages[:MOST_LISTED]))
+    return shown + "…" if len(pages) > MOST_LISTED else shown
 
 
 def _box(corners: list[float] | None) -> Box | None:

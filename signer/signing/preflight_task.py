@@ -1,5 +1,7 @@
 """In the sandbox: what a PDF is, by three readers that must all be able to open it."""
 
+import io
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +12,11 @@ import pypdfium2
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import enumerate_sig_fields
 
+from signer.errors import N_, Invalid
+from signer.signing import hidden_task
 from signer.signing.geometry import Box, PageGeometry
 from signer.signing.pdf_task import entry_of, geometry_of_page, raw_items, widget_of
+from signer.signing.shadows_task import Listed, ObjectGraph, is_signed
 
 MOST_PAGES = 5_000
 MOST_OBJECTS = 2_000_000
@@ -29,9 +34,25 @@ ACTIONS = {
     "/JavaScript": "javascript",
     "/Launch": "launch",
     "/ImportData": "launch",
+    "/SubmitForm": "submit",
+    "/Rendition": "media",
     "/RichMediaExecute": "media",
 }
 """Action types (ISO 32000-1, table 198) that a signed paper must not carry."""
+
+MEDIA = ("/RichMedia", "/Screen", "/3D", "/Movie", "/Sound")
+
+OTHER_FILES = ("/GoToR", "/GoToE")
+"""Links that open another file: told, not refused, because Word makes them from every link."""
+
+REWRITTEN = ("spare_pages", "spare_content", "missing_objects", "unlisted_objects")
+"""Warned content that a file written anew no longer has."""
+
+_SUSPECT = re.compile(
+    rb"/(?:JavaScript|Launch|ImportData|SubmitForm|Rendition|RichMediaExecute|JS|XFA|RichMedia"
+    rb"|Screen|3D|Movie|Sound|GoToR|GoToE|Ref)(?![^\s/<>\[\]()])"
+)
+"""An object without any of these names needs no closer look."""
 
 
 class _Refused(Exception):
@@ -39,7 +60,7 @@ class _Refused(Exception):
 
     def __init__(self, verdict: str, finding: str | None = None, **values: int) -> None:
         super().__init__(verdict)
-        self.told = {"verdict": verdict, "finding": finding, "values": values}
+        self.told: dict[str, Any] = {"verdict": verdict, "finding": finding, "values": values}
 
 
 def inspect(*, path: str) -> dict[str, Any]:
@@ -50,17 +71,63 @@ def inspect(*, path: str) -> dict[str, Any]:
             # Viewers accept the header anywhere in the first 1024 bytes (7.5.2, note).
             if b"%PDF-" not in stream.read(1024):
                 raise _Refused("not_pdf")
-            stream.seek(0)
-            facts = _structure(stream)
-        _contents(file)
-        _can_be_shown(file, len(facts["pages"]))
-        return facts
+        return _judged(file)
     except _Refused as refused:
-        return refused.told
+        told = refused.told
+    if told["verdict"] == "damaged" and not is_signed(file):
+        told["repairable"] = _can_be_repaired(file)
+    return told
 
 
-def _structure(stream: Any) -> dict[str, Any]:
-    """What the signing library sees: pages, fields, signatures, locks."""
+def repair(*, path: str) -> tuple[dict[str, Any], tuple[bytes]]:
+    """The whole document written anew: what nothing leads to is left out, the tables are right."""
+    file = Path(path)
+    refusal = Invalid(
+        N_("Tệp PDF này không sửa được. Hãy xuất lại tệp PDF rồi tải lên lại."), field="file"
+    )
+    if is_signed(file):
+        raise Invalid(
+            N_("Tài liệu đã có chữ ký số nên không được sửa; sửa sẽ làm mất chữ ký."), field="file"
+        )
+    try:
+        return {}, (_written_anew(file),)
+    except (_Refused, pikepdf.PdfError, ValueError, TypeError, RuntimeError, OSError) as error:
+        raise refusal from error
+
+
+def _written_anew(file: Path) -> bytes:
+    with _opened(file) as document:
+        if document.is_encrypted or any(
+            isinstance(item, pikepdf.Dictionary) and "/ByteRange" in item
+            for item in document.objects
+        ):
+            raise ValueError("encrypted or signed")
+        copy = io.BytesIO()
+        document.save(copy)
+    _judged(copy.getvalue())
+    return copy.getvalue()
+
+
+def _can_be_repaired(file: Path) -> bool:
+    try:
+        return bool(_written_anew(file))
+    except (_Refused, pikepdf.PdfError, ValueError, TypeError, RuntimeError, OSError):
+        return False
+
+
+def _judged(source: Path | bytes) -> dict[str, Any]:
+    """What all three readers say."""
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
+        facts, listed = _structure(stream)
+        facts["warnings"] = _contents(source, listed)
+    _can_be_shown(source, facts)
+    codes = {warning["code"] for warning in facts["warnings"]}
+    facts["repairable"] = facts["verdict"] == "ok" and not codes.isdisjoint(REWRITTEN)
+    return facts
+
+
+def _structure(stream: Any) -> tuple[dict[str, Any], Listed]:
+    """What the signing library sees: pages, fields, signatures, locks; and its tables."""
     try:
         reader = PdfFileReader(stream, strict=False)
         if reader.encrypted:
@@ -69,12 +136,13 @@ def _structure(stream: Any) -> dict[str, Any]:
         if not pages:
             raise _Refused("damaged", "no_pages")
         fields, locked = _fields(reader, pages)
+        listed = Listed(reader, stream)
     except (_Refused, MemoryError):
         raise
     except Exception as error:  # what a parser meets in a damaged file is not documented
         raise _Refused("damaged") from error
     signatures = sum(1 for field in fields if field["signed"])
-    return {
+    facts = {
         "verdict": "locked" if locked else "signed" if signatures else "ok",
         "pages": [
             [geometry.size.width, geometry.size.height, geometry.size.rotation]
@@ -83,6 +151,7 @@ def _structure(stream: Any) -> dict[str, Any]:
         "signatures": signatures,
         "fields": fields,
     }
+    return facts, listed
 
 
 def _pages(reader: Any) -> Iterator[tuple[Any, PageGeometry]]:
@@ -142,43 +211,70 @@ def _forbids_changes(signature: Any) -> bool:
     return False
 
 
-def _contents(file: Path) -> None:
-    """No object carries what a signed paper must not, and nothing unpacks without measure."""
+def _contents(source: Path | bytes, listed: Listed) -> list[dict[str, Any]]:
+    """The warnings; no object is forbidden, and none unpacks without measure."""
+    warnings: list[dict[str, Any]] = []
     try:
-        with pikepdf.open(file, access_mode=pikepdf.AccessMode.mmap) as document:
-            if len(document.objects) > MOST_OBJECTS:
+        with _opened(source) as document:
+            objects: Any = document.objects  # numbers among them come as Python's own
+            if len(objects) > MOST_OBJECTS:
                 raise _Refused("too_large", "complex")
-            total = 0
-            for item in document.objects:
-                _walk(item, 0)
-                if isinstance(item, pikepdf.Stream):
+            graph, total, links = ObjectGraph(document), 0, 0
+            for item in objects:
+                if not isinstance(item, pikepdf.Object):
+                    continue
+                is_stream = isinstance(item, pikepdf.Stream)
+                entries = item.stream_dict if is_stream else item
+                written = entries.unparse(resolved=True)
+                graph.add(item, written)
+                if _SUSPECT.search(written):
+                    links += _walk(item, 0)
+                if is_stream:
+                    _no_other_file(item)
                     total += _unpacked_bytes(item)
                     if total > TOTAL_BYTES:
                         raise _Refused("too_large", "unpacked")
+            _no_hidden_layers(document.Root.get("/OCProperties"))
+            warnings += graph.warnings(listed)
+            if links:
+                warnings.append({"code": "other_files", "values": {"count": links}})
     except pikepdf.PasswordError as error:
         raise _Refused("encrypted") from error
     except MemoryError as error:
         raise _Refused("too_large", "unpacked") from error
     except (pikepdf.PdfError, ValueError, TypeError, RuntimeError, OSError) as error:
         raise _Refused("damaged") from error
+    return warnings
 
 
-def _walk(item: Any, depth: int) -> None:
-    """Looks at one indirect object and the direct ones inside it."""
+def _opened(source: Path | bytes) -> pikepdf.Pdf:
+    if isinstance(source, bytes):
+        return pikepdf.open(io.BytesIO(source))
+    return pikepdf.open(source, access_mode=pikepdf.AccessMode.mmap)
+
+
+def _walk(item: Any, depth: int) -> int:
+    """Looks at one indirect object and the direct ones inside it; how many open other files."""
     if depth > NESTING:
         raise _Refused("too_large", "complex")
-    if isinstance(item, pikepdf.Array):
-        for entry in item:
-            if isinstance(entry, pikepdf.Object) and not entry.is_indirect:
-                _walk(entry, depth + 1)
+    entries: Any = ()
+    links = 0
+    if isinstance(item, pikepdf.Name):
+        if str(item) in ACTIONS and depth == 0:  # an action names its kind in another object
+            raise _Refused("forbidden_content", ACTIONS[str(item)])
+    elif isinstance(item, pikepdf.Array):
+        entries = item
     elif isinstance(item, pikepdf.Dictionary | pikepdf.Stream):
-        _look_at(item)
-        for _, entry in item.items():
-            if isinstance(entry, pikepdf.Object) and not entry.is_indirect:
-                _walk(entry, depth + 1)
+        links += _look_at(item)
+        entries = (entry for _, entry in item.items())
+    for entry in entries:
+        if isinstance(entry, pikepdf.Object) and not entry.is_indirect:
+            links += _walk(entry, depth + 1)
+    return links
 
 
-def _look_at(item: Any) -> None:
+def _look_at(item: Any) -> bool:
+    """Nothing here is forbidden; whether it opens another file."""
     kind = item.get("/S")
     if isinstance(kind, pikepdf.Name) and str(kind) in ACTIONS:
         raise _Refused("forbidden_content", ACTIONS[str(kind)])
@@ -186,8 +282,36 @@ def _look_at(item: Any) -> None:
         raise _Refused("forbidden_content", "javascript")
     if "/XFA" in item:
         raise _Refused("forbidden_content", "xfa")
-    if item.get("/Subtype") in ("/RichMedia", "/Screen", "/3D", "/Movie", "/Sound"):
+    if item.get("/Subtype") in MEDIA:
         raise _Refused("forbidden_content", "media")
+    reference = item.get("/Ref")  # a form drawn from another file (8.10.4)
+    if isinstance(reference, pikepdf.Dictionary) and "/F" in reference:
+        raise _Refused("forbidden_content", "external")
+    return isinstance(kind, pikepdf.Name) and str(kind) in OTHER_FILES
+
+
+def _no_other_file(stream: Any) -> None:
+    """The data of the stream is in this file (7.3.8.2, table 5: /F)."""
+    if "/F" in stream:
+        raise _Refused("forbidden_content", "external")
+
+
+def _no_hidden_layers(properties: Any) -> None:
+    """Every layer is seen, on the screen as on paper (8.11.4)."""
+    if not isinstance(properties, pikepdf.Dictionary):
+        return
+    views = [properties.get("/D"), *(properties.get("/Configs") or ())]
+    for view in views:
+        if isinstance(view, pikepdf.Dictionary) and (
+            view.get("/BaseState") == "/OFF" or len(view.get("/OFF") or ())
+        ):
+            raise _Refused("forbidden_content", "layers")
+    for group in properties.get("/OCGs") or ():
+        usage = group.get("/Usage") if isinstance(group, pikepdf.Dictionary) else None
+        for event in ("View", "Print", "Export"):
+            state = usage.get(f"/{event}") if isinstance(usage, pikepdf.Dictionary) else None
+            if isinstance(state, pikepdf.Dictionary) and state.get(f"/{event}State") == "/OFF":
+                raise _Refused("forbidden_content", "layers")
 
 
 def _unpacked_bytes(stream: Any) -> int:
@@ -229,11 +353,12 @@ def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
             waiting = inflater.unconsumed_tail
 
 
-def _can_be_shown(file: Path, pages: int) -> None:
+def _can_be_shown(source: Path | bytes, facts: dict[str, Any]) -> None:
+    """pdfium sees as many pages, and what it sees unseen on them is among the warnings."""
     try:
-        with pypdfium2.PdfDocument(file) as document:
-            if len(document) != pages:
+        with pypdfium2.PdfDocument(source) as document:
+            if len(document) != len(facts["pages"]):
                 raise _Refused("damaged")
-            document[0].close()
+            facts["warnings"] += hidden_task.warnings(document)
     except pypdfium2.PdfiumError as error:
         raise _Refused("damaged") from error
