@@ -4,7 +4,7 @@ The classes are those of ETSI EN 319 102-1: valid (TOTAL-PASSED), invalid (TOTAL
 indeterminate; the sentences are those that clerks know from the tools in the field.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,11 +13,9 @@ from typing import Any
 
 from signer.clock import HANOI
 from signer.errors import N_, Invalid
+from signer.signing.recognition import Known, own_ranges, prefixes_of
 from signer.signing.revocation import RevocationState
 from signer.signing.sandbox import Sandbox, SandboxFailure, shared_sandbox
-
-Known = Callable[[Sequence[str]], Collection[tuple[str, str]]]
-"""Of the SHA-256 of a file's prefixes, the (input, output) pairs that are revisions made here."""
 
 VALIDATE_SECONDS = 60.0
 """Difference analysis of a 29-page report with ten signatures takes two seconds."""
@@ -115,10 +113,30 @@ FINDINGS = {
     "no_timestamp": N_("Chữ ký không gắn dấu thời gian."),
     "timestamp": N_("Chữ ký có gắn dấu thời gian."),
     "bad_timestamp": N_("Dấu thời gian không hợp lệ."),
+    "stamp_unknown": N_(
+        "Chưa kiểm tra được chứng thư số của dấu thời gian có bị thu hồi hay không."
+    ),
+    "archived": N_("Tài liệu có dấu thời gian lưu trữ bảo vệ chữ ký này."),
+    "doubled": N_(
+        "Hai ô chữ ký trùng tên hoặc dùng chung một chữ ký nên không biết chữ ký nào là thật."
+    ),
     "local_as_utc": N_("Thời gian ký là giờ địa phương ghi nhầm thành giờ UTC."),
     "future": N_("Thời gian ký ghi trên tài liệu muộn hơn thời điểm kiểm tra."),
 }
 """By code; the strings of the tool family in domain.md 2.3 where it has one."""
+
+CHANGES = {
+    "signature": N_("Thêm chữ ký số."),
+    "timestamp": N_("Thêm dấu thời gian của tài liệu."),
+    "material": N_("Thêm thông tin xác thực: chứng thư số, trạng thái thu hồi."),
+    "fields": N_("Thêm ô chữ ký."),
+    "other": N_("Thêm chú thích, điền biểu mẫu hoặc lưu lại tệp."),
+    "content": N_("Nội dung tài liệu bị thay đổi."),
+}
+"""By code: what was added after a signature."""
+
+_FAILED = frozenset({"FORMAT_FAILURE", "HASH_FAILURE", "SIG_CRYPTO_FAILURE", "NOT_YET_VALID"})
+"""Subindications of TOTAL-FAILED (EN 319 102-1, table 5); all others leave it open."""
 
 _UNREADABLE = {
     "encrypted": N_("Tài liệu đang được đặt mật khẩu nên không kiểm tra được chữ ký."),
@@ -237,10 +255,12 @@ def validate(
     """What the signatures of the file are worth at that moment, by what was handed in.
 
     Nothing is fetched. Certificates and lists are DER; those in `intermediates` were chosen by
-    the operator and count as not revoked unless a list says so. `Invalid` when the file is no
-    PDF; a PDF that cannot be read is `indeterminate`.
+    the operator and count as not revoked unless a list says so. What `known` calls our own
+    revisions is not analysed again (`recognition`). `Invalid` when the file is no PDF; a PDF that
+    cannot be read is `indeterminate`.
     """
     _require_pdf(path)
+    prefixes = prefixes_of(path)
     try:
         reply = (sandbox or shared_sandbox()).call(
             "validation_task:validate",
@@ -249,15 +269,14 @@ def validate(
                 "roots": len(trust_roots),
                 "intermediates": len(intermediates),
                 "at": at.isoformat(),
+                "own": () if known is None else own_ranges(prefixes, known),
             },
             (*trust_roots, *intermediates, *crls),
             seconds=VALIDATE_SECONDS,
         )
     except SandboxFailure:
-        return Verdict(
-            verdict=VerdictClass.INDETERMINATE, sentence=_UNREADABLE["complex"], checked_at=at
-        )
-    return _verdict(reply.value, at)
+        return _unreadable("complex", at, prefixes.sha256)
+    return _verdict(reply.value, at, prefixes.sha256)
 
 
 def _require_pdf(path: Path) -> None:
@@ -270,15 +289,27 @@ def _require_pdf(path: Path) -> None:
         raise Invalid(N_("Đây không phải là tệp PDF."), field="file")
 
 
-def _verdict(told: Mapping[str, Any], at: datetime) -> Verdict:
+def _unreadable(reason: str, at: datetime, sha256: str) -> Verdict:
+    return Verdict(
+        verdict=VerdictClass.INDETERMINATE,
+        sentence=_UNREADABLE[reason],
+        checked_at=at,
+        sha256=sha256,
+    )
+
+
+def _verdict(told: Mapping[str, Any], at: datetime, sha256: str) -> Verdict:
     if reason := told.get("unreadable"):
-        return Verdict(
-            verdict=VerdictClass.INDETERMINATE, sentence=_UNREADABLE[reason], checked_at=at
-        )
+        return _unreadable(reason, at, sha256)
     signatures = tuple(_signature(entry) for entry in told["signatures"])
     outcome = _worst([signature.verdict for signature in signatures])
     return Verdict(
-        verdict=outcome, sentence=SENTENCES[outcome], checked_at=at, signatures=signatures
+        verdict=outcome,
+        sentence=SENTENCES[outcome],
+        checked_at=at,
+        signatures=signatures,
+        sha256=sha256,
+        pages=int(told["pages"]),
     )
 
 
@@ -309,8 +340,22 @@ def _signature(told: Mapping[str, Any]) -> SignatureVerdict:
         path=PathState(told["path"]),
         revocation=RevocationState(told["revocation"]),
         revoked_at=_moment(told["revoked_at"]),
-        sentences=tuple(FINDINGS[code] for code in told["findings"]),
+        sentences=tuple(FINDINGS[code] for code in dict.fromkeys(told["findings"])),
+        kind=told["kind"],
+        level=told["level"],
+        stamped_at=_moment(told["stamped_at"]),
+        stamp_authority=told["stamp_authority"],
+        certified=bool(told["certified"]),
+        ades_indication=_indication(told["ades"]),
+        ades_subindication=told["ades"],
+        changes=tuple(CHANGES[code] for code in told["changes"]),
     )
+
+
+def _indication(subindication: str) -> str:
+    if not subindication:
+        return "TOTAL-PASSED"
+    return "TOTAL-FAILED" if subindication in _FAILED else "INDETERMINATE"
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -1,31 +1,33 @@
 """In the sandbox: every signature of a PDF examined; answers in codes, sentences are elsewhere."""
 
-import asyncio
 import hashlib
 import io
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.pdf_utils.generic import parse_pdf_date
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.fields import enumerate_sig_fields
-from pyhanko.sign.validation.generic_cms import collect_timing_info, validate_sig_integrity
-from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
-from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from signer.signing.chain import (
-    WEAK_DIGESTS,
-    Trust,
-    loaded,
-    may_sign_documents,
-    path_of,
-    path_state,
-)
-from signer.signing.pdf_task import entry_of
-from signer.signing.revocation import RevocationState, revocation_of
+from signer.signing import hex_strings, past_task, signed_data
+from signer.signing.chain import Trust, may_sign_documents, may_stamp
+from signer.signing.coverage_task import Afterwards, Embedded
+from signer.signing.past_task import Past, Stamp, is_weak, level_of, store_of
+from signer.signing.pdf_task import entry_of, raw_items
+from signer.signing.revocation import CLOCK_SKEW, Revocation, RevocationState
+from signer.signing.signed_data import SignedData, Token
+
+IN_MEMORY_BYTES = 16 * 1024 * 1024
+"""Smaller files are read into memory, because the parser reads them letter by letter."""
+
+hex_strings.install()
 
 
 @dataclass
@@ -48,22 +50,54 @@ class _Facts:
     path: str = "unchecked"
     revocation: str = "unknown"
     revoked_at: str | None = None
+    kind: str = "signature"
+    level: str = ""
+    stamped_at: str | None = None
+    stamp_authority: str = ""
+    certified: bool = False
+    ades: str = "FORMAT_FAILURE"
+    """The subindication; empty when passed."""
+    changes: list[str] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
 
 
+@dataclass(kw_only=True)
+class _Found:
+    """A signature field that is filled."""
+
+    facts: _Facts
+    reference: Any
+    embedded: Embedded | None = None
+    data: SignedData | None = None
+    token: Token | None = None
+
+    @property
+    def end(self) -> int:
+        return 0 if self.embedded is None else self.embedded.end
+
+
 def validate(
-    *, path: str, roots: int, intermediates: int, at: str, blobs: tuple[bytes, ...] = ()
+    *,
+    path: str,
+    roots: int,
+    intermediates: int,
+    at: str,
+    own: Sequence[Sequence[int]] = (),
+    blobs: tuple[bytes, ...] = (),
 ) -> dict[str, Any]:
-    """The facts of `validation.Verdict` as JSON."""
+    """The facts of `validation.Verdict` as JSON; `own` are the revisions that we made."""
     trust = Trust(
-        list(blobs[:roots]),
-        list(blobs[roots : roots + intermediates]),
-        list(blobs[roots + intermediates :]),
+        blobs[:roots],
+        blobs[roots : roots + intermediates],
+        blobs[roots + intermediates :],
         datetime.fromisoformat(at),
     )
-    with Path(path).open("rb") as stream:
+    with Path(path).open("rb") as file:
+        small = file.seek(0, io.SEEK_END) <= IN_MEMORY_BYTES
+        file.seek(0)
+        stream: Any = BytesIO(file.read()) if small else file
         try:
-            reader = PdfFileReader(stream, strict=False)
+            reader: Any = PdfFileReader(stream, strict=False)
             if reader.encrypted:
                 return {"unreadable": "encrypted"}
             fields = [
@@ -71,291 +105,401 @@ def validate(
                 for name, value, reference in enumerate_sig_fields(reader, filled_status=True)
                 if value is not None
             ]
+            pages = int(reader.root["/Pages"]["/Count"])
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001  # what a parser meets in a damaged file is undocumented
             return {"unreadable": "damaged"}
-        found = [_examined(reader, name, reference, trust) for name, reference in fields]
-    found.sort(key=lambda entry: entry[0])
-    return {"signatures": [asdict(facts) for _, facts in found]}
+        found = [_read(reader, name, reference) for name, reference in fields]
+        if found:
+            _Document(reader, trust, own, found).examine()
+    found.sort(key=lambda one: one.end)
+    return {"pages": pages, "signatures": [asdict(one.facts) for one in found]}
 
 
-def _examined(reader: Any, name: str, reference: Any, trust: Trust) -> tuple[int, _Facts]:
-    """(end of the signed bytes, facts); an unreadable signature is a broken one."""
-    facts = _Facts(field_name=name)
-    end = 0
+def _read(reader: Any, name: str, reference: Any) -> _Found:
+    """The field; without `data` when there is no signature to be read in it."""
+    found = _Found(facts=_Facts(field_name=name), reference=reference)
     try:
-        signature = EmbeddedPdfSignature(reader, reference.get_object(), name)
-        _, _, start, length = (int(value) for value in signature.byte_range)
-        end = start + length
-        asyncio.run(_examine(signature, facts, trust))
+        embedded = Embedded(reader, reference.get_object(), name)
+        found.embedded = embedded
+        if str(entry_of(embedded.sig_object, "/Type", "/Sig")) == "/DocTimeStamp":
+            found.facts.kind = "timestamp"
+        data = signed_data.read(bytes(embedded.pkcs7_content))
+        if found.facts.kind == "timestamp":
+            found.token = signed_data.token_of(data)
+        found.data = data
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001  # a forged structure can raise anything
-        facts.integrity, facts.outcome = "broken", "invalid"
-        facts.findings.insert(0, "broken")
-    return end, facts
+        found.facts.outcome, found.facts.findings = "invalid", ["broken"]
+    return found
 
 
-async def _examine(signature: Any, facts: _Facts, trust: Trust) -> None:
-    """The steps of EN 319 102-1, 5.2 and 5.3, in its order; the first decisive finding stands."""
-    is_stamp = str(entry_of(signature.sig_object, "/Type", "/Sig")) == "/DocTimeStamp"
-    _describe(signature.signer_cert, facts)
-    if not _check_integrity(signature, facts, is_stamp):
-        facts.outcome = "invalid"
-        return
-    weak = _is_weak(signature)
-    await _find_time(signature, facts, trust, is_stamp)
-    good_path = await _check_path(signature, facts, trust, is_stamp)
-    verdicts = [good_path]
-    if facts.path in ("trusted", "expired"):
-        verdicts.append(await _check_revocation(signature, facts, trust))
-    if weak:
-        facts.findings.insert(0, "weak")
-        verdicts.append("indeterminate")
-    if facts.coverage_after == "changed":
-        verdicts.append("invalid")
-    elif facts.coverage_after == "unclear":
-        verdicts.append("indeterminate")
-    facts.outcome = next(v for v in ("invalid", "indeterminate", "valid") if v in verdicts)
+class _Document:
+    """The signatures of one document while they are examined."""
+
+    def __init__(
+        self, reader: Any, trust: Trust, own: Sequence[Sequence[int]], found: list[_Found]
+    ) -> None:
+        self.reader = reader
+        self.trust = trust
+        self.found = sorted(found, key=lambda one: one.end)
+        partial = sum(1 for one in found if one.embedded and not one.embedded.covers_all)
+        self.afterwards = Afterwards(reader, own, partial)
+        try:
+            store = store_of(reader)
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001  # a damaged store is none
+            store = past_task.Store()
+        self.past = Past(trust=trust, store=store)
+        names = Counter(one.facts.field_name for one in found)
+        values = Counter(one.embedded.reference for one in found if one.embedded)
+        self.doubled = [
+            one
+            for one in found
+            if names[one.facts.field_name] > 1
+            or (one.embedded is not None and values[one.embedded.reference] > 1)
+        ]
+
+    def examine(self) -> None:
+        """All facts are filled; time stamps first, the newest of them before all others."""
+        stamps = [one for one in reversed(self.found) if one.facts.kind == "timestamp"]
+        signatures = [one for one in self.found if one.facts.kind == "signature"]
+        for one in (*stamps, *signatures):
+            if one.data is None or one.embedded is None:
+                continue
+            try:
+                _Examination(self, one, one.embedded, one.data).run()
+            except MemoryError:
+                raise
+            except Exception:  # noqa: BLE001  # a forged structure can raise anything
+                one.facts.integrity, one.facts.outcome = "broken", "invalid"
+                one.facts.ades, one.facts.level = "FORMAT_FAILURE", ""
+                one.facts.findings.insert(0, "broken")
+        for one in self.doubled:
+            one.facts.outcome, one.facts.ades = "invalid", "FORMAT_FAILURE"
+            one.facts.findings.insert(0, "doubled")
+
+    def changes_after(self, embedded: Embedded) -> list[str]:
+        """What each later revision added, oldest first, each kind once."""
+        kinds = {one.embedded.signed_revision: one.facts.kind for one in self.found if one.embedded}
+        store = self._store_revisions()
+        found: dict[str, None] = {}
+        xrefs = self.reader.xrefs
+        for revision in range(embedded.signed_revision + 1, xrefs.total_revisions):
+            if revision in store:
+                found["material"] = None
+            if revision in kinds:
+                found[kinds[revision]] = None
+            elif revision not in store:
+                found["fields" if self.afterwards.is_ours(revision) else "other"] = None
+        return list(found)
+
+    def _store_revisions(self) -> set[int]:
+        """Those in which the document security store or something in it was written."""
+        last_change = self.reader.xrefs.get_last_change
+        try:
+            store = self.reader.root.raw_get("/DSS")
+            found = {last_change(store.reference)} if hasattr(store, "reference") else set()
+            for key in ("/Certs", "/CRLs", "/OCSPs"):
+                for item in raw_items(entry_of(self.reader.root["/DSS"], key, ())):
+                    found.add(last_change(item.reference))
+        except (KeyError, AttributeError):
+            return set()
+        return found
 
 
-def _describe(certificate: Any, facts: _Facts) -> None:
-    names: dict[str, list[str]] = {}
-    for rdn in certificate.subject.chosen:
-        for pair in rdn:
-            names.setdefault(pair["type"].native, []).append(str(pair["value"].native))
-    facts.signer = ", ".join(names.get("common_name", ()))
-    facts.unit = ", ".join(names.get("organizational_unit_name", ()))
-    facts.organisation = ", ".join(names.get("organization_name", ()))
-    facts.email = ", ".join(names.get("email_address", ()))
-    if not facts.email and certificate.subject_alt_name_value is not None:
-        facts.email = ", ".join(
-            str(name.native)
-            for name in certificate.subject_alt_name_value
-            if name.name == "rfc822_name"
+class _Examination:
+    """The steps of EN 319 102-1, 5.2 to 5.6, for one signature; the first decisive one stands."""
+
+    def __init__(
+        self, document: _Document, found: _Found, embedded: Embedded, data: SignedData
+    ) -> None:
+        self.document = document
+        self.past = document.past
+        self.at = document.trust.at
+        self.facts = found.facts
+        self.embedded = embedded
+        self.data = data
+        self.token = found.token
+        self.certificate = data.certificate
+        self.revision = embedded.signed_revision
+        self.moment = self.past.proven_at(self.revision)
+        """When this signature was there at the latest."""
+        self.claimed: datetime | None = None
+        self.stamps: list[Stamp] = []
+        self.chain: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def is_proven(self) -> bool:
+        return self.moment < self.at
+
+    def run(self) -> None:
+        facts = self.facts
+        _describe(self.certificate, facts)
+        facts.certified = _certifies(self.embedded.sig_object)
+        if not self._check_integrity():
+            facts.outcome = "invalid"
+            return
+        self._find_time()
+        facts.ades = ""
+        outcomes = [self._check_path()]
+        if self.chain:
+            outcomes.append(self._check_revocation())
+        if is_weak(self.data):
+            facts.findings.insert(0, "weak")
+            outcomes.append(self._indeterminate("CRYPTO_CONSTRAINTS_FAILURE_NO_POE"))
+        if self.token is not None and set(outcomes) == {"valid"}:
+            self.past.stamps.append(
+                Stamp(
+                    at=self.token.at,
+                    authority=facts.signer,
+                    is_good=True,
+                    problem="",
+                    revision=self.revision,
+                    chain=self.chain,
+                )
+            )
+        if facts.coverage_after == "changed":
+            outcomes.append("invalid")
+            facts.ades = "FORMAT_FAILURE"  # what is seen is not what was signed
+        elif facts.coverage_after == "unclear":
+            outcomes.append(self._indeterminate("GENERIC"))
+        facts.outcome = next(
+            one for one in ("invalid", "indeterminate", "valid") if one in outcomes
         )
-    issuer = certificate.issuer.native
-    facts.issuer = str(issuer.get("common_name") or issuer.get("organization_name") or "")
-    facts.serial_hex = f"{certificate.serial_number:X}"
-    facts.certificate_sha256 = hashlib.sha256(certificate.dump()).hexdigest()
+        facts.changes = self.document.changes_after(self.embedded)
+        if facts.coverage_after == "changed":
+            facts.changes.append("content")
+        if facts.kind == "signature" and self._is_baseline:
+            facts.level = level_of(
+                self.past, self.data, self.chain, self.all_stamps, self.moment, self.revision
+            )
 
+    @property
+    def _is_baseline(self) -> bool:
+        """B-B at least (EN 319 142-1, 6.3, table 1)."""
+        subfilter = str(entry_of(self.embedded.sig_object, "/SubFilter", ""))
+        return subfilter == "/ETSI.CAdES.detached" and self.data.names_certificate
 
-def _check_integrity(signature: Any, facts: _Facts, is_stamp: bool) -> bool:
-    """The signature verifies over the signed bytes; fills integrity and what came after."""
-    if is_stamp:
-        imprint = (
-            signature.signed_data["encap_content_info"]["content"]
-            .parsed["message_imprint"]["hashed_message"]
-            .native
+    @property
+    def all_stamps(self) -> list[Stamp]:
+        """Those over the signature alone, and those over the document that cover it."""
+        return [
+            *self.stamps,
+            *(one for one in self.past.stamps if (one.revision or 0) >= self.revision),
+        ]
+
+    def _indeterminate(self, subindication: str) -> str:
+        self.facts.ades = self.facts.ades or subindication
+        return "indeterminate"
+
+    def _invalid(self, subindication: str) -> str:
+        self.facts.ades = self.facts.ades or subindication
+        return "invalid"
+
+    def _check_integrity(self) -> bool:
+        """The signature verifies over the signed bytes; fills integrity and what came after."""
+        facts, data, embedded = self.facts, self.data, self.embedded
+        if self.token is not None:
+            intact, verifies = data.verdict(
+                signed_data.digest_of(data.digest, data.content or b""), signed_data.TST_INFO
+            )
+            intact = intact and self.token.is_over(embedded.digest)
+        elif data.content is not None:  # adbe.pkcs7.sha1 signs the digest of the document
+            intact, verifies = data.verdict(
+                signed_data.digest_of(data.digest, data.content), signed_data.DATA
+            )
+            intact = intact and data.content == embedded.digest(signed_data.SHA1)
+        else:
+            intact, verifies = data.verdict(embedded.digest(data.digest), signed_data.DATA)
+        if not verifies:
+            facts.integrity, facts.ades = "broken", "SIG_CRYPTO_FAILURE"
+            facts.findings.append("broken")
+            return False
+        if not intact:
+            facts.integrity, facts.coverage_after = "altered", "changed"
+            facts.ades = "HASH_FAILURE"
+            facts.findings.append("changed")
+            return False
+        facts.integrity = "intact"
+        facts.coverage_after = self.document.afterwards.coverage(embedded)
+        facts.findings.append(
+            {"nothing": "unchanged", "permitted": "permitted", "changed": "changed"}.get(
+                facts.coverage_after, "unclear"
+            )
         )
-        encapsulated = signature.signed_data["encap_content_info"]["content"]
-        digest = hashlib.new(signature.md_algorithm, bytes(encapsulated)).digest()
-        same = imprint == signature.compute_digest()
-    else:
-        digest, same = signature.compute_digest(), True
-    intact, verifies = validate_sig_integrity(
-        signature.signer_info,
-        signature.signer_cert,
-        expected_content_type="tst_info" if is_stamp else "data",
-        actual_digest=digest,
-    )
-    signature.compute_integrity_info()
-    summary = signature.summarise_integrity_info()
-    facts.coverage_after = _coverage(signature, summary)
-    if not verifies:
-        facts.integrity = "broken"
-        facts.findings.append("broken")
-        return False
-    if not (intact and same):
-        facts.integrity, facts.coverage_after = "altered", "changed"
-        facts.findings.append("changed")
-        return False
-    facts.integrity = "intact"
-    facts.findings.append(
-        {"nothing": "unchanged", "permitted": "permitted", "changed": "changed"}.get(
-            facts.coverage_after, "unclear"
-        )
-    )
-    subfilter = str(entry_of(signature.sig_object, "/SubFilter", ""))
-    if subfilter == "/ETSI.CAdES.detached" and not _names_certificate(signature):
-        facts.findings.append("no_signing_certificate")
-    return True
-
-
-def _names_certificate(signature: Any) -> bool:
-    kinds = {attribute["type"].native for attribute in signature.signer_info["signed_attrs"]}
-    return bool(kinds & {"signing_certificate", "signing_certificate_v2"})
-
-
-def _coverage(signature: Any, summary: dict[str, Any]) -> str:
-    if not _gap_is_the_signature(signature):
-        return "changed"
-    if summary["coverage"] == SignatureCoverageLevel.ENTIRE_FILE:
-        return "nothing"
-    if summary["coverage"] != SignatureCoverageLevel.ENTIRE_REVISION:
-        return "changed"
-    if not _ends_properly(signature.reader, signature.signed_revision):
-        return "changed"
-    level = getattr(summary["diff_result"], "modification_level", ModificationLevel.OTHER)
-    if summary["docmdp_ok"] is None:
-        return "unclear"
-    if not summary["docmdp_ok"] or level == ModificationLevel.OTHER:
-        return "changed"
-    return "permitted"
-
-
-def _gap_is_the_signature(signature: Any) -> bool:
-    """The one gap in the signed bytes holds this signature's value and nothing else."""
-    ranges = [int(value) for value in signature.byte_range]
-    if len(ranges) != 4 or ranges[0] != 0 or min(ranges) < 0:
-        return False
-    stream = signature.reader.stream
-    stream.seek(ranges[1])
-    gap = stream.read(max(0, ranges[2] - ranges[1]))
-    if not (gap.startswith(b"<") and gap.endswith(b">")):
-        return False
-    try:
-        return bytes.fromhex(gap[1:-1].decode("ascii")) == bytes(signature.pkcs7_content)
-    except (ValueError, UnicodeDecodeError):
-        return False
-
-
-def _ends_properly(reader: Any, signed_revision: int) -> bool:
-    """What follows the signed bytes is a real update and nothing stands after its end."""
-    if reader.xrefs.total_revisions - 1 <= signed_revision:
-        return False
-    stream = reader.stream
-    stream.seek(max(0, stream.seek(0, io.SEEK_END) - 1024))
-    _, found, rest = stream.read().rpartition(b"%%EOF")
-    return bool(found) and not rest.strip(b"\x00\t\n\x0c\r ")
-
-
-def _is_weak(signature: Any) -> bool:
-    """Below Circular 15/2025: SHA-1 or older, RSA under 2048 bits (R35)."""
-    key = signature.signer_cert.public_key
-    if key.algorithm in ("rsa", "rsassa_pss") and key.bit_size < 2048:
+        subfilter = str(entry_of(embedded.sig_object, "/SubFilter", ""))
+        if subfilter == "/ETSI.CAdES.detached" and not data.names_certificate:
+            facts.findings.append("no_signing_certificate")
         return True
-    algorithm = signature.signer_info["signature_algorithm"]
-    try:
-        digest = algorithm.hash_algo
-    except ValueError:
-        digest = signature.md_algorithm
-    return bool({digest, signature.md_algorithm} & WEAK_DIGESTS)
 
-
-async def _find_time(signature: Any, facts: _Facts, trust: Trust, is_stamp: bool) -> None:
-    """The time stamp's time when there is a good one, else what the signer claims (R37)."""
-    claimed = signature.self_reported_timestamp
-    if claimed is not None and claimed.tzinfo is None:
-        claimed = claimed.replace(tzinfo=UTC)
-    if is_stamp:
-        content = signature.signed_data["encap_content_info"]["content"].parsed
-        facts.signed_at = content["gen_time"].native.isoformat()
-        facts.time_source = "timestamp"
-        return
-    embedded = list(signature.other_embedded_certs)
-    told = await collect_timing_info(
-        signature.signer_info, trust.context(trust.at, embedded), signature.compute_digest
-    )
-    stamp = told.get("timestamp_validity")
-    if stamp is not None and stamp.intact and stamp.valid and stamp.trusted:
-        facts.signed_at, facts.time_source = stamp.timestamp.isoformat(), "timestamp"
-        facts.findings.append("timestamp")
-        ahead = claimed - stamp.timestamp if claimed is not None else timedelta()
-        if timedelta(hours=6.5) <= ahead <= timedelta(hours=7.5):
-            facts.findings.append("local_as_utc")
-        return
-    facts.findings.append("no_timestamp" if stamp is None else "bad_timestamp")
-    if claimed is not None:
-        facts.signed_at, facts.time_source = claimed.isoformat(), "claimed"
-        if claimed > trust.at + timedelta(minutes=5):
-            facts.findings.append("future")
-
-
-async def _check_path(signature: Any, facts: _Facts, trust: Trust, is_stamp: bool) -> str:
-    """The class the certification path allows; fills `path`."""
-    certificate = signature.signer_cert
-    if not may_sign_documents(certificate, is_stamp):
-        facts.path = "wrong_usage"
-        facts.findings.insert(0, "wrong_usage")
-        return "invalid"
-    signed_at = datetime.fromisoformat(facts.signed_at) if facts.signed_at else trust.at
-    # With a time stamp the certificate must have been good then; without one, now (5.3).
-    moment = signed_at if facts.time_source == "timestamp" else trust.at
-    state = await path_state(signature, trust, moment)
-    if state == "expired" and facts.time_source != "timestamp":
-        then = await path_state(signature, trust, signed_at)
-        if then == "trusted":  # OUT_OF_BOUNDS_NO_POE: nobody can prove when it was signed
-            facts.path = "expired"
-            facts.findings.insert(0, "expired")
-            return "indeterminate"
-    if state == "weak":
-        facts.path = "invalid"
-        facts.findings.insert(0, "weak")
-        return "indeterminate"
-    facts.path = state
-    facts.findings.insert(
-        0,
-        {"expired": "expired_then", "invalid": "path_invalid"}.get(state, state),
-    )
-    if state == "trusted":
-        if signed_at < certificate.not_valid_before:
-            facts.path = "not_yet_valid"
-            facts.findings[0] = "not_yet_valid"
-            return "invalid"
-        return "valid"
-    return "indeterminate" if state == "untrusted" else "invalid"
-
-
-async def _check_revocation(signature: Any, facts: _Facts, trust: Trust) -> str:
-    """The class the lists allow, for the signer's certificate and those between it and the root."""
-    signed_at = datetime.fromisoformat(facts.signed_at) if facts.signed_at else trust.at
-    moment = trust.at if facts.path == "trusted" and facts.time_source != "timestamp" else signed_at
-    path = await path_of(signature, trust, moment)
-    chain = [loaded(found) for found in path.iter_certs(include_root=True)]
-    for index, authority in enumerate(chain[1:-1]):
-        issuer = chain[index]
-        told = revocation_of(authority, issuer, trust.crls, trust.at)
-        if told.state is RevocationState.REVOKED:
-            facts.revocation = told.state
-            facts.findings.insert(0, "ca_revoked")
-            return "invalid"
-        der = authority.public_bytes(Encoding.DER)
-        is_pinned = _sha256(der) in trust.pinned and told.state is not RevocationState.SUSPENDED
-        if told.state is not RevocationState.GOOD and not is_pinned:
-            facts.findings.insert(0, "ca_unknown")
-            return "indeterminate"
-    told = revocation_of(
-        chain[-1], chain[-2] if len(chain) > 1 else chain[-1], trust.crls, trust.at
-    )
-    facts.revocation = told.state
-    if told.state is RevocationState.GOOD:
-        facts.findings.append("not_revoked")
-        return "valid"
-    if told.state is RevocationState.SUSPENDED and told.revoked_at is not None:
-        facts.revoked_at = told.revoked_at.isoformat()
-        if facts.time_source == "timestamp" and signed_at < told.revoked_at:
-            # Whatever comes of it, it will not count from before this day.
-            facts.findings.append("suspended_after_stamp")
-            return "valid"
-        facts.findings.insert(0, "suspended")  # EN 319 102-1: TRY_LATER
-        return "indeterminate"
-    if told.state is not RevocationState.REVOKED or told.revoked_at is None:
-        facts.findings.insert(
-            0, "stale" if told.state is RevocationState.STALE else "no_revocation"
+    def _find_time(self) -> None:
+        """The time stamp's time when there is a good one, else what the signer claims (R37)."""
+        facts = self.facts
+        if self.token is not None:
+            self.claimed = self.token.at
+            facts.signed_at, facts.time_source = self.token.at.isoformat(), "timestamp"
+            facts.stamped_at, facts.stamp_authority = facts.signed_at, facts.signer
+            return
+        self.claimed = self._claimed()
+        self.stamps = [self._stamp(encoded) for encoded in self.data.stamps]
+        good = [one for one in self.stamps if one.is_good]
+        if good:
+            first = min(good, key=lambda one: one.at)
+            self.moment = min(self.moment, first.at)
+            facts.findings.append("timestamp")
+            facts.signed_at, facts.time_source = first.at.isoformat(), "timestamp"
+            if self.claimed is not None:
+                ahead = self.claimed - first.at
+                if timedelta(hours=6.5) <= ahead <= timedelta(hours=7.5):
+                    facts.findings.append("local_as_utc")
+            self.claimed = first.at
+        else:
+            later = any(one.problem == "TRY_LATER" for one in self.stamps)
+            facts.findings.append(
+                "no_timestamp" if not self.stamps else "stamp_unknown" if later else "bad_timestamp"
+            )
+            if self.claimed is not None:
+                facts.signed_at, facts.time_source = self.claimed.isoformat(), "claimed"
+                if self.claimed > self.at + CLOCK_SKEW:
+                    facts.findings.append("future")
+        oldest = min(
+            (one for one in self.all_stamps if one.is_good), key=lambda one: one.at, default=None
         )
-        return "indeterminate"
-    facts.revoked_at = told.revoked_at.isoformat()
-    if told.revoked_at <= signed_at or facts.time_source == "none":
-        facts.findings.insert(0, "revoked")
-        return "invalid"
-    if facts.time_source == "timestamp":
-        facts.findings.append("revoked_after_stamp")
-        return "valid"
-    facts.findings.insert(0, "revoked_later")  # REVOKED_NO_POE
-    return "indeterminate"
+        if oldest is not None:
+            facts.stamped_at, facts.stamp_authority = oldest.at.isoformat(), oldest.authority
+        if len(self.all_stamps) > len(self.stamps):
+            facts.findings.append("archived")
+
+    def _claimed(self) -> datetime | None:
+        claimed = self.data.claimed_at
+        if claimed is None:
+            told = entry_of(self.embedded.sig_object, "/M")
+            claimed = None if told is None else parse_pdf_date(str(told), strict=False)
+        if claimed is not None and claimed.tzinfo is None:
+            claimed = claimed.replace(tzinfo=UTC)
+        return claimed
+
+    def _stamp(self, encoded: bytes) -> Stamp:
+        proven_at = self.past.proven_at(self.revision)
+        try:
+            token = signed_data.token_of(signed_data.read(encoded))
+            is_over = token.is_over(
+                lambda algorithm: signed_data.digest_of(algorithm, self.data.signature)
+            )
+        except (ValueError, KeyError, IndexError):
+            return Stamp(at=self.at, authority="", is_good=False, problem="FORMAT_FAILURE")
+        return self.past.stamp(token, is_over=is_over, revision=self.revision, proven_at=proven_at)
+
+    def _check_path(self) -> str:
+        """The class the certification path allows; fills `path` and the chain."""
+        facts, certificate = self.facts, self.certificate
+        suits = may_stamp if self.token is not None else may_sign_documents
+        if not suits(certificate):
+            facts.path = "wrong_usage"
+            facts.findings.insert(0, "wrong_usage")
+            return self._invalid("CHAIN_CONSTRAINTS_FAILURE")
+        signed_at = self.claimed or self.at
+        # With a time stamp the certificate must have been good then; without one, now (5.3).
+        path = self.past.path_of(self.data, self.moment)
+        if path.state == "expired" and (not self.is_proven or signed_at < self.moment):
+            then = self.past.path_of(self.data, signed_at)
+            if then.state == "trusted":  # nobody can prove when it was signed
+                facts.path, self.chain = "expired", then.chain
+                facts.findings.insert(0, "expired")
+                return self._indeterminate("OUT_OF_BOUNDS_NO_POE")
+        if path.state == "weak":
+            facts.path = "invalid"
+            facts.findings.insert(0, "weak")
+            return self._indeterminate("CRYPTO_CONSTRAINTS_FAILURE_NO_POE")
+        facts.path = path.state
+        codes = {"expired": "expired_then", "invalid": "path_invalid"}
+        facts.findings.insert(0, codes.get(path.state, path.state))
+        if path.state == "trusted":
+            self.chain = path.chain
+            if signed_at < certificate.not_valid_before_utc:
+                facts.path = facts.findings[0] = "not_yet_valid"
+                return self._invalid("NOT_YET_VALID" if self.stamps else "OUT_OF_BOUNDS_NO_POE")
+            return "valid"
+        if path.state == "untrusted":
+            return self._indeterminate("NO_CERTIFICATE_CHAIN_FOUND")
+        bad = path.state == "invalid"
+        return self._invalid("CERTIFICATE_CHAIN_GENERAL_FAILURE" if bad else "OUT_OF_BOUNDS_NO_POE")
+
+    def _check_revocation(self) -> str:
+        """The class that lists and answers allow, for the signer's certificate and those above."""
+        facts = self.facts
+        moment = self.moment
+        if facts.path == "expired":  # what was known while the certificate was in force
+            moment = min(moment, self.certificate.not_valid_after_utc)
+        evidence = [
+            *self.past.evidence(),
+            *self.past.carried_by(self.data, self.revision),
+        ]
+        told, above = self.past.standing(self.chain, moment, evidence)
+        facts.revocation = told.state.value
+        if above is not None:
+            if above.state is RevocationState.REVOKED:
+                facts.findings.insert(0, "ca_revoked")
+                return self._invalid("REVOKED_CA_NO_POE")
+            facts.findings.insert(0, "ca_unknown")
+            return self._indeterminate("TRY_LATER")
+        if told.state is RevocationState.GOOD:
+            facts.findings.append("not_revoked")
+            return "valid"
+        if told.revoked_at is None:
+            stale = told.state is RevocationState.STALE
+            facts.findings.insert(0, "stale" if stale else "no_revocation")
+            return self._indeterminate("TRY_LATER")
+        return self._since(told, told.revoked_at)
+
+    def _since(self, told: Revocation, revoked_at: datetime) -> str:
+        """The class of what was signed with a certificate revoked or held as of a day."""
+        facts = self.facts
+        facts.revoked_at = revoked_at.isoformat()
+        held = told.state is RevocationState.SUSPENDED
+        if self.is_proven and self.moment < revoked_at:
+            # Whatever comes of a hold, it will not count from before this day.
+            facts.findings.append("suspended_after_stamp" if held else "revoked_after_stamp")
+            return "valid"
+        if held:
+            facts.findings.insert(0, "suspended")
+            return self._indeterminate("TRY_LATER")
+        if self.claimed is None or revoked_at <= self.claimed:
+            facts.findings.insert(0, "revoked")
+            return self._invalid("REVOKED_NO_POE")
+        facts.findings.insert(0, "revoked_later")
+        return self._indeterminate("REVOKED_NO_POE")
 
 
-def _sha256(der: bytes) -> bytes:
-    return hashlib.sha256(der).digest()
+def _certifies(sig_object: Any) -> bool:
+    """A certification signature (ISO 32000-1, 12.8.2.2)."""
+    return any(
+        str(entry_of(item.get_object(), "/TransformMethod", "")) == "/DocMDP"
+        for item in raw_items(entry_of(sig_object, "/Reference", ()))
+    )
+
+
+def _describe(certificate: x509.Certificate, facts: _Facts) -> None:
+    def all_of(oid: x509.ObjectIdentifier) -> str:
+        return ", ".join(str(one.value) for one in certificate.subject.get_attributes_for_oid(oid))
+
+    facts.signer = all_of(x509.NameOID.COMMON_NAME)
+    facts.unit = all_of(x509.NameOID.ORGANIZATIONAL_UNIT_NAME)
+    facts.organisation = all_of(x509.NameOID.ORGANIZATION_NAME)
+    facts.email = all_of(x509.NameOID.EMAIL_ADDRESS)
+    if not facts.email:
+        try:
+            names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+            facts.email = ", ".join(names.value.get_values_for_type(x509.RFC822Name))
+        except (x509.ExtensionNotFound, ValueError):
+            pass
+    for oid in (x509.NameOID.COMMON_NAME, x509.NameOID.ORGANIZATION_NAME):
+        found = certificate.issuer.get_attributes_for_oid(oid)
+        if found and not facts.issuer:
+            facts.issuer = str(found[0].value)
+    facts.serial_hex = f"{certificate.serial_number:X}"
+    facts.certificate_sha256 = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()

@@ -6,7 +6,7 @@ from cryptography import x509
 
 from signer.ca import Authority, ProfileSet, load_profiles
 from signer.ca.crl import RevocationReason
-from signer.signing.revocation import RevocationState, revocation_of
+from signer.signing.revocation import Evidence, RevocationState, load_crl, revocation_of
 from tests.ca.factory import START, issued, order
 from tests.ca.listing import SHARDS, list_authority
 from tests.clocks import StandingClock
@@ -31,7 +31,7 @@ def test_lists_of_one_second_are_ordered_by_their_numbers(app: object) -> None:
             told = revocation_of(
                 x509.load_der_x509_certificate(made.der),
                 authority.certificate,
-                [x509.load_der_x509_crl(der) for der in chosen],
+                [Evidence(crl=load_crl(der), proven_at=clock.now()) for der in chosen],
                 clock.now(),
             )
             assert told.state is state, count
