@@ -14,6 +14,7 @@ from signer.ca.timestamp import TimestampAuthority
 from signer.campaigns.service import Campaigns
 from signer.clock import Clock
 from signer.config import Settings
+from signer.dossiers.receipts import Receipts
 from signer.dossiers.service import Dossiers
 from signer.files import Files
 from signer.inventory.applying import ROSTER_JOB_KIND
@@ -61,6 +62,11 @@ class Services:
     reports: Reports
     snapshots: Snapshots
     campaigns: Campaigns
+
+    @property
+    def receipts(self) -> Receipts:
+        """Stateless, so made where it is asked for."""
+        return Receipts(self.settings, self.files, self.signing, self.dossiers, self.timestamps)
 
     @property
     def job_handlers(self) -> Mapping[str, Handler]:
