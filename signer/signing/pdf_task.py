@@ -203,7 +203,7 @@ def _unstamped(writer: UpdateWriter) -> tuple[Any, list[Any]]:
     signatures = [value.get_object() for value in filled]
     if not signatures:
         raise Invalid(N_("Tài liệu chưa có chữ ký số nào."))
-    signatures.sort(key=lambda found: sum(map(int, found["/ByteRange"][2:4])))
+    signatures.sort(key=lambda found: int(found["/ByteRange"][2]) + int(found["/ByteRange"][3]))
     unstamped: list[Any] = []
     for signature in signatures:
         if entry_of(signature, "/SubFilter") == "/ETSI.RFC3161":
