@@ -14,6 +14,7 @@ from signer.ca.timestamp import TimestampAuthority
 from signer.campaigns.service import Campaigns
 from signer.clock import Clock
 from signer.config import Settings
+from signer.dossiers.preparing import Preparing
 from signer.dossiers.receipts import Receipts
 from signer.dossiers.service import Dossiers
 from signer.files import Files
@@ -67,6 +68,11 @@ class Services:
     def receipts(self) -> Receipts:
         """Stateless, so made where it is asked for."""
         return Receipts(self.settings, self.files, self.signing, self.dossiers, self.timestamps)
+
+    @property
+    def preparing(self) -> Preparing:
+        """Stateless, so made where it is asked for."""
+        return Preparing(self.clock, self.audit, self.files, self.signing, self.dossiers)
 
     @property
     def job_handlers(self) -> Mapping[str, Handler]:

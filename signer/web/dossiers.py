@@ -1,6 +1,8 @@
 """Dossiers: what is in them, how far each document is, and submitting new ones for signature."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from flask import g, render_template, request, send_file
 from flask.typing import ResponseReturnValue
@@ -10,10 +12,13 @@ from signer.accounts import Permission
 from signer.errors import N_, Invalid
 from signer.inventory.people import PeopleFilter
 from signer.services import services
+from signer.signing.geometry import Box, PageSize
 from signer.web.access import actor
 from signer.web.forms import FormError, day_from, number_in_query, required
 from signer.web.labels import unit_options
 from signer.web.pages import Pages, told
+from signer.web.sign import PLAIN_DPI, SHARP_DPI, report_of, shown_pages
+from signer.web.signature_box import BoxFields, box_of, fields_of, parse_fields
 from signer.web.uploads import FILES_AT_ONCE, KeptFile, keep, kept_files, kept_token
 
 blueprint = Pages("dossiers", __name__)
@@ -43,7 +48,13 @@ def index() -> ResponseReturnValue:
 def show(dossier_id: int) -> ResponseReturnValue:
     """One dossier with its documents, their steps and versions."""
     dossier = services().dossiers.dossier_of(actor(), dossier_id)
-    return render_template("dossiers/show.html", dossier=dossier, states=STATES)
+    may_prepare = actor().can(Permission.DOSSIER_CREATE)
+    unsigned = {
+        document.id: report_of(document.sha256)
+        for document in dossier.documents
+        if may_prepare and all(step.state in ("waiting", "blocked") for step in document.steps)
+    }
+    return render_template("dossiers/show.html", dossier=dossier, states=STATES, unsigned=unsigned)
 
 
 @blueprint.page("/dossiers/new", Permission.DOSSIER_CREATE)
@@ -90,6 +101,57 @@ def people() -> ResponseReturnValue:
     return render_template("dossiers/_people.html", people=found, states=states, wanted=wanted)
 
 
+@blueprint.page("/documents/<int:document_id>/slots", Permission.DOSSIER_CREATE)
+def slots_page(document_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
+    """A box for every signer, where the signature is to stand; each can be moved."""
+    proposed = services().preparing.proposed(actor(), document_id)
+    document = services().dossiers.document_of(actor(), document_id)
+    sizes = services().signing.pages_of(document.sha256)
+    typed = [_typed_fields(number) for number in range(len(proposed))]
+    return render_template(
+        "dossiers/slots.html",
+        document=document,
+        pages=list(shown_pages(document.sha256, sizes)),
+        slots=[
+            (
+                f"s{number}-",
+                slot,
+                typed[number] or fields_of(slot.page, slot.box, sizes[slot.page - 1]),
+            )
+            for number, slot in enumerate(proposed)
+        ],
+        errors=errors,
+        dpi=(PLAIN_DPI, SHARP_DPI),
+    )
+
+
+@blueprint.form("/documents/<int:document_id>/slots", Permission.DOSSIER_CREATE, again=slots_page)
+def place_slots(document_id: int) -> ResponseReturnValue:
+    """Every signer has an empty field of the document from now on."""
+    proposed = services().preparing.proposed(actor(), document_id)
+    document = services().dossiers.document_of(actor(), document_id)
+    sizes = services().signing.pages_of(document.sha256)
+    slots = []
+    for number, slot in enumerate(proposed):
+        fields, box = _placed(f"s{number}-", sizes)
+        slots.append(replace(slot, page=fields.page, box=box))
+    shown = required("shown_sha256")
+    services().preparing.place(actor(), document_id, shown, slots)
+    return told(_("Đã đặt ô ký cho từng người ký."), ".show", dossier_id=document.dossier_id)
+
+
+@blueprint.form("/documents/<int:document_id>/repair", Permission.DOSSIER_CREATE)
+def repair(document_id: int) -> ResponseReturnValue:
+    """The document has a repaired copy as its newest version."""
+    services().preparing.repair(actor(), document_id, required("shown_sha256"))
+    dossier_id = services().dossiers.document_of(actor(), document_id).dossier_id
+    return told(
+        _("Đã tạo bản đã sửa. Hãy mở xem lại; người ký sẽ ký bản này."),
+        ".show",
+        dossier_id=dossier_id,
+    )
+
+
 @blueprint.page("/documents/<int:document_id>/file", Permission.DOSSIER_VIEW)
 @blueprint.page("/documents/<int:document_id>/versions/<int:version>/file", Permission.DOSSIER_VIEW)
 def download(document_id: int, version: int | None = None) -> ResponseReturnValue:
@@ -98,6 +160,26 @@ def download(document_id: int, version: int | None = None) -> ResponseReturnValu
     with services().files.path(sha256) as path:
         # The file is opened here and read later, so it may lose its name meanwhile.
         return send_file(path.open("rb"), _PDF, as_attachment=True, download_name=name)
+
+
+def _placed(prefix: str, sizes: Sequence[PageSize]) -> tuple[BoxFields, Box]:
+    """What the fields with this prefix say; `Invalid` names the one that is wrong."""
+    form = {name.removeprefix(prefix): text for name, text in request.form.items()}
+    try:
+        fields = parse_fields(form)
+        return fields, box_of(fields, tuple(sizes))
+    except Invalid as error:
+        raise Invalid(error.sentence, field=f"{prefix}{error.field}", **error.values) from error
+
+
+def _typed_fields(number: int) -> BoxFields | None:
+    """What was typed when the form was refused; None when it is no place at all."""
+    prefix = f"s{number}-"
+    form = {name.removeprefix(prefix): text for name, text in request.form.items()}
+    try:
+        return parse_fields(form)
+    except Invalid:
+        return None
 
 
 def _signer_codes() -> list[str]:

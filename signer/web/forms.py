@@ -1,11 +1,12 @@
 """Reading forms, and showing a refused one again with what was wrong and what was typed."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from flask import make_response, request
 from flask.typing import ResponseReturnValue
@@ -75,6 +76,17 @@ def numbers_in(name: str) -> list[int]:
     """The ids that a form or an address gives under this name, each once; what is none is left."""
     typed = request.values.getlist(name, type=int)
     return list(dict.fromkeys(number for number in typed if 0 <= number <= LARGEST_ID))
+
+
+def json_in(name: str, sentence: str) -> dict[str, Any]:  # what a script put there, still unchecked
+    """The JSON object in the form's field; `Invalid` with the sentence when there is none."""
+    try:
+        value = json.loads(request.form.get(name, ""))
+    except ValueError as error:
+        raise Invalid(sentence) from error
+    if not isinstance(value, dict):
+        raise Invalid(sentence)
+    return value
 
 
 def day_from(values: Mapping[str, str], name: str) -> date | None:

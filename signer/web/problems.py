@@ -1,5 +1,8 @@
 """Errors as pages: one sentence, what to do next, and the right status."""
 
+from collections.abc import Callable
+from functools import wraps
+
 from flask import Flask, Response, make_response, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -49,6 +52,21 @@ def register(app: Flask) -> None:
 def status_of(error: SignerError) -> int:
     """The HTTP status that says the same as the error."""
     return next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+
+
+def told_to_script(
+    view: Callable[[], ResponseReturnValue],
+) -> Callable[[], ResponseReturnValue]:
+    """The view's refusal is JSON with one sentence, for a script that shows it where it is."""
+
+    @wraps(view)
+    def told() -> ResponseReturnValue:
+        try:
+            return view()
+        except SignerError as error:
+            return {"sentence": say(error)}, status_of(error)
+
+    return told
 
 
 def _refused(error: SignerError) -> ResponseReturnValue:

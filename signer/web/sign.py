@@ -90,7 +90,7 @@ def review(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     waiting = [document for document in found if document.my_turn]
     return render_template(
         "sign/review.html",
-        documents=[(document, _report(document.sha256)) for document in waiting],
+        documents=[(document, report_of(document.sha256)) for document in waiting],
         key=_own_key(),
         errors=errors,
         here=url_for(".review", document=[document.id for document in waiting]),
@@ -134,13 +134,13 @@ def batch_progress() -> ResponseReturnValue:
 def signing_page(document_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The pages of the newest version; with the signing form when it is this official's turn."""
     document = services().dossiers.document_of(actor(), document_id)
-    report = _report(document.sha256)
+    report = report_of(document.sha256)
     can_sign = document.my_turn and report.may_sign
     return render_template(
         "sign/document.html",
         document=document,
         report=report,
-        pages=list(_shown_pages(document.sha256, report.pages)),
+        pages=list(shown_pages(document.sha256, report.pages)),
         place=_place(document, report.pages) if can_sign else None,
         key=_own_key() if document.my_turn else None,
         errors=errors,
@@ -205,13 +205,14 @@ def page_image(document_id: int, number: int) -> ResponseReturnValue:
     return response
 
 
-def _report(sha256: str) -> Preflight:
+def report_of(sha256: str) -> Preflight:
     """What was found in these bytes, whoever checked them when they came."""
     with services().files.path(sha256) as path:
         return services().signing.preflight(path)
 
 
-def _shown_pages(sha256: str, sizes: Sequence[PageSize]) -> Iterator[ShownPage]:
+def shown_pages(sha256: str, sizes: Sequence[PageSize]) -> Iterator[ShownPage]:
+    """Every page with its words."""
     for number, size in enumerate(sizes, start=1):
         words = services().signing.page_words(sha256, number)
         yield ShownPage(number=number, size=size, lines=tuple(lines_of(words)))

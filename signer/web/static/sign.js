@@ -24,7 +24,8 @@ class Viewer {
     this.zoomShown = root.querySelector("[data-zoom-shown]");
     this.zoom = 1;
     this.current = 1;
-    this.onzoom = () => {};
+    this.zoomed = []; // what boxes do then
+    this.onzoom = () => this.zoomed.forEach((then) => then());
     root.querySelectorAll("[data-script-only]").forEach((part) => { part.hidden = false; });
     root.addEventListener("click", (event) => this.#clicked(event));
     this.number?.addEventListener("change", () => this.show(Number(this.number.value)));
@@ -105,25 +106,28 @@ class Viewer {
 }
 
 class SignatureBox {
-  constructor(layer, viewer, form) {
+  constructor(layer, viewer, part) {
     this.layer = layer;
     this.viewer = viewer;
-    this.form = form;
+    this.part = part;
+    this.fields = Object.fromEntries(
+      [...part.querySelectorAll("[data-field]")].map((field) => [field.dataset.field, field]),
+    );
     this.handle = layer.querySelector("[data-box]");
     this.frame = layer.querySelector("[data-frame]");
     this.preview = layer.querySelector("[data-preview]");
     this.corners = [...layer.querySelectorAll("[data-corner]")];
-    this.live = form.querySelector("[data-live]");
+    this.live = part.querySelector("[data-live]");
     this.proposed = this.#fromFields();
     this.place = { ...this.proposed };
     this.handle.setAttribute("tabindex", "0");
     this.handle.addEventListener("keydown", (event) => this.#key(event));
     this.handle.addEventListener("pointerdown", (event) => this.#grab(event));
-    form.querySelector("[data-place]").addEventListener("change", () => this.#typed());
-    form.querySelector("[data-place]").addEventListener("input", () => this.#typed(true));
+    part.addEventListener("change", () => this.#typed());
+    part.addEventListener("input", () => this.#typed(true));
     viewer.root.addEventListener("click", (event) => this.#clicked(event));
     viewer.scroller.addEventListener("dblclick", (event) => this.#putAt(event));
-    viewer.onzoom = () => this.#sizeCorners();
+    viewer.zoomed.push(() => this.#sizeCorners());
     this.#draw();
     this.#sizeCorners();
   }
@@ -131,16 +135,16 @@ class SignatureBox {
   // --- the place: page, x, y, width, height in points from the upper left corner ---
 
   #fromFields() {
-    const mm = (name) => Number(this.form.elements[name].value.replace(",", ".")) * POINTS_PER_MM;
+    const mm = (name) => Number(this.fields[name].value.replace(",", ".")) * POINTS_PER_MM;
     return {
-      page: Number(this.form.elements.page.value),
+      page: Number(this.fields.page.value),
       x: mm("left_mm"), y: mm("top_mm"), width: mm("width_mm"), height: mm("height_mm"),
     };
   }
 
   #toFields() {
     const mm = (points) => (Math.round((points / POINTS_PER_MM) * 10) / 10).toString();
-    const fields = this.form.elements;
+    const { fields } = this;
     fields.page.value = String(this.place.page);
     fields.left_mm.value = mm(this.place.x);
     fields.top_mm.value = mm(this.place.y);
@@ -324,6 +328,7 @@ class SignatureBox {
   }
 
   #putAt(event) {
+    if (this.viewer.zoomed.length > 1) return; // which of the boxes was meant, nobody knows
     const page = event.target.closest("[data-page]");
     if (page && !event.target.closest("[data-box]")) this.#centreAt(page, event);
   }
@@ -341,8 +346,10 @@ class SignatureBox {
   // --- buttons ---
 
   #clicked(event) {
-    const action = event.target.closest("[data-box-action]")?.dataset.boxAction;
-    if (!action) return;
+    const button = event.target.closest("[data-box-action]");
+    const mine = button && (button.closest("[data-place]") ?? this.part) === this.part;
+    if (!mine) return;
+    const action = button.dataset.boxAction;
     if (action === "reset") this.move(this.proposed);
     if (action === "here") this.move({ page: this.viewer.current });
     this.viewer.reveal(this.handle);
@@ -369,12 +376,13 @@ function signOnce(form) {
 const root = document.querySelector("[data-viewer]");
 if (root) {
   const viewer = new Viewer(root);
-  const layer = root.querySelector("[data-layer]");
   const form = document.querySelector("[data-sign-form]");
-  if (layer && form) {
-    const box = new SignatureBox(layer, viewer, form);
-    viewer.show(box.place.page);
-    viewer.reveal(box.handle);
+  const boxes = [...root.querySelectorAll("[data-layer]")].map((layer) => new SignatureBox(
+    layer, viewer, form.querySelector(`[data-place="${layer.dataset.layer}"]`),
+  ));
+  if (boxes.length) {
+    viewer.show(boxes[0].place.page);
+    viewer.reveal(boxes[0].handle);
     signOnce(form);
   }
 }
