@@ -28,6 +28,7 @@ from signer.signing import cms
 from signer.signing.activation import Activations, locked
 from signer.signing.appearance import AppearanceText
 from signer.signing.geometry import Box, PageSize
+from signer.signing.images import SignatureImages
 from signer.signing.models import Signature
 from signer.signing.pages import PageRenderer, Word
 from signer.signing.pdf import SignedPdf, complete_pdf, prepare_pdf
@@ -89,6 +90,7 @@ class Signing:
         self._stamping = stamping
         self._activations = Activations(clock, audit, vault, settings.pin_attempts)
         self.pages = PageRenderer()
+        self.images = SignatureImages(clock, audit, files, inventory)
 
     def key_of(self, actor: Actor) -> KeyState:
         """The state of the actor's own key; `NotFound` when the account belongs to nobody."""
@@ -182,6 +184,7 @@ class Signing:
             organisation=self._unit_name(person),
             title=person.title or "",
             mark=DEMO_MARK if self._settings.demo else "",
+            image_png=self.images.png_of(person.id),
         )
         template = cms.template_of(certificate_der, tuple(self._authority.chain_der()))
         cms.check_may_sign(template.certificate, now)

@@ -33,6 +33,7 @@ from signer.web import (
     roster,
     scoring,
     sign,
+    signature_image,
     units,
     verify,
 )
@@ -46,6 +47,7 @@ _FEATURES = (
         jobs,
         dossiers,
         sign,
+        signature_image,
         verify,
         coverage,
         reports,
