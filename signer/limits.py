@@ -15,6 +15,7 @@ CHECKS = 30
 """Files for the public check, in a minute."""
 _LOG_INS = ("accounts.log_in", "api_sessions.log_in")
 _PUBLIC_CHECKS = ("verify.verify", "api_verify.verify_pdf")
+_CHECKS_BY_HASH = ("verify.verify_page", "api_verify.verify_hash")
 
 
 def register(app: Flask) -> None:
@@ -35,11 +36,18 @@ def register(app: Flask) -> None:
             ApplicationLimit(
                 f"{CHECKS}/minute",
                 scope="verify",
-                exempt_when=lambda: request.endpoint not in _PUBLIC_CHECKS,
+                exempt_when=lambda: not _is_check(),
             ),
         ],
         storage_uri="memory://",
     )
+
+
+def _is_check() -> bool:
+    """A file is sent, or one that is here is judged anew by its hash."""
+    named = {*request.args, *(request.view_args or ())}
+    by_hash = request.endpoint in _CHECKS_BY_HASH and "sha256" in named
+    return by_hash or request.endpoint in _PUBLIC_CHECKS
 
 
 def _was_refused(answer: Response) -> bool:

@@ -17,6 +17,7 @@ from signer.cli import (
     server,
     signing,
     units,
+    verifying,
 )
 from signer.cli.console import Machine, _, sentence
 from signer.cli.inventory_check import inventory
@@ -32,7 +33,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     *(issuing.request, issuing.issue, issuing.expiring, people.coverage, units.unit),
     *(people.person, people.duplicate, people.policy),
     *(revoking.revoke, revoking.suspend, revoking.release, revoking.draft),
-    *(signing.activate, signing.sign, signing.verify),
+    *(signing.activate, signing.sign, verifying.verify),
     *(setup, server.doctor, server.serve, server.worker),
 )
 cli = click.Group(

@@ -1,4 +1,4 @@
-"""`signer activate`, `signer sign`, `signer verify`."""
+"""`signer activate`, `signer sign`."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -12,11 +12,6 @@ from signer.errors import N_, Invalid
 from signer.services import Services
 from signer.signing.geometry import Box
 from signer.signing.service import Place
-from signer.signing.validation import VerdictClass
-
-EXIT_CODES = {VerdictClass.VALID: 0, VerdictClass.INVALID: 1}
-"""Anything else, an unsigned file too, is 2: there is no telling."""
-
 
 _person = click.option("--person", "code", required=True, help=_("Mã cán bộ."))
 _pin_file = click.option(
@@ -91,24 +86,6 @@ def sign(
         console.show_json({"out": str(out), "sha256": signed, "page": place.page})
     else:
         say(_("Đã ký: %(file)s"), file=out)
-
-
-@click.command(help=_("Kiểm tra chữ ký số: mã thoát 0 hợp lệ, 1 không hợp lệ, 2 chưa đủ căn cứ."))
-@click.argument("file", type=console.FILE)
-@console.json_option
-@console.with_services
-def verify(services: Services, file: Path) -> int:
-    """One sentence, then each signature."""
-    verdict = services.signing.verify(file)
-    if console.wants_json():
-        console.show_json(verdict.to_json())
-    else:
-        say(_(verdict.sentence))
-        for signature in verdict.signatures:
-            say(f"- {signature.signer} · {signature.unit}")
-            for line in signature.sentences:
-                say(f"  {_(line)}")
-    return EXIT_CODES.get(verdict.verdict, 2)
 
 
 def _box(text: str) -> Box:

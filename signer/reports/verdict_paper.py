@@ -12,6 +12,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table
 
+from signer.config import Settings
 from signer.errors import N_
 from signer.reports.typesetting import paragraph, register_fonts
 from signer.signing.validation import SignatureVerdict, Verdict, VerdictClass
@@ -27,6 +28,11 @@ _RED = HexColor(0xA32018)
 _LINE = HexColor(0xBBBBBB)
 _MARGIN, _LABEL, _QR = 20 * mm, 48 * mm, 34 * mm
 _WIDTH = A4[0] - 2 * _MARGIN - 12  # what a frame of reportlab pads on both sides
+_INTERNAL = N_(
+    "Chứng thư do hệ thống cấp chứng thư nội bộ của cơ quan cấp, không phải chứng thư chữ ký số "
+    "chuyên dùng công vụ."
+)
+_INVENTED = N_("Dữ liệu minh họa: mọi người và hồ sơ ở đây đều do máy tạo ra.")
 _LONGEST = 400
 """Letters of one value: whoever made the certificate chose them."""
 _PLAIN = ("FONTNAME", (0, 0), (-1, -1), "Serif")
@@ -38,17 +44,17 @@ def verdict_paper(
     *,
     say: Say,
     language: str,
-    organisation: str,
     file_name: str,
-    address: str,
-    notes: Sequence[str] = (),
+    settings: Settings,
 ) -> bytes:
     """The verdict as a PDF, the same bytes for the same verdict.
 
-    `address` is what the QR code says: where the present verdict on this very file can be asked
-    for. `notes` stand in red at the foot of every page.
+    Its QR code is the address where the present verdict on this very file can be asked for.
     """
     register_fonts()
+    organisation = settings.organisation
+    address = f"{settings.base_url.rstrip('/')}/verify?sha256={verdict.sha256}"
+    notes = [say(note) for note in (_INTERNAL, *([_INVENTED] if settings.demo else ()))]
     buffer = io.BytesIO()
     title = say(N_("KẾT QUẢ KIỂM TRA CHỮ KÝ SỐ"))
     document = SimpleDocTemplate(
