@@ -219,7 +219,7 @@ def _contents(source: Path | bytes, listed: Listed) -> list[dict[str, Any]]:
             objects: Any = document.objects  # numbers among them come as Python's own
             if len(objects) > MOST_OBJECTS:
                 raise _Refused("too_large", "complex")
-            graph, total, links = ObjectGraph(document), 0, 0
+            graph, total, links = ObjectGraph(document, listed), 0, 0
             for item in objects:
                 if not isinstance(item, pikepdf.Object):
                     continue
@@ -235,7 +235,7 @@ def _contents(source: Path | bytes, listed: Listed) -> list[dict[str, Any]]:
                     if total > TOTAL_BYTES:
                         raise _Refused("too_large", "unpacked")
             _no_hidden_layers(document.Root.get("/OCProperties"))
-            warnings += graph.warnings(listed)
+            warnings += graph.warnings()
             if links:
                 warnings.append({"code": "other_files", "values": {"count": links}})
     except pikepdf.PasswordError as error:

@@ -33,8 +33,12 @@ MEMORY_BYTES = 1536 * 1024 * 1024
 COLD_START_SECONDS = 10.0
 """What a child may take to import the libraries, on top of its first task's own time."""
 
-CALLS_PER_CHILD = 2_000
-"""A child is replaced after so many answers, so that a library's leak stays small."""
+CALLS_PER_CHILD = 20_000
+"""A child is replaced after so many answers, so that a library's leak stays small; starting
+another takes as long as some hundred signatures."""
+
+PIPE_BYTES = 1 << 16
+"""What a pipe holds; a larger buffer is got from the system and given back at every reading."""
 
 REPLY_LIMIT_BYTES = 256 * 1024 * 1024
 """The parent reads no larger answer: the largest honest one is the image of a poster."""
@@ -105,7 +109,7 @@ class _Child:
         answer, wanted = bytearray(), 8
         while len(answer) < wanted:
             _wait_for(self._out, select.POLLIN, deadline)
-            part = os.read(self._out, 1 << 20)
+            part = os.read(self._out, PIPE_BYTES)
             if not part:
                 raise self._gone()
             answer += part

@@ -16,14 +16,22 @@ from typing import Any
 
 import pikepdf
 
+HEAD_BYTES = 8192
+"""The dictionary of a stream is shorter."""
+
 SPARE_DECODED_BYTES = 8 * 1024 * 1024
 SMALLEST_PIXELS = 32 * 32
 """A smaller picture shows no text."""
 
 _REFERENCE = re.compile(rb"\((?:[^\\()]|\\.)*\)|<[0-9a-fA-F]+>|(\d{1,10}) \d{1,5} R\b")
-_HEADER = re.compile(rb"(?:\A|[\x00\t\n\f\r >])(\d{1,10}[\x00\t\n\f\r ]+\d{1,5}[\x00\t\n\f\r ]+)\Z")
+_MENTION = re.compile(
+    rb"(?<![^\x00\s\[<>/()])(\d{1,10})[\x00\s]{1,9}\d{1,5}[\x00\s]{1,9}(R|obj)(?![^\x00\s\[\]<>/()])"
+)
+_STREAM = re.compile(rb">>\s*stream\r?\n")
 _LENGTH = re.compile(rb"/Length\s+(\d{1,10})(?!\s+\d+\s+R)\b")
-_PAINTS = re.compile(rb"\bBT\b.*?(?:\bT[jJ]\b|['\"])|/[^\s/<>\[\]()]+\s+Do\b", re.DOTALL)
+_PAINTS = re.compile(
+    rb"\bBT\s.*?\sTf\s.*?(?:\bT[jJ]|['\"])(?:\s|\Z)|/[^\s/<>\[\]()]+\s+Do(?:\s|\Z)", re.DOTALL
+)
 _LITERAL = re.compile(rb"\(((?:[^\\()]|\\.)*)\)\s*Tj\b")
 
 FILLABLE = ("/Tx", "/Ch", "/Btn")
@@ -34,8 +42,9 @@ MULTILINE_OR_SECRET = 1 << 12 | 1 << 13
 class ObjectGraph:
     """Which object refers to which, gathered while the objects are walked anyway."""
 
-    def __init__(self, document: Any) -> None:  # pikepdf's Pdf is untyped
+    def __init__(self, document: Any, listed: "Listed") -> None:  # pikepdf's Pdf is untyped
         self._document = document
+        self._listed = listed
         self._generations: dict[int, int] = {}  # of the few that have one
         self._edges: dict[int, list[int]] = {}
         self._fields: list[int] = []
@@ -52,21 +61,22 @@ class ObjectGraph:
             self._fields.append(number)
         elif b"/ObjStm" in written and b"/N " in written:
             self._packed[number] = int(item.get("/N", 0))
+            self._listed.refer(bytes(item.read_bytes()))
         elif b"/EmbeddedFile" in written and isinstance(item, pikepdf.Stream):
             self._attached += 1
 
-    def warnings(self, listed: "Listed") -> Iterator[dict[str, Any]]:
+    def warnings(self) -> Iterator[dict[str, Any]]:
         """One entry for each kind of thing that waits in the file."""
-        used = self._used()
+        used, listed = self._used(), self._listed
         pages, contents = self._spare(used)
         if pages:
             yield {"code": "spare_pages", "values": {"count": pages}}
         if contents:
             yield {"code": "spare_content", "values": {"count": contents}}
-        missing = self._missing(used)
+        unlisted, missing = listed.read()
         if missing:
-            yield {"code": "missing_objects", "values": {"count": missing}}
-        unlisted = listed.ambiguous + listed.unlisted() + listed.unlisted_in(self._packed)
+            yield {"code": "missing_objects", "values": {"count": len(missing)}}
+        unlisted += listed.ambiguous + listed.unlisted_in(self._packed)
         if unlisted:
             yield {"code": "unlisted_objects", "values": {"count": unlisted}}
         fillable, different = self._form(used)
@@ -103,10 +113,6 @@ class ObjectGraph:
                 contents += 1
         return pages, contents
 
-    def _missing(self, used: set[int]) -> int:
-        """Objects that are referred to and not there: a later revision could add them."""
-        return sum(1 for number in used - self._edges.keys() if self._object(number) is None)
-
     def _form(self, used: set[int]) -> tuple[int, int]:
         """Fields that can be filled in, and those that show another text than their value."""
         fillable = different = 0
@@ -132,6 +138,8 @@ class Listed:
         self._stream = stream
         self._offsets: set[int] = set()
         self._packed: dict[int, set[int]] = {}
+        self._numbers: set[int] = set()
+        self._referred: set[int] = set()
         self.ambiguous = 0
         """Objects that the two tables of a hybrid file place differently (7.5.8.4)."""
         for revision in range(reader.xrefs.total_revisions):
@@ -149,6 +157,11 @@ class Listed:
         self._offsets.update(offset for _, offset in data.standard_xrefs.values())
         for place in data.xrefs_in_objstm.values():
             self._packed.setdefault(place.obj_stream_id, set()).add(place.ix_in_stream)
+        self._numbers.update(data.standard_xrefs, data.xrefs_in_objstm)
+
+    def refer(self, packed: bytes) -> None:
+        """What the unpacked objects of an object stream refer to counts as well."""
+        self._referred.update(int(found[1]) for found in _MENTION.finditer(packed))
 
     def unlisted_in(self, packed: dict[int, int]) -> int:
         """Objects in object streams that no table lists."""
@@ -156,46 +169,52 @@ class Listed:
             max(0, count - len(self._packed.get(number, ()))) for number, count in packed.items()
         )
 
-    def unlisted(self) -> int:
-        """Objects in the open file that no table of any revision lists."""
+    def read(self) -> tuple[int, set[int]]:
+        """What stands in the open file outside of its streams and no revision lists.
+
+        How many objects have a header there and no entry in a table, and the numbers that are
+        referred to and are nowhere (qpdf takes such a reference for null and keeps nothing of it).
+        """
+        places = sorted(self._offsets)
+        unlisted, missing = 0, set(self._referred)
         with _mapped(self._stream) as data:
-            places = sorted(self._offsets)
-            return sum(
-                1
-                for start in _object_headers(data)
-                if start not in self._offsets and not _is_covered(data, places, start)
-            )
+            for start, end in _outside_streams(data, places):
+                for found in _MENTION.finditer(data[start:end]):
+                    if found[2] == b"R":
+                        missing.add(int(found[1]))
+                    elif not _is_listed(data, places, start + found.start()):
+                        unlisted += 1
+        return unlisted, missing - self._numbers
 
 
-def _object_headers(data: Any) -> Iterator[int]:
-    """Where `12 0 obj` stands in the file, also inside streams."""
-    at = data.find(b"obj")
-    while at >= 0:
-        if at and data[at - 1] in b"\x00\t\n\f\r ":
-            before = data[max(0, at - 24) : at]
-            header = _HEADER.search(before)
-            if header:
-                yield at - len(header[1])
-        at = data.find(b"obj", at + 3)
+def _outside_streams(data: Any, places: list[int]) -> Iterator[tuple[int, int]]:
+    """The ranges of the file between the data of its streams."""
+    at = 0
+    for place, following in zip(places, [*places[1:], len(data)], strict=True):
+        if place < at:
+            continue  # another object's data, whatever the table says
+        head = data[place : min(following, place + HEAD_BYTES)]
+        opened = _STREAM.search(head)
+        if opened is None:
+            continue
+        start, length = place + opened.end(), _LENGTH.search(head, 0, opened.start())
+        end = start + int(length[1]) if length else start
+        if not length or b"endstream" not in data[end : end + 32]:
+            end = data.find(b"endstream", start)
+        if end < 0:
+            break
+        yield at, start
+        at = end
+    yield at, len(data)
 
 
-def _is_covered(data: Any, places: list[int], start: int) -> bool:
-    """The header is the listed one beside some blanks, or only data of the stream before it."""
+def _is_listed(data: Any, places: list[int], start: int) -> bool:
+    """Some table means this place, give or take the blanks that some writers miscount."""
     after = bisect.bisect_right(places, start)
     if after < len(places) and places[after] < start + 5:
-        return True  # some writers count their line ends wrongly
-    before = places[after - 1 : after] if after else []
-    if not before:
-        return False
-    if start - before[0] < 64 and not data[before[0] : start].strip():
         return True
-    opened = data.find(b"stream", before[0], start)
-    length = _LENGTH.search(data[before[0] : opened]) if 0 <= opened - before[0] < 4096 else None
-    if length and start < opened + int(length[1]):  # a PDF attached as it is has its own objects
-        end = opened + int(length[1])
-        return b"endstream" in data[end : end + 32]
-    opened = data.rfind(b"stream", before[0], start)
-    return bool(opened >= 0 and data[max(0, opened - 3) : opened] != b"end")
+    before = places[after - 1] if after else -HEAD_BYTES
+    return before == start or (start - before < 64 and not data[before:start].strip())
 
 
 def _shows_something(stream: Any) -> bool:
