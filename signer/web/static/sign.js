@@ -347,7 +347,7 @@ class SignatureBox {
 
   #clicked(event) {
     const button = event.target.closest("[data-box-action]");
-    const mine = button && (button.closest("[data-place]") ?? this.part) === this.part;
+    const mine = button && (button.closest("[data-place]") ?? this.viewer.root.querySelector("[data-place]")) === this.part;
     if (!mine) return;
     const action = button.dataset.boxAction;
     if (action === "reset") this.move(this.proposed);
