@@ -16,6 +16,7 @@ PUBLIC = {
     "/api/docs/<path:name>",
     "/api/v1/sessions",
     "/api/v1/verify",
+    "/api/v1/verify/<sha256>",
 }
 
 
