@@ -186,6 +186,7 @@ def _protected(
     answer_sizes: Sequence[int],
 ) -> dict[str, Any]:
     """The update with the material, and for B-LTA a document time stamp over everything."""
+    writer.begin_update()
     regions = add_material(writer, certificates, crls, answer_sizes)
     stamp = add_stamp(writer, stamp_bytes) if level is Level.B_LTA else None
     return _part(writer, gap=stamp) | {"regions": [[r.start, r.end] for r in regions]}

@@ -8,6 +8,9 @@ from typing import Any, BinaryIO
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from signer.errors import N_, Invalid
+from signer.signing.pdf_names import speed_up
+
+speed_up()
 
 IN_MEMORY_BYTES = 16 * 1024 * 1024
 """Smaller files are read into memory, because the parser reads them letter by letter."""
@@ -23,9 +26,18 @@ class UpdateWriter(IncrementalPdfFileWriter):
         """`Invalid` for an encrypted document; pyHanko's errors for a broken one."""
         stream, self.size_bytes = _growing(file)
         self._past: dict[tuple[int, int], Any] = {}
+        self._pages: dict[int, Any] = {}
+        self._is_written = False
         super().__init__(stream, strict=False)
         if self.prev.encrypted:
             raise Invalid(N_("Tài liệu đang được đặt mật khẩu nên không ký được."))
+
+    def find_page_for_modification(self, page_ix: int) -> Any:
+        """The page, looked for once: updates leave the page tree as it is."""
+        if page_ix not in self._pages:
+            found = super().find_page_for_modification(page_ix)  # type: ignore[no-untyped-call]
+            self._pages[page_ix] = found
+        return self._pages[page_ix]
 
     def write_update(self) -> int:
         """What changed since the last update is the next one; answers where it ends."""
@@ -38,11 +50,18 @@ class UpdateWriter(IncrementalPdfFileWriter):
         self.prev.last_startxref = int(found[1])
         if self.stream_xrefs:
             self._lastobj_id += 1  # the cross-reference stream took a number without saying so
+        self._is_written = True
+        return end
+
+    def begin_update(self) -> None:
+        """What was written is the past, and can be changed once more by another update."""
+        if not self._is_written:
+            return
+        self._is_written = False
         for (generation, number), written in self.objects.items():
             _belongs_to(written, self._reference(number, generation))
         self._past.update(self.objects)
         self.objects.clear()
-        return end
 
     def appended(self) -> bytes:
         """Everything behind the document."""
