@@ -20,6 +20,7 @@ from signer.clock import Clock
 from signer.config import Settings
 from signer.errors import N_, Unavailable
 from signer.signing.levels import Level, Material, Stamper
+from signer.signing.tsa_client import OutsideTsa
 
 _REMEMBERED = 4_000
 """Certificates whose material and newest answer are at hand, some 10 KB each."""
@@ -49,9 +50,12 @@ class Stamping:
         """What a signature gets when nobody asks for another level."""
         self.is_outside = bool(settings.tsa_url)
         """Stamps come over the network and may take minutes."""
+        self.may_go_without = settings.tsa_failure == "sign_without"
+        """While there are no stamps, signatures are made at B-B, visibly."""
         self._clock = clock
         self._authority = authority
         self._responder = responder
+        self._outside = OutsideTsa(settings, clock) if self.is_outside else None
         self._timestamps = timestamps
         self._root_list = _RootList(settings.pki / "root.crl")
         self._kept: OrderedDict[bytes, tuple[object, Material]] = OrderedDict()
@@ -60,14 +64,14 @@ class Stamping:
 
     def stamper(self) -> Stamper:
         """Makes the time stamps, whatever level is asked for."""
-        return self._timestamps
+        return self._outside or self._timestamps
 
     def material_of(self, certificate_der: bytes) -> Material:
         """What a signature or stamp by this certificate is validated with; kept while it is true.
 
         `Unavailable` while there is no OCSP signer, or no TSA.
         """
-        rests_on = self._tsa_chain(), self._responder.certificate(), self._root_list.ders()
+        rests_on = self._tsa_chain(), self._responder.certificate(), self._crls()
         with self._lock:
             found = self._kept.get(certificate_der)
         if found is not None and found[0] == rests_on:
@@ -82,7 +86,7 @@ class Stamping:
         certificate_der: bytes,
         tsa_chain: Sequence[bytes],
         responder: x509.Certificate,
-        root_list: tuple[bytes, ...],
+        crls: tuple[bytes, ...],
     ) -> Material:
         asked = dict.fromkeys(self._own_serials((certificate_der, *tsa_chain)))
         issuer = self._authority.certificate
@@ -94,7 +98,7 @@ class Stamping:
         )
         return Material(
             certificates=tuple(dict.fromkeys(certificates)),
-            crls=root_list,
+            crls=crls,
             answer_sizes=tuple(longest_response(issuer, serial, responder) for serial in asked),
             answers=lambda since: tuple(self._answer(serial, since) for serial in asked),
         )
@@ -105,8 +109,20 @@ class Stamping:
         issuer = self._authority.certificate.subject
         return [one.serial_number for one in read if one.issuer == issuer]
 
+    def _crls(self) -> tuple[bytes, ...]:
+        return (*self._root_list.ders(), *(self._outside.crls() if self._outside else ()))
+
     def _tsa_chain(self) -> tuple[bytes, ...]:
+        if self._outside is not None:
+            return self._outside.chain_der
         return (self._timestamps.certificate().public_bytes(Encoding.DER),)
+
+    @property
+    def outside_roots(self) -> tuple[bytes, ...]:
+        """DER; what stamps of the outside authority end in, for whoever judges them."""
+        chain = self._outside.chain_der if self._outside else ()
+        read = [(der, x509.load_der_x509_certificate(der)) for der in chain]
+        return tuple(der for der, one in read if one.issuer == one.subject)
 
     def _answer(self, serial: int, since: datetime) -> bytes:
         """The answer, its thisUpdate not before `since`; the same one within a second."""
