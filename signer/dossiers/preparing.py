@@ -78,6 +78,18 @@ class Preparing:
         """The newest version shows the same pages without damage and without what was unused."""
         self._next_version(actor, document_id, shown_sha256, "ban_da_sua", repair)
 
+    def repaired(self, sha256: str) -> str:
+        """The hash of a readable copy of a damaged file that no dossier has yet; `Invalid` if none.
+
+        The damaged file stays in the store.
+        """
+        release()
+        with tempfile.TemporaryDirectory(prefix="signer-") as folder:
+            output = Path(folder) / "repaired.pdf"
+            with self._files.path(sha256) as source:
+                repair(source, output)
+            return self._files.put(output)
+
     def _next_version(
         self,
         actor: Actor,

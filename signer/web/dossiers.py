@@ -68,7 +68,7 @@ def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
         choices=unit_options(units, _("Chọn đơn vị")),
         files_at_once=FILES_AT_ONCE,
         signers=_signer_codes(),
-        kept=kept,
+        kept=[(file, _is_damaged(file)) for file in kept],
         kept_token=kept_token(kept) if kept else "",
     )
 
@@ -79,6 +79,7 @@ def create() -> ResponseReturnValue:
     g.kept_files = files = (*kept_files("kept"), *keep("files"))
     if not files:
         raise Invalid(N_("Hãy chọn ít nhất một tệp PDF."), field="files")
+    files = tuple(_readable(file) for file in files)
     with ExitStack() as stack:
         dossier_id = services().dossiers.create(
             actor(),
@@ -160,6 +161,28 @@ def download(document_id: int, version: int | None = None) -> ResponseReturnValu
     with services().files.path(sha256) as path:
         # The file is opened here and read later, so it may lose its name meanwhile.
         return send_file(path.open("rb"), _PDF, as_attachment=True, download_name=name)
+
+
+def _is_damaged(file: KeptFile) -> bool:
+    report = report_of(file.sha256)
+    return not report.may_sign and report.repairable
+
+
+def _readable(file: KeptFile) -> KeptFile:
+    """The file, or the repaired copy of a damaged one when the clerk wants that."""
+    if not _is_damaged(file):
+        return file  # as it is, or refused by name when the dossier is made
+    if file.sha256 not in request.form.getlist("repair"):
+        raise Invalid(
+            N_(
+                "Tệp “%(name)s” bị hỏng nhưng sửa được. Hãy đánh dấu “Dùng bản đã sửa”, hoặc chọn"
+                " tệp khác."
+            ),
+            field="files",
+            name=file.name,
+        )
+    name = f"{file.name.removesuffix('.pdf')}_ban_da_sua.pdf"
+    return KeptFile(name=name, sha256=services().preparing.repaired(file.sha256))
 
 
 def _placed(prefix: str, sizes: Sequence[PageSize]) -> tuple[BoxFields, Box]:

@@ -1,5 +1,6 @@
 """Dossiers in the browser: submitting, finding signers, what is kept when something is wrong."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from signer.accounts import SYSTEM, Role
 from signer.db import release
 from signer.services import Services
 from tests.factories import OTHER_WARD, WARD, City
+from tests.signing.test_shadows import SHADOWS
 from tests.web.visitor import Visitor, hidden, pdf
 
 PDFS = Path(__file__).parents[1] / "data" / "pdf"
@@ -70,6 +72,44 @@ def test_files_stay_chosen_when_something_else_is_wrong(
         "báo cáo.pdf",
     ]
     assert services.files.get(dossier.documents[0].sha256) == DECISION
+
+
+def test_a_damaged_file_is_repaired_when_that_is_wanted(
+    clerk: Visitor, city: City, services: Services
+) -> None:
+    """It is refused first; ticked, its copy is submitted under a name that says so."""
+    damaged = DECISION.replace(b"startxref", b"startxxxx")  # the table is found by searching
+    fields = form(city, files=[pdf(damaged, "hỏng.pdf"), pdf(REPORT, "báo cáo.pdf")])
+    refused = clerk.post("/dossiers/new", fields)
+    assert refused.status_code == 400
+    assert "Dùng bản đã sửa" in refused.text
+    wanted = hashlib.sha256(damaged).hexdigest()
+    again = {**fields, "files": [], "kept": hidden(refused.text, "kept"), "repair": wanted}
+    done = clerk.post("/dossiers/new", again)
+    assert done.status_code == 302
+    release()
+    dossier = services.dossiers.dossier_of(SYSTEM, int(done.location.rsplit("/", 1)[1]))
+    assert [document.file_name for document in dossier.documents] == [
+        "hỏng_ban_da_sua.pdf",
+        "báo cáo.pdf",
+    ]
+    assert services.files.get(wanted) == damaged
+
+
+def test_what_could_be_swapped_later_is_told_and_can_be_left_out(
+    clerk: Visitor, city: City, services: Services
+) -> None:
+    """A shadow in an unsigned document: warned of, and gone in the next version."""
+    make, _code, _repairable = next(case for case in SHADOWS.values() if case[2])
+    fields = form(city, files=[pdf(make(), "bóng.pdf")])
+    address = clerk.post("/dossiers/new", fields).location
+    shown = clerk.get(address).text
+    assert "Hãy xem kỹ trước khi ký" in shown
+    sent = {"shown_sha256": hidden(shown, "shown_sha256")}
+    assert clerk.post("/documents/1/repair", sent, form_at=address).location == address
+    again = clerk.get(address).text
+    assert "Hãy xem kỹ trước khi ký" not in again
+    assert "Các phiên bản (2)" in again
 
 
 def test_a_forged_token_names_no_file(clerk: Visitor, city: City) -> None:
