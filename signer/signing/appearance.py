@@ -103,11 +103,6 @@ class Drawing:
     points: float
     lines: tuple[str, ...]
 
-    @property
-    def font(self) -> EmbeddedFont:
-        """The only font."""
-        return self.fonts[0]
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Look:

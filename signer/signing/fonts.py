@@ -91,6 +91,7 @@ def _embedded(family: str, extra: frozenset[str]) -> EmbeddedFont:
             layout_features=[], hinting=False, glyph_names=False, notdef_outline=True, name_IDs=[]
         )
         options.drop_tables += ["GSUB", "GPOS", "GDEF", "OS/2", "name", "post", "gasp", "STAT"]
+        options.drop_tables += ["FFTM"]  # FontForge's own, which fontTools would complain of
         subsetter = subset.Subsetter(options)
         subsetter.populate(unicodes=[ord(letter) for letter in letters])
         subsetter.subset(font)

@@ -7,14 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signer.signing.geometry import Box, PageSize
+from signer.errors import Invalid
+from signer.signing.agency_placement import corner, covered, seal_box
+from signer.signing.geometry import Box, PageSize, fitted
 from signer.signing.pages import PageRenderer, Word
 from signer.signing.placement import (
     LEAST_HEIGHT,
     Placement,
     PlacementReason,
+    Signatory,
     SignatureField,
     propose,
+    propose_all,
 )
 from signer.signing.preflight import inspect
 from signer.signing.sandbox import Sandbox
@@ -221,3 +225,93 @@ def test_a_row_of_a_table_is_not_the_place_to_sign() -> None:
         assert (placement.page, placement.reason) == (29, PlacementReason.FREE_AREA)
     deputy = propose(words, report.pages, "Lê Văn C", "Phó Giám đốc")
     assert (deputy.page, deputy.reason) == (29, PlacementReason.NEAR_NAME)
+
+
+def test_several_signers_get_places_at_once() -> None:
+    """Each at the own name; who has none gets free paper; none covers another or any text."""
+    page = [*decision(), *words("PHÓ GIÁM ĐỐC", 80, 250), *words("Lê Văn C", 90, 170)]
+    wanted = [
+        Signatory(name="Nguyễn Thị Ánh", title="Giám đốc"),
+        Signatory(name="Lê Văn C", title="Phó Giám đốc"),
+        Signatory(name="Hoàng Kim Ánh"),
+        Signatory(name="Đỗ Đình Đô"),
+    ]
+    places = propose_all({1: page}, [A4], wanted)
+    reasons = [place.reason for place in places]
+    assert reasons == [PlacementReason.NEAR_NAME] * 2 + [PlacementReason.FREE_AREA] * 2
+    assert not any(over_text(place, page) for place in places)
+    for number, place in enumerate(places):
+        assert not any(place.box.overlaps(other.box) for other in places[:number])
+
+
+def test_a_field_goes_to_whom_it_names_and_to_nobody_twice() -> None:
+    """The first signer does not take the field that names the second."""
+    boxes = [Box(x0=50, y0=y, x1=200, y1=y + 40) for y in (50, 150)]
+    fields = [
+        SignatureField(name="le_van_c", page=1, box=boxes[0], signed=False),
+        SignatureField(name="Signature9", page=1, box=boxes[1], signed=False),
+    ]
+    wanted = [Signatory(name=name) for name in ("Nguyễn Thị Ánh", "Lê Văn C", "Đỗ Đình Đô")]
+    places = propose_all({1: decision()}, [A4], wanted, fields)
+    assert [place.field_name for place in places] == ["Signature9", "le_van_c", None]
+    assert places[2].reason is PlacementReason.FREE_AREA
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.floats(120, 400),
+    st.floats(60, 700),
+    st.floats(90, 190),
+    st.floats(26, 80),
+    st.floats(0.8, 5),
+    st.floats(30, 42),
+)
+def test_a_seal_covers_a_third_of_the_signature_on_its_left(
+    x0: float, y0: float, width: float, height: float, proportion: float, side_mm: float
+) -> None:
+    """30 to 37 % by the dots counted here, whatever the image; in real size and on the page."""
+    field = Box(x0=x0, y0=y0, x1=x0 + width, y1=y0 + height)
+    image = fitted(field, 100 * proportion, 100)
+    seal = seal_box(image, (side_mm, side_mm), A4)
+    assert abs(seal.width - side_mm * 72 / 25.4) < 0.001
+    assert abs(seal.height - seal.width) < 0.001
+    assert 0 <= seal.x0 < image.x0
+    assert seal.y0 >= 0
+    radius, middle_x, middle_y = seal.width / 2, (seal.x0 + seal.x1) / 2, (seal.y0 + seal.y1) / 2
+    dots = [
+        (image.x0 + (i + 0.5) / 60 * image.width - middle_x) ** 2
+        + (image.y0 + (j + 0.5) / 60 * image.height - middle_y) ** 2
+        <= radius**2
+        for i in range(60)
+        for j in range(60)
+    ]
+    assert 0.30 <= sum(dots) / len(dots) <= 0.37
+    assert abs(covered(seal, image) - sum(dots) / len(dots)) < 0.02
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Box(x0=2, y0=300, x1=60, y1=330),  # no room on its left
+        Box(x0=200, y0=100, x1=500, y1=400),  # far higher than the seal
+    ],
+)
+def test_a_seal_that_cannot_cover_a_third_is_refused(image: Box) -> None:
+    """The clerk is told to move the signature instead of getting a wrong seal."""
+    with pytest.raises(Invalid, match="1/3"):
+        seal_box(image, (36, 36), A4)
+
+
+def test_texts_of_the_agency_stand_in_the_top_right_corner() -> None:
+    """On a scan in the very corner; on a page with text beside or below it, never over it."""
+    size = (180.0, 40.0)
+    scan = corner(A4, size, [])
+    assert scan.x1 > 540
+    assert scan.y1 > 820
+    title = [word.box for word in words("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", 300, 815)]
+    found = corner(A4, size, title)
+    assert found.y0 > 421
+    assert not any(found.overlaps(box) for box in title)
+    full = [word.box for y in range(400, 842, 12) for word in words("đầy chữ " * 12, 20, y)]
+    with pytest.raises(Invalid, match="Góc trên"):
+        corner(A4, size, full)
