@@ -114,7 +114,7 @@ def _about(verdict: Verdict, say: Say, file_name: str, address: str) -> Table:
         (say(N_("Kiểm tra lúc")), exact(verdict.checked_at)),
     ]
     code = QrCodeWidget(address, barLevel="M", barWidth=_QR, barHeight=_QR, barBorder=4)
-    picture = Drawing(_QR, _QR)
+    picture = Drawing(_QR, _QR, initialFontName="Serif")
     picture.add(code)
     hint = paragraph(
         say(N_("Quét mã để xem kết quả kiểm tra hiện tại của đúng tệp này")),
