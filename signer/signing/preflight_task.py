@@ -98,7 +98,7 @@ def repair(*, path: str) -> tuple[dict[str, Any], tuple[bytes]]:
 def _written_anew(file: Path) -> bytes:
     with _opened(file) as document:
         if document.is_encrypted or any(
-            isinstance(item, pikepdf.Dictionary) and "/ByteRange" in item
+            isinstance(item, pikepdf.Object) and b"/ByteRange" in _written(item)
             for item in document.objects
         ):
             raise ValueError("encrypted or signed")
@@ -135,6 +135,8 @@ def _structure(stream: Any) -> tuple[dict[str, Any], Listed]:
         pages = list(_pages(reader))
         if not pages:
             raise _Refused("damaged", "no_pages")
+        if entry_of(reader.root["/Pages"], "/Count") != len(pages):
+            raise _Refused("damaged")  # readers that trust it show other pages
         fields, locked = _fields(reader, pages)
         listed = Listed(reader, stream)
     except (_Refused, MemoryError):
@@ -223,17 +225,15 @@ def _contents(source: Path | bytes, listed: Listed) -> list[dict[str, Any]]:
             for item in objects:
                 if not isinstance(item, pikepdf.Object):
                     continue
-                is_stream = isinstance(item, pikepdf.Stream)
-                entries = item.stream_dict if is_stream else item
-                written = entries.unparse(resolved=True)
-                graph.add(item, written)
-                if _SUSPECT.search(written):
-                    links += _walk(item, 0)
-                if is_stream:
+                if isinstance(item, pikepdf.Stream):
                     _no_other_file(item)
                     total += _unpacked_bytes(item)
                     if total > TOTAL_BYTES:
                         raise _Refused("too_large", "unpacked")
+                written = _written(item)
+                graph.add(item, written)
+                if _SUSPECT.search(written):
+                    links += _walk(item, 0)
             _no_hidden_layers(document.Root.get("/OCProperties"))
             warnings += graph.warnings()
             if links:
@@ -251,6 +251,12 @@ def _opened(source: Path | bytes) -> pikepdf.Pdf:
     if isinstance(source, bytes):
         return pikepdf.open(io.BytesIO(source))
     return pikepdf.open(source, access_mode=pikepdf.AccessMode.mmap)
+
+
+def _written(item: Any) -> bytes:
+    """The object without its stream's data: others by their numbers, names without escapes."""
+    entries = item.stream_dict if isinstance(item, pikepdf.Stream) else item
+    return bytes(entries.unparse(resolved=True))
 
 
 def _walk(item: Any, depth: int) -> int:

@@ -179,6 +179,7 @@ class Listed:
         unlisted, missing = 0, set(self._referred)
         with _mapped(self._stream) as data:
             for start, end in _outside_streams(data, places):
+                unlisted += start == end
                 for found in _MENTION.finditer(data[start:end]):
                     if found[2] == b"R":
                         missing.add(int(found[1]))
@@ -188,11 +189,15 @@ class Listed:
 
 
 def _outside_streams(data: Any, places: list[int]) -> Iterator[tuple[int, int]]:
-    """The ranges of the file between the data of its streams."""
+    """The ranges of the file between the data of its streams.
+
+    An empty range is a listed place inside such data: two objects share these bytes.
+    """
     at = 0
     for place, following in zip(places, [*places[1:], len(data)], strict=True):
         if place < at:
-            continue  # another object's data, whatever the table says
+            yield place, place
+            continue
         head = data[place : min(following, place + HEAD_BYTES)]
         opened = _STREAM.search(head)
         if opened is None:
