@@ -68,7 +68,8 @@ def installed(
         pkcs11_module=MODULE,
         token_pin_file=token_home / "signer-issuing.pin",
         hsm_wait_seconds=2.0,
-        **changes,
+        # What is no test of levels needs neither an OCSP signer nor a TSA.
+        **({"signature_level": "b-b"} | changes),
     )
 
 

@@ -12,18 +12,19 @@ from sqlalchemy import Select, func, or_, select
 from signer.accounts import Actor, Permission, Role, in_subtree
 from signer.accounts.permissions import ROLE_PERMISSIONS
 from signer.audit import Audit
-from signer.clock import HANOI, Clock
+from signer.clock import Clock
 from signer.db import advisory_lock, db, move_state, release, transaction
+from signer.dossiers.approving import Approving, BatchOutcome, Offer, Wanted, own_step
 from signer.dossiers.models import Document, DocumentVersion, Dossier, Step
 from signer.dossiers.reading import documents_of, dossier_rows
-from signer.dossiers.views import DocumentView, DossierView, StepView
-from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
+from signer.dossiers.views import DocumentView, DossierView
+from signer.errors import N_, Invalid, NotFound
 from signer.files import Files
 from signer.inventory.models import Person
 from signer.inventory.service import Inventory
+from signer.signing.approvals import Factor, PinFactor
 from signer.signing.geometry import Box
-from signer.signing.pdf import SignedPdf
-from signer.signing.service import Place, Signing
+from signer.signing.service import Signing
 
 _FILES = 20
 _SIGNERS = 10
@@ -41,6 +42,7 @@ class Dossiers:
         self._files = files
         self._inventory = inventory
         self._signing = signing
+        self._approving = Approving(clock, signing, self._documents_of)
 
     def create(
         self,
@@ -124,15 +126,18 @@ class Dossiers:
 
     def document_of(self, actor: Actor, document_id: int) -> DocumentView:
         """One document; `NotFound` also when the actor may not see it."""
+        return self._documents_of(actor, [document_id])[0]
+
+    def _documents_of(self, actor: Actor, ids: Sequence[int]) -> list[DocumentView]:
         statement = self._visible(
             actor,
             select(Document.id)
             .join(Dossier, Dossier.id == Document.dossier_id)
-            .where(Document.id == document_id),
+            .where(Document.id.in_(ids)),
         )
-        if db.session.scalar(statement) is None:
+        if set(db.session.scalars(statement)) != set(ids):
             raise NotFound(N_("Không tìm thấy tài liệu này."))
-        return documents_of([document_id], self._person_id(actor))[0]
+        return documents_of(ids, self._person_id(actor))
 
     def inbox(self, actor: Actor, *, limit: int = 100) -> list[DocumentView]:
         """The documents that wait for this actor's signature now, the most urgent first."""
@@ -159,6 +164,7 @@ class Dossiers:
         box: Box | None,
         shown_sha256: str,
         field_name: str | None = None,
+        unseen: bool = False,
     ) -> DocumentView:
         """The document has the actor's signature, stored as a new version.
 
@@ -166,26 +172,41 @@ class Dossiers:
         actor's turn. A retry after a lost answer returns the document already signed.
         """
         document = self.document_of(actor, document_id)
-        step = self._own_step(actor, document)
-        if step.state == "signed":
+        if own_step(document, self._signing.person_of(actor).id).state in ("signed", "stamping"):
             return document
-        if step.state != "waiting":
-            raise Forbidden(N_("Chưa đến lượt bạn ký tài liệu này, hoặc tài liệu đã bị trả lại."))
-        if document.sha256 != shown_sha256:
-            raise Conflict(N_("Tài liệu đã thay đổi so với lúc bạn xem; hãy mở lại tài liệu."))
-
-        def store(signed: SignedPdf) -> None:
-            self._advance(actor, document, step, signed)
-
-        self._signing.sign(
+        offer = self.offer(
             actor,
-            intent=f"step-{step.id}-{document.sha256}",
-            input_sha256=document.sha256,
-            pin=pin,
-            place=Place(page=page, box=box, field_name=field_name),
-            in_same_commit=store,
+            [
+                Wanted(
+                    document_id=document_id,
+                    shown_sha256=shown_sha256,
+                    page=page,
+                    box=box,
+                    field_name=field_name,
+                    unseen=unseen,
+                )
+            ],
         )
-        return documents_of([document_id], self._person_id(actor))[0]
+        ((_, _, error),) = self.sign_batch(actor, offer.activation_id, PinFactor(pin=pin)).results
+        if error is not None:
+            raise error
+        return self.document_of(actor, document_id)
+
+    def note_shown(self, actor: Actor, document_id: int, sha256: str) -> None:
+        """It is on record that the actor had these bytes on the screen; `Conflict` for others."""
+        self._approving.note_shown(actor, document_id, sha256)
+
+    def shown(self, actor: Actor, versions: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
+        """Those of the (document, SHA-256) that the actor had on the screen."""
+        return self._approving.shown(actor, versions)
+
+    def offer(self, actor: Actor, wanted: Sequence[Wanted]) -> Offer:
+        """The list waits some minutes for the actor's factor; refused when one of it may not be."""
+        return self._approving.offer(actor, wanted)
+
+    def sign_batch(self, actor: Actor, activation_id: int, factor: Factor) -> BatchOutcome:
+        """Each document of the offered list has the actor's signature, or its reason why not."""
+        return self._approving.sign_batch(actor, activation_id, factor)
 
     def send_back(self, actor: Actor, document_id: int, reason: str) -> None:
         """The signer refuses with a reason; the dossier goes back to whoever drafted it."""
@@ -193,7 +214,7 @@ class Dossiers:
         if not reason or len(reason) > 500:
             raise Invalid(N_("Hãy ghi lý do trả lại, không quá 500 ký tự."), field="reason")
         document = self.document_of(actor, document_id)
-        step = self._own_step(actor, document)
+        step = own_step(document, self._person_id(actor) or 0)
         with transaction():
             # The record first, as in signing: its lock then lets one of the two through at a time.
             self._audit.record(
@@ -284,45 +305,6 @@ class Dossiers:
                     state="waiting" if position == 1 else "blocked",
                 )
             )
-
-    def _advance(
-        self, actor: Actor, document: DocumentView, step: StepView, signed: SignedPdf
-    ) -> None:
-        now = self._clock.now()
-        move_state(Step, step.id, "waiting", "signed", acted_at=now)
-        stamp = now.astimezone(HANOI).strftime("%Y%m%d_%H%M%S")
-        stem = document.file_name.removesuffix(".pdf")
-        db.session.add(
-            DocumentVersion(
-                document_id=document.id,
-                number=document.versions[-1].number + 1,
-                sha256=signed.sha256,
-                size_bytes=signed.size_bytes,
-                file_name=f"{stem}_daky_{stamp}.pdf",
-                created_by=actor.display_name,
-                created_at=now,
-            )
-        )
-        following = [other for other in document.steps if other.position == step.position + 1]
-        if following:
-            move_state(Step, following[0].id, "blocked", "waiting")
-            return
-        move_state(Document, document.id, "waiting", "signed")
-        db.session.flush()
-        unsigned = db.session.scalar(
-            select(func.count(Document.id)).where(
-                Document.dossier_id == document.dossier_id, Document.state != "signed"
-            )
-        )
-        if not unsigned:
-            move_state(Dossier, document.dossier_id, "open", "done")
-
-    def _own_step(self, actor: Actor, document: DocumentView) -> StepView:
-        person_id = self._person_id(actor)
-        for step in document.steps:
-            if step.person_id == person_id:
-                return step
-        raise Forbidden(N_("Tài liệu này không chờ chữ ký của bạn."))
 
     def _person_id(self, actor: Actor) -> int | None:
         if actor.account_id is None:

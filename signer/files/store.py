@@ -59,6 +59,16 @@ class Files:
             raise NotFound(N_("Tệp trong kho lưu trữ đã bị thay đổi."))
         return content
 
+    def size(self, sha256: str) -> int:
+        """How many bytes are stored under that hash."""
+        _outside_transaction()
+        try:
+            return int(obstore.head(self._store, _name(sha256))["size"])
+        except FileNotFoundError as error:
+            raise NotFound(N_("Không tìm thấy tệp trong kho lưu trữ.")) from error
+        except (BaseError, OSError) as error:
+            raise Unavailable(N_("Kho lưu trữ tệp tạm thời không truy cập được.")) from error
+
     def piece(self, sha256: str, begins: int, length: int) -> bytes:
         """Some bytes of a stored file, for content that proves itself: they are not hashed here."""
         _outside_transaction()

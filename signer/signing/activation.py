@@ -1,32 +1,21 @@
-"""The PIN and what it protects: a key's envelope, and a count of wrong tries that cannot be undone.
+"""The PIN: one counted try at a time, and a count that cannot be put back unnoticed."""
 
-The wrapped key is sealed with AES-256-GCM under HKDF(HMAC-in-HSM(argon2id(PIN))). A stolen
-database is worthless without the HSM, whose key hardens every guess, and the HSM is worthless
-without the PIN. Nobody, no administrator either, can open an envelope for its owner.
-"""
-
-import secrets
+import json
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from itertools import pairwise
 
-from argon2.low_level import Type, hash_secret_raw
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 
 from signer.audit import Audit
 from signer.clock import Clock
 from signer.db import db, release, transaction
 from signer.errors import N_, Conflict, Invalid, SignerError
 from signer.issuance import keys
-from signer.pkcs11.vault import Vault
+from signer.signing.envelopes import Envelopes, Opened, WrongFactor
 from signer.signing.models import KeyEnvelope, KeyGuard
 
 PIN_LENGTHS = range(6, 33)
-_NONCE_BYTES = 12
 _LOCKS = 64  # keys that share one wait for each other some milliseconds
 
 
@@ -41,10 +30,10 @@ def sealed_among(key_ids: Collection[int]) -> set[int]:
 class Activations:
     """Seals keys under PINs and opens them again, one counted try at a time."""
 
-    def __init__(self, clock: Clock, audit: Audit, vault: Vault, attempts: int) -> None:
+    def __init__(self, clock: Clock, audit: Audit, envelopes: Envelopes, attempts: int) -> None:
         self._clock = clock
         self._audit = audit
-        self._vault = vault
+        self._envelopes = envelopes
         self._attempts = attempts
         # Tries under way together would look like wrong ones, and lock a key whose PIN is right.
         self._one_at_a_time = [threading.Lock() for _ in range(_LOCKS)]
@@ -52,9 +41,7 @@ class Activations:
     def seal(self, wrapped: bytes, pin: str, key_id: int) -> tuple[bytes, bytes]:
         """(salt, envelope) of the wrapped key under the PIN; asks the HSM, stores nothing."""
         check_pin(pin)
-        salt, nonce = secrets.token_bytes(16), secrets.token_bytes(_NONCE_BYTES)
-        sealed = AESGCM(self._envelope_key(pin, salt)).encrypt(nonce, wrapped, _bound_to(key_id))
-        return salt, nonce + sealed
+        return self._envelopes.seal_pin(wrapped, pin, key_id)
 
     def store(self, key_id: int, salt: bytes, envelope: bytes) -> None:
         """The envelope is stored with all its tries; inside the caller's transaction."""
@@ -69,17 +56,26 @@ class Activations:
         )
         db.session.add(KeyGuard(signing_key_id=key_id, attempts_left=self._attempts))
 
-    def open(self, key_id: int, pin: str, actor: str) -> bytes:
-        """The wrapped key; `Invalid` for a wrong PIN with the tries left, `Conflict` when locked.
+    def open(
+        self,
+        key_id: int,
+        pin: str,
+        actor: str,
+        in_same_commit: Callable[[Opened], None] = lambda opened: None,
+    ) -> Opened:
+        """What lies under the PIN; `Invalid` for a wrong one with the tries left.
 
-        The try is counted and committed before the PIN is looked at, so that killing the process
-        never gives a free guess; it is given back when the PIN is right or the HSM fails. A
-        process looks at one try a key at a time.
+        `Conflict` when the key is locked. The try is counted and committed before the PIN is
+        looked at, so that killing the process never gives a free guess; it is given back in one
+        commit with `in_same_commit(opened)`, or when the HSM fails. A process looks at one try a
+        key at a time.
         """
         with self._one_at_a_time[key_id % _LOCKS]:
-            return self._open(key_id, pin, actor)
+            return self._open(key_id, pin, actor, in_same_commit)
 
-    def _open(self, key_id: int, pin: str, actor: str) -> bytes:
+    def _open(
+        self, key_id: int, pin: str, actor: str, in_same_commit: Callable[[Opened], None]
+    ) -> Opened:
         self._count_try(key_id)
         salt, envelope, left = db.session.execute(
             select(KeyEnvelope.salt, KeyEnvelope.envelope, KeyGuard.attempts_left)
@@ -92,21 +88,25 @@ class Activations:
         ).one()
         release()
         try:
-            key = self._envelope_key(pin, salt)
+            opened = self._envelopes.open_pin(salt, envelope, pin, key_id)
         except SignerError:  # the PIN was not looked at
-            self._set_tries(key_id, KeyGuard.attempts_left + 1)
+            self._give_back(key_id)
             raise
-        try:
-            wrapped = AESGCM(key).decrypt(
-                envelope[:_NONCE_BYTES], envelope[_NONCE_BYTES:], _bound_to(key_id)
-            )
-        except InvalidTag as error:
+        except WrongFactor as error:
             self._note_wrong_pin(key_id, left, actor)
             raise Invalid(
                 N_("Mã PIN không đúng. Bạn còn %(left)d lần thử."), field="pin", left=left
             ) from error
-        self._set_tries(key_id, self._attempts)
-        return wrapped
+        try:
+            with transaction():
+                _set_tries(key_id, self._attempts)
+                if left < self._attempts - 1:
+                    self._audit.record(actor, "pin.accepted", f"key:{key_id}")
+                in_same_commit(opened)
+        except BaseException:  # the PIN was right; what was wanted with it came to nothing
+            self._give_back(key_id)
+            raise
+        return opened
 
     def attempts_left(self, key_id: int) -> int:
         """How many wrong PINs the key still forgives."""
@@ -115,19 +115,46 @@ class Activations:
 
     def _count_try(self, key_id: int) -> None:
         with transaction():
-            counted = db.session.execute(
+            left = db.session.scalar(
                 update(KeyGuard)
                 .where(KeyGuard.signing_key_id == key_id, KeyGuard.attempts_left > 0)
                 .values(attempts_left=KeyGuard.attempts_left - 1)
+                .returning(KeyGuard.attempts_left)
                 .execution_options(synchronize_session=False)
             )
-        if not getattr(counted, "rowcount", 0):
+            is_put_back = left is not None and left >= self._allowed(key_id)
+            if left is not None and is_put_back:
+                # Only who writes to the database past us can do that: no PIN is looked at again.
+                self._audit.record("system", "pin.count_put_back", f"key:{key_id}", left=left + 1)
+                keys.mark_locked(key_id)
+        if is_put_back:
+            raise Conflict(
+                N_(
+                    "Số lần thử mã PIN đã bị sửa trái phép nên khóa ký bị khóa. "
+                    "Hãy liên hệ cán bộ đầu mối."
+                )
+            )
+        if left is None:
             self._lock(key_id, "system")
             raise locked()
 
+    def _allowed(self, key_id: int) -> int:
+        """How many tries there can be at most: all of them less the wrong ones on record."""
+        wrong = 0
+        for event in self._audit.events(subject=f"key:{key_id}", limit=self._attempts):
+            # Older releases recorded no right PIN, and said no `of` with a wrong one.
+            if event.action != "pin.wrong" or "of" not in json.loads(event.details):
+                break
+            wrong += 1
+        return self._attempts - wrong
+
     def _note_wrong_pin(self, key_id: int, left: int, actor: str) -> None:
         with transaction():
-            self._audit.record(actor, "pin.wrong", f"key:{key_id}", left=left)
+            # Another process may have given its own try back meanwhile.
+            _set_tries(
+                key_id, case((KeyGuard.attempts_left > left, left), else_=KeyGuard.attempts_left)
+            )
+            self._audit.record(actor, "pin.wrong", f"key:{key_id}", left=left, of=self._attempts)
         if not left:
             self._lock(key_id, actor)
             raise locked()
@@ -137,30 +164,20 @@ class Activations:
             if keys.mark_locked(key_id):
                 self._audit.record(actor, "key.locked", f"key:{key_id}")
 
-    def _set_tries(self, key_id: int, value: object) -> None:
+    def _give_back(self, key_id: int) -> None:
         with transaction():
-            db.session.execute(
-                update(KeyGuard)
-                .where(KeyGuard.signing_key_id == key_id)
-                .values(attempts_left=value)
-                .execution_options(synchronize_session=False)
-            )
+            most = self._allowed(key_id)
+            up = KeyGuard.attempts_left + 1
+            _set_tries(key_id, case((up > most, most), else_=up))
 
-    def _envelope_key(self, pin: str, salt: bytes) -> bytes:
-        # The HSM hardens every guess, so argon2 only has to slow one down a little (RFC 9106).
-        stretched = hash_secret_raw(
-            pin.encode(),
-            salt,
-            time_cost=2,
-            memory_cost=19456,
-            parallelism=1,
-            hash_len=32,
-            type=Type.ID,
-        )
-        hardened = self._vault.harden(stretched)
-        return HKDF(algorithm=SHA256(), length=32, salt=salt, info=b"signer envelope v1").derive(
-            hardened
-        )
+
+def _set_tries(key_id: int, value: object) -> None:
+    db.session.execute(
+        update(KeyGuard)
+        .where(KeyGuard.signing_key_id == key_id)
+        .values(attempts_left=value)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def check_pin(pin: str) -> None:
@@ -179,7 +196,3 @@ def locked() -> Conflict:
     return Conflict(
         N_("Khóa ký đã bị khóa do nhập sai mã PIN quá nhiều lần. Hãy liên hệ cán bộ đầu mối.")
     )
-
-
-def _bound_to(key_id: int) -> bytes:
-    return f"signing-key-{key_id}".encode()

@@ -1,21 +1,22 @@
 """Signing a PDF with a person's own key, and judging any PDF's signatures."""
 
-import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy import select
 
 from signer.accounts import Actor
 from signer.audit import Audit
 from signer.ca.authority import Authority, CertificateStatus
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import LOST_RACE, changed, db, release, transaction
-from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound
+from signer.db import db, release, transaction
+from signer.errors import N_, Forbidden, Invalid, NotFound, SignerError
 from signer.files import Files
 from signer.inventory.duplicates import service_of
 from signer.inventory.models import OrgUnit, Person
@@ -27,16 +28,21 @@ from signer.pkcs11.vault import Vault
 from signer.signing import cms
 from signer.signing.activation import Activations, locked
 from signer.signing.appearance import AppearanceText
-from signer.signing.geometry import Box, PageSize
+from signer.signing.approvals import Approval, Approvals, Factor, PinFactor, Place, Wish
+from signer.signing.envelopes import Envelopes
+from signer.signing.geometry import PageSize
 from signer.signing.images import SignatureImages
-from signer.signing.models import Signature
+from signer.signing.levels import Level
+from signer.signing.own_output import Trust, known_revisions
 from signer.signing.pages import PageRenderer, Word
-from signer.signing.pdf import SignedPdf, complete_pdf, prepare_pdf
+from signer.signing.passkeys import Passkeys, PasskeyView, checked_label
+from signer.signing.pdf import SignedPdf
 from signer.signing.placement import Placement, propose
 from signer.signing.preflight import Preflight, inspect
-from signer.signing.sandbox import Sandbox, public_sandbox, shared_sandbox
+from signer.signing.sandbox import public_sandbox
+from signer.signing.signatures import Hand, Outcome, Signatures, Store
 from signer.signing.stamping import Stamping
-from signer.signing.validation import Verdict, VerdictClass, validate
+from signer.signing.validation import Verdict, validate
 
 DEMO_MARK = "MẪU – KHÔNG CÓ GIÁ TRỊ"
 """Drawn in red in every signature made on invented data (R16); papers are Vietnamese always."""
@@ -54,15 +60,6 @@ class KeyState:
     serial_hex: str | None
     not_after: datetime | None
     attempts_left: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a signature goes: an empty field of the document, or a box on a page (from 1)."""
-
-    page: int
-    box: Box | None
-    field_name: str | None = None
 
 
 class Signing:
@@ -85,16 +82,19 @@ class Signing:
         self._audit = audit
         self._files = files
         self._inventory = inventory
-        self._vault = vault
         self._authority = authority
         self._stamping = stamping
-        self._activations = Activations(clock, audit, vault, settings.pin_attempts)
+        envelopes = Envelopes(vault)
+        self._activations = Activations(clock, audit, envelopes, settings.pin_attempts)
+        self._passkeys = Passkeys(settings, clock, envelopes, vault)
+        self._approvals = Approvals(settings, clock, audit, self._activations, self._passkeys)
+        self._signatures = Signatures(clock, audit, files, vault, self._trust)
         self.pages = PageRenderer()
         self.images = SignatureImages(clock, audit, files, inventory)
 
     def key_of(self, actor: Actor) -> KeyState:
         """The state of the actor's own key; `NotFound` when the account belongs to nobody."""
-        return self.key_of_person(self._person_of(actor))
+        return self.key_of_person(self.person_of(actor))
 
     def key_of_person(self, person: Person) -> KeyState:
         """The state of this person's key."""
@@ -113,7 +113,7 @@ class Signing:
 
     def activate(self, actor: Actor, pin: str) -> None:
         """The actor's key is sealed under the PIN and can sign from now on."""
-        self.activate_person(self._person_of(actor), pin, actor.name)
+        self.activate_person(self.person_of(actor), pin, actor.name)
 
     def activate_person(self, person: Person, pin: str, actor_name: str) -> None:
         """As `activate`, for the person; `NotFound` without a key that waits for activation.
@@ -134,25 +134,109 @@ class Signing:
                 actor_name, "key.activated", f"person:{person.code}", serial=key.serial_hex
             )
 
-    def sign(
+    def passkeys_of(self, actor: Actor) -> tuple[PasskeyView, ...]:
+        """The passkeys that open the actor's own key."""
+        key = keys.find_current_key(self.person_of(actor).id)
+        return self._passkeys.of_key(key.id) if key is not None else ()
+
+    def passkey_options(self, actor: Actor) -> dict[str, Any]:
+        """What a new passkey of the own key is asked for: WebAuthn's creation options as JSON."""
+        person = self.person_of(actor)
+        key = self._usable_key(person)
+        return self._passkeys.creation_options(key.id, actor.name, person.full_name)
+
+    def add_passkey(self, actor: Actor, pin: str, response: dict[str, Any], label: str) -> None:
+        """The passkey opens the own key from now on, beside the PIN, which proves whose it is."""
+        key = self._usable_key(self.person_of(actor))
+        checked_label(label)
+        new = self._passkeys.checked(key.id, response)
+        opened = self._activations.open(key.id, pin, actor.name)
+        sealed = self._passkeys.seal(opened.wrapped, new, key.id)
+        with transaction():
+            self._passkeys.store(key.id, new, sealed, label)
+            self._audit.record(actor.name, "passkey.added", f"key:{key.id}", label=label)
+
+    def remove_passkey(self, actor: Actor, passkey_id: int) -> None:
+        """The passkey opens nothing any more; the PIN still does."""
+        key = keys.find_current_key(self.person_of(actor).id)
+        if key is None:
+            raise NotFound(N_("Không tìm thấy khóa truy cập này."))
+        with transaction():
+            self._passkeys.retire(key.id, passkey_id)
+            self._audit.record(actor.name, "passkey.removed", f"key:{key.id}", passkey=passkey_id)
+
+    def offer(
+        self, person: Person, actor_name: str, wishes: Sequence[Wish]
+    ) -> tuple[Approval, dict[str, Any] | None]:
+        """The list waits for the person's factor; with a passkey's request options, if any.
+
+        Refused, by name, when person, key or certificate may not sign.
+        """
+        key = self._usable_key(person)
+        at = self._clock.now()
+        cms.check_may_sign(self._template(key).certificate, at)
+        approval = self._approvals.offer(key, actor_name, wishes)
+        return approval, self._passkeys.request_options(key.id, approval.challenge)
+
+    def approval_of(self, person: Person, activation_id: int) -> Approval:
+        """The person's own list as it was offered; `NotFound` for anybody else's."""
+        return self._approvals.read(person.id, activation_id)
+
+    def sign_list(
         self,
-        actor: Actor,
+        person: Person,
+        actor_name: str,
+        activation_id: int,
+        factor: Factor,
         *,
-        intent: str,
-        input_sha256: str,
-        pin: str,
-        place: Place,
-        in_same_commit: Callable[[SignedPdf], None] = lambda signed: None,
-    ) -> str:
-        """The SHA-256 of the signed document, signed by the actor's own key."""
+        refused: Mapping[str, SignerError] = MappingProxyType({}),
+        level: Level | None = None,
+        certify: bool | None = None,
+        store: Store = lambda wish, signed: None,
+    ) -> tuple[Outcome, ...]:
+        """What came of each document of the offered list, in its order.
+
+        `refused` says why some intents are not to be carried out any more. `store` runs in the
+        transaction of an outcome. A list that was used answers with what came of it and touches
+        no key. Order: list → person, certificate → PIN or passkey, list used, intents → PDFs
+        prepared → HSM → stamps → own validation → files → outcomes.
+        """
+        approval = self.approval_of(person, activation_id)
+        if approval.state == "used":
+            return self._signatures.of_list(approval)
+        key = self._usable_key(person)
+        hand = self._hand(person, actor_name, key, level, certify)
+        wishes = [wish for wish in approval.wishes if wish.intent not in refused]
+        done: dict[str, str] = {}
+        release()
+        opened = self._approvals.use(
+            approval,
+            key,
+            factor,
+            actor_name,
+            lambda: done.update(self._signatures.begin(approval, hand, wishes)),
+        )
+        outcomes = {
+            wish.intent: Outcome(
+                wish=wish, sha256=done.get(wish.intent), error=refused.get(wish.intent)
+            )
+            for wish in approval.wishes
+        }
+        left = [wish for wish in wishes if wish.intent not in done]
+        hand = replace(hand, wrapped=opened.wrapped)
+        for outcome in self._signatures.make(approval, hand, left, store):
+            outcomes[outcome.wish.intent] = outcome
+        return tuple(outcomes.values())
+
+    def waits_for_stamp(self, signed: SignedPdf) -> bool:
+        """The document goes no further before its time stamp, as the city decided."""
+        return self._settings.tsa_failure == "refuse" and signed.level is not self._stamping.level
+
+    def sign(self, actor: Actor, *, intent: str, input_sha256: str, pin: str, place: Place) -> str:
+        """As `sign_as`, by the actor's own key."""
+        who = self.person_of(actor)
         return self.sign_as(
-            self._person_of(actor),
-            actor.name,
-            intent=intent,
-            input_sha256=input_sha256,
-            pin=pin,
-            place=place,
-            in_same_commit=in_same_commit,
+            who, actor.name, intent=intent, input_sha256=input_sha256, pin=pin, place=place
         )
 
     def sign_as(
@@ -164,94 +248,48 @@ class Signing:
         input_sha256: str,
         pin: str,
         place: Place,
-        in_same_commit: Callable[[SignedPdf], None] = lambda signed: None,
+        level: Level | None = None,
+        certify: bool | None = None,
     ) -> str:
-        """The SHA-256 of the stored document with this person's signature added.
+        """The SHA-256 of the stored document with this person's signature: a list of one.
 
-        `intent` names the act, such as `step-17`: asked again, the first result is returned and
-        no key is touched. `in_same_commit(signed)` runs in the transaction that stores the
-        outcome. Order: intent row → PIN → PDF prepared → HSM → own validation → file → outcome.
+        Asked again, the first result is returned and no key is touched.
         """
-        key = self._usable_key(person)
-        certificate_der = self._authority.certificate_of(int(key.serial_hex, 16)).der
-        now = self._clock.now()
-        done = self._begin(intent, key, input_sha256, place, now)
+        done = self._signatures.find(intent, person.id, input_sha256)
         if done is not None:
             return done
-        wrapped = self._activations.open(key.id, pin, actor_name)
-        text = AppearanceText(
-            name=person.full_name,
-            organisation=self._unit_name(person),
-            title=person.title or "",
-            mark=DEMO_MARK if self._settings.demo else "",
-            image_png=self.images.png_of(person.id),
+        wish = Wish(intent=intent, input_sha256=input_sha256, place=place)
+        approval, _ = self.offer(person, actor_name, [wish])
+        (outcome,) = self.sign_list(
+            person, actor_name, approval.id, PinFactor(pin=pin), level=level, certify=certify
         )
-        template = cms.template_of(certificate_der, tuple(self._authority.chain_der()))
-        cms.check_may_sign(template.certificate, now)
-        release()
-        with tempfile.TemporaryDirectory(prefix="signer-") as folder:
-            signed_file = Path(folder) / "signed.pdf"
-            with self._files.path(input_sha256) as source:
-                prepared = prepare_pdf(
-                    source,
-                    Path(folder) / "prepared.pdf",
-                    template=template,
-                    field_name=place.field_name,
-                    page=place.page,
-                    box=place.box,
-                    appearance=text,
-                    at=now,
-                )
-            with self._vault.unlocked(wrapped, key.public_key_der) as private_key:
-                signed = complete_pdf(prepared, signed_file, template=template, key=private_key)
-            self._check_own_output(signed_file, key)
-            self._files.put(signed_file)
-        with transaction():
-            won = db.session.scalars(
-                update(Signature)
-                .where(Signature.intent == intent, Signature.state == "intent")
-                .values(
-                    state="done",
-                    signing_key_id=key.id,  # not always the one of the first try
-                    output_sha256=signed.sha256,
-                    field_name=_storable(signed.field_name),
-                    page=place.page,
-                    signed_at=now,
-                )
-                .returning(Signature.id)
-            ).all()
-            if not won:
-                raise Conflict(LOST_RACE)
-            changed("signed", [person.id])
-            self._audit.record(
-                actor_name,
-                "document.signed",
-                f"person:{person.code}",
-                intent=intent,
-                input=input_sha256,
-                output=signed.sha256,
-                serial=key.serial_hex,
-            )
-            in_same_commit(signed)
-        return signed.sha256
+        if outcome.error is not None:
+            raise outcome.error
+        assert outcome.sha256 is not None
+        return outcome.sha256
 
     def verify(self, path: Path) -> Verdict:
         """The verdict on every signature in anybody's PDF, by our own hierarchy and present CRL.
 
         `Unavailable` while other files are being checked.
         """
-        return self._judge(path, public_sandbox())
-
-    def _judge(self, path: Path, sandbox: Sandbox) -> Verdict:
-        crls = self._authority.current_crl_ders()
+        roots, intermediates, crls = self._trust()
         release()
         return validate(
             path,
-            trust_roots=[self._authority.root_der()],
-            intermediates=[self._authority.issuing_der()],
+            trust_roots=roots,
+            intermediates=intermediates,
             crls=crls,
             at=self._clock.now(),
-            sandbox=sandbox,
+            known=known_revisions,
+            sandbox=public_sandbox(),
+        )
+
+    def _trust(self) -> Trust:
+        return (
+            (self._authority.root_der(),),
+            (self._authority.issuing_der(),),
+            tuple(self._authority.current_crl_ders()),
         )
 
     def preflight(self, path: Path) -> Preflight:
@@ -278,7 +316,7 @@ class Signing:
 
     def propose(self, actor: Actor, sha256: str) -> Placement:
         """Where this actor's signature belongs in the document."""
-        person = self._person_of(actor)
+        person = self.person_of(actor)
         name, title = person.full_name, person.title or ""
         release()
         with self._files.path(sha256) as path:
@@ -293,33 +331,44 @@ class Signing:
         }
         return propose(words, report.pages, name, title, report.fields)
 
-    def _begin(
-        self, intent: str, key: CurrentKey, input_sha256: str, place: Place, now: datetime
-    ) -> str | None:
-        with transaction():
-            row = db.session.scalar(select(Signature).where(Signature.intent == intent))
-            if row is not None and (
-                row.input_sha256 != input_sha256 or row.person_id != key.person_id
-            ):
-                raise Conflict(N_("Tài liệu đã thay đổi so với lúc bạn xem; hãy mở lại tài liệu."))
-            if row is not None:
-                return row.output_sha256
-            db.session.add(
-                Signature(
-                    intent=intent,
-                    state="intent",
-                    signing_key_id=key.id,
-                    person_id=key.person_id,
-                    input_sha256=input_sha256,
-                    page=place.page,
-                    begun_at=now,
-                )
-            )
-            try:
-                db.session.flush()
-            except IntegrityError as error:  # the same act, begun in another window just now
-                raise Conflict(LOST_RACE) from error
-            return None
+    def _template(self, key: CurrentKey) -> cms.CmsTemplate:
+        certificate_der = self._authority.certificate_of(int(key.serial_hex, 16)).der
+        return cms.template_of(certificate_der, tuple(self._authority.chain_der()))
+
+    def _hand(
+        self,
+        person: Person,
+        actor_name: str,
+        key: CurrentKey,
+        level: Level | None,
+        certify: bool | None,
+    ) -> Hand:
+        template = self._template(key)
+        cms.check_may_sign(template.certificate, self._clock.now())
+        certificate_der = template.certificate.public_bytes(Encoding.DER)
+        look = AppearanceText(
+            name=person.full_name,
+            organisation=self._unit_name(person),
+            title=person.title or "",
+            mark=DEMO_MARK if self._settings.demo else "",
+            image_png=self.images.png_of(person.id),
+        )
+        level, code = level or self._stamping.level, person.code
+        release()
+        stamper = self._stamping.stamper() if level.has_stamp else None
+        material = self._stamping.material_of(certificate_der) if level.has_material else None
+        return Hand(
+            key=key,
+            person_code=code,
+            actor_name=actor_name,
+            template=template,
+            look=look,
+            level=level,
+            material=material,
+            stamper=None if self._stamping.is_outside else stamper,
+            stamp_bytes=0 if stamper is None else stamper.token_bytes,
+            certify=self._settings.certify_first if certify is None else certify,
+        )
 
     def _usable_key(self, person: Person) -> CurrentKey:
         _require_may_sign(person)
@@ -341,16 +390,8 @@ class Signing:
             raise Invalid(N_("Bạn chưa kích hoạt chữ ký số. Hãy đặt mã PIN trước."), field="pin")
         return key
 
-    def _check_own_output(self, path: Path, key: CurrentKey) -> None:
-        verdict = self._judge(path, shared_sandbox())
-        newest = verdict.signatures[-1] if verdict.signatures else None
-        mine = newest is not None and int(newest.serial_hex, 16) == int(key.serial_hex, 16)
-        if not mine or verdict.verdict is VerdictClass.INVALID:
-            raise Invalid(
-                N_("Chữ ký vừa tạo không qua được bước tự kiểm tra nên không được lưu lại.")
-            )
-
-    def _person_of(self, actor: Actor) -> Person:
+    def person_of(self, actor: Actor) -> Person:
+        """Whose account it is; `NotFound` when it belongs to nobody on the list."""
         person = (
             self._inventory.person_of_account(actor.account_id)
             if actor.account_id is not None
@@ -368,8 +409,3 @@ def _require_may_sign(person: Person) -> None:
     state, _ = service_of([person.id])[person.id]
     if not rules()[state].may_sign:
         raise Forbidden(N_("Người này không còn ở trạng thái công tác được ký số."))
-
-
-def _storable(field_name: str) -> str:
-    """The name of a field as a column can hold it; whoever drew the form chose the name."""
-    return "".join(letter for letter in field_name if letter.isprintable())[:100]

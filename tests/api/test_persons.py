@@ -5,8 +5,8 @@ import pytest
 from signer.accounts import Role
 from signer.db import release
 from signer.errors import Forbidden
+from signer.signing.approvals import Place
 from signer.signing.geometry import Box
-from signer.signing.service import Place
 from tests.factories import OTHER_WARD, WARD
 
 PLACE = Place(page=1, box=Box(x0=300, y0=120, x1=500, y1=180))

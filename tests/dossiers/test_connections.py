@@ -74,7 +74,9 @@ def test_a_whole_journey(services: Services, city: City, held: list[str], tmp_pa
     for look in looks:
         services.dossiers.document_of(actor, document.id)  # what a door asks first
         look()
-    services.dossiers.sign(actor, document.id, pin=PIN, page=1, box=BOX, shown_sha256=sha256)
+    services.dossiers.sign(
+        actor, document.id, pin=PIN, page=1, box=BOX, shown_sha256=sha256, unseen=True
+    )
     with transaction():
         db.session.execute(
             update(SigningKey).where(SigningKey.state == "active").values(state="locked")

@@ -53,15 +53,15 @@ def test_two_sign_in_their_order(
     assert services.dossiers.inbox(second) == []
     with pytest.raises(Forbidden):
         services.dossiers.sign(
-            second, document.id, pin=PIN, page=1, box=BOX, shown_sha256=document.sha256
+            second, document.id, pin=PIN, page=1, box=BOX, shown_sha256=document.sha256, unseen=True
         )
     signed = services.dossiers.sign(
-        first, document.id, pin=PIN, page=1, box=BOX, shown_sha256=document.sha256
+        first, document.id, pin=PIN, page=1, box=BOX, shown_sha256=document.sha256, unseen=True
     )
     assert services.dossiers.inbox(first) == []
     below = Box(x0=300, y0=40, x1=500, y1=100)
     done = services.dossiers.sign(
-        second, document.id, pin=PIN, page=1, box=below, shown_sha256=signed.sha256
+        second, document.id, pin=PIN, page=1, box=below, shown_sha256=signed.sha256, unseen=True
     )
     assert done.state == "signed"
     assert services.dossiers.dossier_of(clerk, dossier_id).state == "done"
@@ -85,7 +85,9 @@ def test_what_is_signed_is_what_was_shown(
     _dossier(services, clerk, one)
     (document,) = services.dossiers.inbox(first)
     with pytest.raises(Conflict):
-        services.dossiers.sign(first, document.id, pin=PIN, page=1, box=BOX, shown_sha256="0" * 64)
+        services.dossiers.sign(
+            first, document.id, pin=PIN, page=1, box=BOX, shown_sha256="0" * 64, unseen=True
+        )
 
 
 def test_signing_twice_is_signing_once(
@@ -98,7 +100,7 @@ def test_signing_twice_is_signing_once(
     (document,) = services.dossiers.inbox(first)
     again = [
         services.dossiers.sign(
-            first, document.id, pin=PIN, page=1, box=BOX, shown_sha256=document.sha256
+            first, document.id, pin=PIN, page=1, box=BOX, shown_sha256=document.sha256, unseen=True
         )
         for _ in range(2)
     ]
@@ -122,7 +124,7 @@ def test_sent_back_with_a_reason(
     assert dossier.documents[0].steps[0].note == "Sai số hiệu"
     with pytest.raises(Forbidden):
         services.dossiers.sign(
-            first, document.id, pin=PIN, page=1, box=BOX, shown_sha256=document.sha256
+            first, document.id, pin=PIN, page=1, box=BOX, shown_sha256=document.sha256, unseen=True
         )
 
 

@@ -88,6 +88,7 @@ def test_signing_at_once_from_two_windows_is_signing_once(
             page=1,
             box=Box(x0=300, y0=120, x1=500, y1=180),
             shown_sha256=document.sha256,
+            unseen=True,
         )
 
     outcomes = _at_once(app, sign, sign, sign)

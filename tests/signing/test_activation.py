@@ -12,6 +12,7 @@ from signer.issuance import keys
 from signer.pkcs11 import Hsm, Vault
 from signer.services import Services
 from signer.signing.activation import Activations
+from signer.signing.envelopes import Envelopes
 from tests.databases import both_databases
 from tests.factories import City
 from tests.softhsm import MODULE
@@ -32,7 +33,7 @@ def _activated(services: Services, city: City) -> int:
 def test_many_right_pins_at_once_lock_nothing(services: Services, city: City, app: Flask) -> None:
     """More documents signed at the same moment than there are tries."""
     key_id = _activated(services, city)
-    activations = Activations(services.clock, services.audit, services.vault, 5)
+    activations = Activations(services.clock, services.audit, Envelopes(services.vault), 5)
     outcomes: list[object] = []
     start = threading.Barrier(8, timeout=30)
 
@@ -40,7 +41,7 @@ def test_many_right_pins_at_once_lock_nothing(services: Services, city: City, ap
         with app.app_context():
             start.wait()
             try:
-                outcomes.append(len(activations.open(key_id, PIN, "an")))
+                outcomes.append(len(activations.open(key_id, PIN, "an").wrapped))
             except SignerError as error:
                 outcomes.append(error)
             finally:
@@ -59,12 +60,12 @@ def test_a_fault_of_the_hsm_costs_no_try(services: Services, city: City, tmp_pat
     """Whatever the fault: here a PIN file of the HSM that nobody can use."""
     key_id = _activated(services, city)
     ill = Vault(Hsm(MODULE, "signer-issuing", tmp_path / "nowhere.pin"))
-    activations = Activations(services.clock, services.audit, ill, 5)
+    activations = Activations(services.clock, services.audit, Envelopes(ill), 5)
     for _ in range(6):
         with pytest.raises(ConfigError):
             activations.open(key_id, PIN, "an")
     assert activations.attempts_left(key_id) == 5
-    well = Activations(services.clock, services.audit, services.vault, 5)
+    well = Activations(services.clock, services.audit, Envelopes(services.vault), 5)
     with pytest.raises(Invalid):
         well.open(key_id, "wrong-pin", "an")
     assert well.attempts_left(key_id) == 4

@@ -11,9 +11,9 @@ from flask import Flask
 from signer.db import db
 from signer.errors import Unavailable
 from signer.services import Services
+from signer.signing.approvals import Place
 from signer.signing.geometry import Box
 from signer.signing.sandbox import public_sandbox
-from signer.signing.service import Place
 from tests.factories import City
 
 DECISION = Path(__file__).parents[1] / "data" / "pdf" / "quyet_dinh.pdf"

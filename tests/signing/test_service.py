@@ -12,9 +12,9 @@ from signer.inventory.models import Person
 from signer.inventory.states import PersonState
 from signer.issuance.models import SigningKey
 from signer.services import Services
+from signer.signing.approvals import Place
 from signer.signing.geometry import Box
 from signer.signing.models import KeyEnvelope, Signature
-from signer.signing.service import Place
 from signer.signing.validation import VerdictClass
 from tests.databases import both_databases
 from tests.factories import City

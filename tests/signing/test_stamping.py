@@ -174,7 +174,7 @@ def test_without_a_tsa_nothing_is_promised(services: Services, city: City) -> No
 
 def test_the_level_is_the_setting(services: Services) -> None:
     """B-LTA unless the city says otherwise."""
-    assert services.stamping.level is Level.B_LTA
+    assert services.stamping.level is Level(services.settings.signature_level)
     assert not services.stamping.is_outside
 
 

@@ -1,0 +1,53 @@
+"""What this service made itself: judged before it is stored, recognised by its hash afterwards."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+
+from signer.db import db, release
+from signer.errors import N_, Invalid
+from signer.signing.models import PdfRevision
+from signer.signing.pdf import SignedPdf
+from signer.signing.sandbox import shared_sandbox
+from signer.signing.validation import Verdict, VerdictClass, validate
+
+Trust = tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...]]
+"""Trust roots, intermediates and lists, in DER."""
+
+
+def check_own_output(
+    input_sha256: str,
+    signed: SignedPdf,
+    path: Path,
+    serial_hex: str,
+    trust: Trust,
+    at: datetime,
+) -> None:
+    """Our own validation of what was made, before it is stored; `Invalid` when it fails."""
+    roots, intermediates, crls = trust
+    verdict: Verdict = validate(
+        path,
+        trust_roots=roots,
+        intermediates=intermediates,
+        crls=crls,
+        at=max(at, signed.stamped_at or at),
+        known=lambda _: [(input_sha256, signed.sha256)],
+        sandbox=shared_sandbox(),
+    )
+    ours = [one for one in verdict.signatures if one.kind == "signature"]
+    mine = bool(ours) and int(ours[-1].serial_hex, 16) == int(serial_hex, 16)
+    if not mine or verdict.verdict is VerdictClass.INVALID or verdict.sha256 != signed.sha256:
+        raise Invalid(N_("Chữ ký vừa tạo không qua được bước tự kiểm tra nên không được lưu lại."))
+
+
+def known_revisions(hashes: Sequence[str]) -> list[tuple[str, str]]:
+    """Of these hashes, the (input, output) pairs that are revisions this service made."""
+    rows = db.session.execute(
+        select(PdfRevision.input_sha256, PdfRevision.output_sha256).where(
+            PdfRevision.output_sha256.in_(hashes)
+        )
+    ).all()
+    release()  # whoever asks has a long analysis before it
+    return [(row.input_sha256, row.output_sha256) for row in rows]
