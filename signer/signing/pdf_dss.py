@@ -8,6 +8,8 @@ from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigObjSetup
 from pyhanko.sign.signers.constants import ESIC_EXTENSION_1
 from pyhanko.sign.signers.pdf_byterange import DocumentTimestamp
 
+from signer.errors import N_, Invalid
+from signer.signing import cms
 from signer.signing.pdf_objects import Region, entry_of, objects, raw_items, stream_of
 from signer.signing.pdf_update import UpdateWriter
 
@@ -71,3 +73,43 @@ def gap_of(writer: UpdateWriter, signed: Any, end: int) -> list[int]:
     start, stop = signed.contents.offsets
     signed.byte_range.fill_offsets(writer.prev.stream, start, stop, end)
     return [start, stop]
+
+
+def signatures_without_stamp(writer: UpdateWriter) -> tuple[Any, list[Any]]:
+    """The newest signature, and all that neither have a stamp nor stand under a later one."""
+    filled = [value for _, value, _ in enumerate_sig_fields(writer, filled_status=True)]
+    signatures = [value.get_object() for value in filled]
+    if not signatures:
+        raise Invalid(N_("Tài liệu chưa có chữ ký số nào."))
+    signatures.sort(key=lambda found: int(found["/ByteRange"][2]) + int(found["/ByteRange"][3]))
+    unstamped: list[Any] = []
+    for signature in signatures:
+        if entry_of(signature, "/SubFilter") == "/ETSI.RFC3161":
+            unstamped.clear()
+        elif not _is_stamped(signature):
+            unstamped.append(signature)
+    return signatures[-1], unstamped
+
+
+def _is_stamped(signature: Any) -> bool:
+    """The signature holds its own time stamp, in a form that we read."""
+    try:
+        return cms.stamped_value(cms.unpadded(bytes(signature["/Contents"])))[1]
+    except (ValueError, IndexError):  # BER of somebody else: a document time stamp covers it
+        return False
+
+
+def has_room(writer: UpdateWriter, newest: Any, unstamped: Sequence[Any], stamp_bytes: int) -> bool:
+    """The only signature without a stamp has room for it, and nothing was signed over that room."""
+    first, start, end, more = map(int, newest["/ByteRange"])
+    try:
+        present = cms.unpadded(bytes(newest["/Contents"]))
+        cms.with_stamp(present, b"")
+    except (ValueError, IndexError):
+        return False
+    return (
+        list(unstamped) == [newest]
+        and first == 0
+        and end + more == writer.size_bytes
+        and 2 * (len(present) + cms.stamp_room(stamp_bytes)) + 2 <= end - start
+    )

@@ -5,6 +5,7 @@ bytes to append and the places of the gaps, and makes the digests itself. All up
 come from one reading of the document.
 """
 
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -31,11 +32,16 @@ from pyhanko.sign.signers.pdf_byterange import BuildProps, SignatureObject
 
 from signer.clock import HANOI
 from signer.errors import N_, Invalid
-from signer.signing import cms
 from signer.signing.appearance import AppearanceText, Drawing, draw
 from signer.signing.geometry import Box, PageGeometry
 from signer.signing.levels import Level
-from signer.signing.pdf_dss import add_material, add_stamp, gap_of
+from signer.signing.pdf_dss import (
+    add_material,
+    add_stamp,
+    gap_of,
+    has_room,
+    signatures_without_stamp,
+)
 from signer.signing.pdf_objects import (
     entry_of,
     geometry_of_page,
@@ -58,6 +64,11 @@ __all__ = [
 ]
 
 NEW_FIELD = "Signature1"
+
+BROKEN = (
+    PdfError, SigningError, zlib.error, ValueError, TypeError, LookupError, AttributeError,
+)  # fmt: skip
+"""pyHanko meets malformed objects with any of these (design.md, "Measured floors")."""
 
 Answer = tuple[dict[str, Any], tuple[bytes]]
 
@@ -115,9 +126,9 @@ def augment(
     """The updates a signed document lacks for the level; see `pdf.augment_pdf`."""
     _, certificates, crls = _by_kind(blobs, kinds)
     with _writer_of(source) as writer:
-        newest, unstamped = _unstamped(writer)
+        newest, unstamped = signatures_without_stamp(writer)
         fill, parts = None, []
-        if unstamped and _fits(writer, newest, unstamped, stamp_bytes):
+        if unstamped and has_room(writer, newest, unstamped, stamp_bytes):
             fill = [int(newest["/ByteRange"][1]), int(newest["/ByteRange"][2])]
         elif unstamped:
             stamp = add_stamp(writer, stamp_bytes)
@@ -162,8 +173,7 @@ def _writer_of(source: str) -> Iterator[UpdateWriter]:
     try:
         with Path(source).open("rb") as file:
             yield UpdateWriter(file)
-    except (PdfError, SigningError, ValueError, TypeError, LookupError, AttributeError) as error:
-        # pyHanko meets malformed objects with any of these (design.md, "Measured floors")
+    except BROKEN as error:
         raise Invalid(
             N_("Tài liệu PDF có cấu trúc bị lỗi nên không ký được. Hãy xuất lại tệp PDF.")
         ) from error
@@ -196,34 +206,6 @@ def _part(writer: UpdateWriter, gap: Any = None) -> dict[str, Any]:
     """The changes are an update; where it ends and what the parent fills in it."""
     end = writer.write_update()
     return {"end": end, "gap": None if gap is None else gap_of(writer, gap, end), "regions": []}
-
-
-def _unstamped(writer: UpdateWriter) -> tuple[Any, list[Any]]:
-    """The newest signature, and all that neither have a stamp nor stand under a later one."""
-    filled = [value for _, value, _ in enumerate_sig_fields(writer, filled_status=True)]
-    signatures = [value.get_object() for value in filled]
-    if not signatures:
-        raise Invalid(N_("Tài liệu chưa có chữ ký số nào."))
-    signatures.sort(key=lambda found: int(found["/ByteRange"][2]) + int(found["/ByteRange"][3]))
-    unstamped: list[Any] = []
-    for signature in signatures:
-        if entry_of(signature, "/SubFilter") == "/ETSI.RFC3161":
-            unstamped.clear()
-        elif not cms.stamped_value(cms.unpadded(bytes(signature["/Contents"])))[1]:
-            unstamped.append(signature)
-    return signatures[-1], unstamped
-
-
-def _fits(writer: UpdateWriter, newest: Any, unstamped: Sequence[Any], stamp_bytes: int) -> bool:
-    """The only signature without a stamp has room for it, and nothing was signed over that room."""
-    first, start, end, more = map(int, newest["/ByteRange"])
-    present = cms.unpadded(bytes(newest["/Contents"]))
-    return (
-        list(unstamped) == [newest]
-        and first == 0
-        and end + more == writer.size_bytes
-        and 2 * (len(present) + cms.stamp_room(stamp_bytes)) + 2 <= end - start
-    )
 
 
 def _corners(box: list[float]) -> dict[str, float]:
