@@ -61,8 +61,19 @@ function show(text) {
   begin();
 }
 
+/** A form that answers with a file leaves the page where it is, so it can be sent again. */
+function sendAgain(form) {
+  form.addEventListener("submit", () =>
+    setTimeout(() => {
+      delete form.dataset.sent;
+      form.removeAttribute("aria-busy");
+    }),
+  );
+}
+
 function begin() {
   for (const form of document.querySelectorAll("form[data-check]")) new Check(form);
+  document.querySelectorAll("form[data-downloads]").forEach(sendAgain);
 }
 
 begin();
