@@ -404,7 +404,7 @@ def test_a_stamp_of_another_signature(
     ours, theirs = (asn1_cms.ContentInfo.load(contents_of(path, 0)) for path in paths)
     stolen = theirs["content"]["signer_infos"][0]["unsigned_attrs"]
     ours["content"]["signer_infos"][0]["unsigned_attrs"] = stolen
-    out = with_contents(paths[0], tmp_path / "x.pdf", ours.dump(force=True), 0)
+    out = with_contents(paths[0], tmp_path / "x.pdf", ours.dump(), 0)
     (signature,) = check(out).signatures
     assert (signature.time_source, signature.level) == (TimeSource.CLAIMED, "B-B")
     assert "Dấu thời gian không hợp lệ." in signature.sentences

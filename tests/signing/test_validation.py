@@ -21,6 +21,7 @@ from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.timestamps import DummyTimeStamper
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
+from signer.ca import der
 from signer.errors import Invalid
 from signer.signing.cms import RsaScheme
 from signer.signing.geometry import Box
@@ -481,6 +482,34 @@ def test_a_signature_that_is_none(check: Check, tmp_path: Path) -> None:
         found = check(build(**entries))
         assert found.verdict is VerdictClass.INVALID
         assert found.signatures[0].integrity is Integrity.BROKEN
+
+
+def indefinite(element: bytes) -> bytes:
+    """The element and its first children with lengths of the indefinite form (X.690, 8.1.3.6)."""
+    parts = b"".join(part for _, part in der.children(element))
+    return element[:1] + b"\x80" + parts + b"\x00\x00"
+
+
+def test_a_signature_in_ber(check: Check, signed: Path, tmp_path: Path) -> None:
+    """RFC 5652 allows it: what is signed is the DER of the attributes."""
+    with pikepdf.open(signed) as document:
+        value = document.Root.AcroForm.Fields[0].V
+        contents, ranges = bytes(value.Contents).rstrip(b"\x00"), [int(n) for n in value.ByteRange]
+    (_, kind), (_, wrapped) = der.children(contents)
+    inner = indefinite(der.children(wrapped)[0][1])
+    written = b"\x30\x80" + kind + b"\xa0\x80" + inner + b"\x00\x00" * 2
+    data, room = signed.read_bytes(), ranges[2] - ranges[1] - 2
+    # Five lengths of three or four octets became one octet and two at the end: no longer.
+    assert len(written) * 2 <= room
+    gap = b"<" + written.hex().encode().ljust(room, b"0") + b">"
+    out = tmp_path / "x.pdf"
+    out.write_bytes(data[: ranges[1]] + gap + data[ranges[2] :])
+    assert check(out).verdict is VerdictClass.VALID
+    deep = b"\x30\x80" * ((room - 2) // 4)
+    out.write_bytes(
+        data[: ranges[1]] + b"<" + deep.hex().encode().ljust(room, b"0") + b">" + data[ranges[2] :]
+    )
+    assert check(out).signatures[0].integrity is Integrity.BROKEN
 
 
 def test_rubbish_from_the_operator(check: Check, signed: Path) -> None:
