@@ -55,9 +55,9 @@ class PageRenderer:
 
     def __init__(self, sandbox: Sandbox | None = None, *, cache_bytes: int = CACHE_BYTES) -> None:
         self._sandbox = sandbox
-        self._images: _Cache[bytes] = _Cache(cache_bytes)
-        self._texts: _Cache[PageText] = _Cache(cache_bytes // 4)
-        self._hashes: _Cache[str] = _Cache(64 * 1024)
+        self._images: Cache[bytes] = Cache(cache_bytes)
+        self._texts: Cache[PageText] = Cache(cache_bytes // 4)
+        self._hashes: Cache[str] = Cache(64 * 1024)
 
     def image(self, path: Path, page: int, dpi: int = 100) -> bytes:
         """The page as a PNG, drawn with its signatures and notes.
@@ -127,7 +127,7 @@ def _page_text(reply: Reply) -> PageText:
     )
 
 
-class _Cache(Generic[T]):  # Python 3.11 has no parameter lists
+class Cache(Generic[T]):  # Python 3.11 has no parameter lists
     """Least recently used values are forgotten when all together are too big."""
 
     def __init__(self, limit: int) -> None:

@@ -1,5 +1,6 @@
 """Whether a PDF may be taken in and signed, said in one sentence, before anything else reads it."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,11 +9,15 @@ from typing import Any
 
 from signer.errors import N_, Invalid
 from signer.signing.geometry import Box, PageSize
+from signer.signing.pages import Cache
 from signer.signing.placement import SignatureField
 from signer.signing.sandbox import Sandbox, SandboxFailure, Trouble, shared_sandbox
 
 INSPECT_SECONDS = 60.0
 """A 100 MB scan takes about two seconds."""
+
+SETTLED_SECONDS = 2.0
+"""The date of a file has steps; a younger one may still change unseen."""
 
 MOST_LISTED = 10
 
@@ -146,28 +151,42 @@ class Preflight:
             raise Invalid(self.sentence, field="file", **self.values)
 
 
+_reports: Cache[Preflight] = Cache(50_000)
+"""A stored file is asked about for each page that shows it; counted in pages."""
+
+
 def inspect(path: Path, limit_bytes: int, *, sandbox: Sandbox | None = None) -> Preflight:
     """The verdict on the file, whatever it is; size is checked before a byte is parsed.
 
     Raises only `Invalid` when there is no such file, and `Unavailable` when the machine is busy.
     """
     try:
-        size_bytes = path.stat().st_size
+        facts = path.stat()
     except OSError as error:
         raise Invalid(N_("Không tìm thấy tệp PDF."), field="file") from error
-    if size_bytes > limit_bytes:
+    if facts.st_size > limit_bytes:
         return _verdict(PreflightVerdict.TOO_LARGE, limit=limit_bytes // (1024 * 1024))
+    key = (str(path), facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
     try:
-        reply = (sandbox or shared_sandbox()).call(
-            "preflight_task:inspect", {"path": str(path.absolute())}, seconds=INSPECT_SECONDS
+        if time.time() - facts.st_mtime < SETTLED_SECONDS:
+            return _inspected(path, sandbox)
+        return _reports.get(
+            key, lambda: _inspected(path, sandbox), size=lambda report: 1 + len(report.pages)
         )
-        return _read(reply.value)
     except SandboxFailure as failure:
         if failure.trouble is Trouble.CRASH:
             return _verdict(PreflightVerdict.DAMAGED)
         return _verdict(PreflightVerdict.TOO_LARGE, finding="complex")
-    except (KeyError, TypeError, ValueError):  # a child that a file took over answers anything
-        return _verdict(PreflightVerdict.DAMAGED)
+
+
+def _inspected(path: Path, sandbox: Sandbox | None) -> Preflight:
+    reply = (sandbox or shared_sandbox()).call(
+        "preflight_task:inspect", {"path": str(path.absolute())}, seconds=INSPECT_SECONDS
+    )
+    try:
+        return _read(reply.value)
+    except (KeyError, TypeError, ValueError) as error:  # a file took the child over
+        raise SandboxFailure(Trouble.CRASH, "unreadable answer") from error
 
 
 def repair(source: Path, output: Path, *, sandbox: Sandbox | None = None) -> None:

@@ -1,5 +1,6 @@
 """The preflight: every kind of bad document has its verdict and one sentence."""
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from signer.errors import Invalid, SignerError
 from signer.signing.pages import PageRenderer
 from signer.signing.preflight import PreflightVerdict, inspect
-from signer.signing.sandbox import Sandbox
+from signer.signing.sandbox import Reply, Sandbox
 from signer.signing.validation import validate
 from tests.signing.conftest import NOW, PDF, Authority, Sign
 from tests.signing.documents import bomb, changed, page_of, with_action, with_empty_field
@@ -230,6 +231,46 @@ def test_size_is_checked_before_anything_is_read(tmp_path: Path) -> None:
     assert found.verdict is PreflightVerdict.TOO_LARGE
     assert found.sentence % dict(found.values) == "Tệp PDF quá lớn: tối đa 120 MB."
     assert not started
+
+
+def test_a_stored_file_is_read_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Asked again about the same file no child works; another file in its place is read."""
+    calls: list[str] = []
+
+    class Counting(Sandbox):
+        def call(self, task: str, *args: object, **more: object) -> Reply:  # type: ignore[override]
+            calls.append(task)
+            return sandbox.call(task, *args, **more)  # type: ignore[arg-type]
+
+    path, other = tmp_path / "a.pdf", tmp_path / "b.pdf"
+    for file, source in ((path, "quyet_dinh"), (other, "ban_quet")):
+        file.write_bytes((PDF / f"{source}.pdf").read_bytes())
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+    found = [inspect(path, LIMIT, sandbox=Counting()) for _ in range(3)]
+    assert found[0] == found[1] == found[2]
+    assert len(calls) == 1
+    other.replace(path)
+    assert len(inspect(path, LIMIT, sandbox=Counting()).pages) == 3
+    path.write_bytes((PDF / "quyet_dinh.pdf").read_bytes())
+    os.utime(path, (4_000_000_000, 4_000_000_000))  # younger than now: it may still change
+    for expected in (3, 4):
+        assert len(inspect(path, LIMIT, sandbox=Counting()).pages) == 1
+        assert len(calls) == expected
+
+
+@pytest.mark.parametrize(
+    "answer", [None, [], {}, {"verdict": "fine"}, {"verdict": "ok", "pages": 3}]
+)
+def test_nonsense_from_the_child_is_damage(tmp_path: Path, answer: object) -> None:
+    """A child that a file took over changes the verdict on that file and nothing else."""
+
+    class TakenOver(Sandbox):
+        def call(self, *args: object, **more: object) -> Reply:  # type: ignore[override]
+            return Reply(value=answer)
+
+    path = tmp_path / "a.pdf"
+    path.write_bytes(b"%PDF-1.7")
+    assert inspect(path, LIMIT, sandbox=TakenOver()).verdict is PreflightVerdict.DAMAGED
 
 
 def test_mutated_documents_never_leak_an_exception(
