@@ -11,11 +11,11 @@ from typing import Any
 
 import pikepdf
 import pytest
-from asn1crypto import cms as asn1_cms
 from pikepdf import Array, Dictionary, Name, Stream, String
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
+from signer.ca import der
 from signer.signing.levels import Level
 from signer.signing.sandbox import Sandbox
 from signer.signing.validation import (
@@ -390,6 +390,12 @@ def contents_of(path: Path, field: int) -> bytes:
         return bytes(document.Root.AcroForm.Fields[field].V.Contents)
 
 
+def signed_data_of(contents: bytes) -> list[bytes]:
+    """The parts of the SignedData; the last one holds the only signer."""
+    (_, wrapped) = der.children(contents)[1]
+    return [part for _, part in der.children(der.children(wrapped)[0][1])]
+
+
 def test_a_stamp_of_another_signature(
     sign: Sign, check: Check, lasting: Lasting, tmp_path: Path
 ) -> None:
@@ -401,10 +407,14 @@ def test_a_stamp_of_another_signature(
             PDF / "quyet_dinh.pdf", path, who=who, level=Level.B_T, stamper=lasting.stamper,
             material=lasting.material(who), reason=path.name,
         )  # fmt: skip
-    ours, theirs = (asn1_cms.ContentInfo.load(contents_of(path, 0)) for path in paths)
-    stolen = theirs["content"]["signer_infos"][0]["unsigned_attrs"]
-    ours["content"]["signer_infos"][0]["unsigned_attrs"] = stolen
-    out = with_contents(paths[0], tmp_path / "x.pdf", ours.dump(), 0)
+    ours, theirs = (contents_of(path, 0).rstrip(b"\x00") for path in paths)
+    stolen = der.children(der.children(signed_data_of(theirs)[-1])[0][1])[-1][1]
+    *before, signers = signed_data_of(ours)
+    signer = [part for _, part in der.children(der.children(signers)[0][1])]
+    signers = der.tlv(der.SET, der.tlv(der.SEQUENCE, *signer[:-1], stolen))
+    kind = der.children(ours)[0][1]
+    forged = der.tlv(der.SEQUENCE, kind, der.tlv(0xA0, der.tlv(der.SEQUENCE, *before, signers)))
+    out = with_contents(paths[0], tmp_path / "x.pdf", forged, 0)
     (signature,) = check(out).signatures
     assert (signature.time_source, signature.level) == (TimeSource.CLAIMED, "B-B")
     assert "Dấu thời gian không hợp lệ." in signature.sentences
