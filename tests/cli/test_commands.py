@@ -124,7 +124,12 @@ def test_signed_and_verified_on_the_command_line(
     told = json.loads(signer("verify", out, "--json").stdout)
     assert told["verdict"] == "valid"
     assert told["signatures"][0]["signer"] == "Hoàng Kim Ánh"
-    assert "Chữ ký hợp lệ" in signer("verify", out).stdout
+    paper, xml = tmp_path / "paper.pdf", tmp_path / "report.xml"
+    shown = signer("verify", out, "--paper", paper, "--xml", xml).stdout
+    for said in ("Chữ ký hợp lệ!", "- Hoàng Kim Ánh", "Tình trạng thu hồi: Chưa bị thu hồi"):
+        assert said in shown
+    assert paper.read_bytes().startswith(b"%PDF-")
+    assert "mainindication:total-passed" in xml.read_text(encoding="utf-8")
 
     spoiled = tmp_path / "spoiled.pdf"
     content = bytearray(out.read_bytes())
@@ -132,6 +137,7 @@ def test_signed_and_verified_on_the_command_line(
     spoiled.write_bytes(content)
     signer("verify", spoiled, code=1)
     signer("verify", DECISION, code=2)
+    signer("verify", DECISION, "--xml", xml, code=1)  # no signature, no report
 
 
 def test_a_wrong_pin_five_times_and_a_new_activation(
