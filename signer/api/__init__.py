@@ -17,6 +17,7 @@ from signer.api.reports import reports
 from signer.api.requests import expiring, requests
 from signer.api.revocations import revocations
 from signer.api.rosters import rosters
+from signer.api.signature_image import signature_image
 from signer.api.units import units
 from signer.api.verify import verify
 
@@ -35,6 +36,7 @@ GROUPS = (
     jobs,
     dossiers,
     documents,
+    signature_image,
     verify,
     coverage,
     campaigns,
