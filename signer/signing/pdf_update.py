@@ -5,6 +5,7 @@ import re
 from io import BytesIO
 from typing import Any, BinaryIO
 
+from pyhanko.pdf_utils.generic import IndirectObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from signer.errors import N_, Invalid
@@ -35,9 +36,20 @@ class UpdateWriter(IncrementalPdfFileWriter):
     def find_page_for_modification(self, page_ix: int) -> Any:
         """The page, looked for once: updates leave the page tree as it is."""
         if page_ix not in self._pages:
-            found = super().find_page_for_modification(page_ix)  # type: ignore[no-untyped-call]
-            self._pages[page_ix] = found
+            self._pages[page_ix] = self._listed_page(page_ix) or (
+                super().find_page_for_modification(page_ix)  # type: ignore[no-untyped-call]
+            )
         return self._pages[page_ix]
+
+    def _listed_page(self, page_ix: int) -> Any:
+        """The page, when the root of the page tree lists pages only: none before it is read."""
+        tree: Any = self.root["/Pages"]
+        kids = tree["/Kids"]
+        if not (0 <= page_ix < len(kids) == tree["/Count"]):
+            return None
+        page = kids.raw_get(page_ix)
+        is_page = isinstance(page, IndirectObject) and page.get_object()["/Type"] == "/Page"
+        return (page, None) if is_page else None
 
     def write_update(self) -> int:
         """What changed since the last update is the next one; answers where it ends."""
