@@ -221,14 +221,6 @@ def finish_pdf(
     )
 
 
-def complete_pdf(
-    prepared: PreparedPdf, output: Path, *, template: cms.CmsTemplate, key: cms.SigningKey
-) -> SignedPdf:
-    """`put_signature` and `finish_pdf` of a B-B in one."""
-    keyed = put_signature(prepared, template=template, key=key)
-    return finish_pdf(keyed, output, stamper=None, material=None)
-
-
 def augment_pdf(
     source: Path,
     output: Path,

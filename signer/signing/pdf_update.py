@@ -48,7 +48,8 @@ class UpdateWriter(IncrementalPdfFileWriter):
         if not (0 <= page_ix < len(kids) == tree["/Count"]):
             return None
         page = kids.raw_get(page_ix)
-        is_page = isinstance(page, IndirectObject) and page.get_object()["/Type"] == "/Page"
+        leaf: Any = kids[page_ix]
+        is_page = isinstance(page, IndirectObject) and leaf["/Type"] == "/Page"
         return (page, None) if is_page else None
 
     def write_update(self) -> int:
