@@ -2,15 +2,21 @@
 
 import io
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pikepdf
 import pytest
 
+from signer.signing.geometry import Box, Slot
+from signer.signing.levels import Level
+from signer.signing.pdf import prepare_fields
 from signer.signing.preflight import WARNINGS, Preflight, inspect, repair
 from signer.signing.sandbox import Sandbox
-from tests.signing.conftest import PDF, Sign
+from tests.clocks import StandingClock
+from tests.signing.conftest import NOW, PDF, Authority, Sign
 from tests.signing.documents import changed, page_of, with_empty_field
+from tests.signing.lasting import Lasting
 
 LIMIT = 120 * 1024 * 1024
 PAGE = (
@@ -329,11 +335,16 @@ HONEST: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("case", HONEST)
-def test_honest_files_raise_no_warning(sandbox: Sandbox, tmp_path: Path, case: str) -> None:
-    """What offices write every day passes without a word."""
+def test_honest_files_raise_no_warning(
+    sign: Sign, sandbox: Sandbox, tmp_path: Path, case: str
+) -> None:
+    """What offices write every day passes without a word, and can be signed."""
     found = look(HONEST[case](), tmp_path / "in.pdf", sandbox)
     assert found.warnings == ()
     assert (found.verdict, found.repairable) == ("ok", False)
+    sign(tmp_path / "in.pdf", tmp_path / "out.pdf")
+    signed = inspect(tmp_path / "out.pdf", LIMIT, sandbox=sandbox)
+    assert (signed.verdict, signed.warnings) == ("signed", ())
 
 
 def test_our_own_documents_raise_none(sign: Sign, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -347,6 +358,33 @@ def test_our_own_documents_raise_none(sign: Sign, sandbox: Sandbox, tmp_path: Pa
         found = inspect(path, LIMIT, sandbox=sandbox)
         assert found.may_sign
         assert found.warnings == (), path.name
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_no_level_raises_any(
+    authority: Authority, sign: Sign, sandbox: Sandbox, tmp_path: Path, level: Level
+) -> None:
+    """Prepared fields, two signatures of the level, stores and stamps: all of it is in use."""
+    lasting = Lasting(authority, StandingClock(NOW + timedelta(seconds=2)))
+    who = lasting.certified("Trần Thị B", days=(-30, 700))
+    slots = [
+        Slot(
+            name=f"Ô {number}", page=1, box=Box(x0=300, y0=60 * number, x1=500, y1=60 * number + 50)
+        )
+        for number in (1, 2)
+    ]
+    paths = [tmp_path / f"{number}.pdf" for number in range(3)]
+    prepare_fields(PDF / "quyet_dinh.pdf", paths[0], slots, sandbox=sandbox)
+    for number in (1, 2):
+        sign(
+            paths[number - 1], paths[number], who=who, level=level, stamper=lasting.stamper,
+            material=lasting.material(who), field_name=f"Ô {number}",
+        )  # fmt: skip
+    for path in paths:
+        found = inspect(path, LIMIT, sandbox=sandbox)
+        assert found.may_sign
+        assert found.warnings == (), path.name
+    assert found.signatures >= 2
 
 
 def test_a_signed_document_is_told_but_never_rewritten(
