@@ -1,6 +1,6 @@
 """The official's pages: a PIN for the own key, what waits for a signature, looking and signing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from flask import Response, flash, redirect, render_template, request, url_for
@@ -8,16 +8,19 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from signer.accounts import Permission
+from signer.dossiers.approving import BatchOutcome, Wanted
 from signer.dossiers.views import DocumentView
-from signer.errors import N_, Conflict, Invalid, NotFound, SignerError
+from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.services import services
+from signer.signing.approvals import Factor, PasskeyFactor, PinFactor
 from signer.signing.geometry import PageSize
 from signer.signing.preflight import Preflight
 from signer.signing.service import KeyState
 from signer.web.access import actor, safe_next
-from signer.web.forms import FormError, numbers_in, required
+from signer.web.forms import FormError, json_in, numbers_in, required
 from signer.web.page_text import lines_of
 from signer.web.pages import Pages, told
+from signer.web.problems import told_to_script
 from signer.web.signature_box import BoxFields, box_of, fields_of, parse_fields, text_of
 
 blueprint = Pages("sign", __name__)
@@ -26,6 +29,7 @@ _SIGN, _VIEW = Permission.DOCUMENT_SIGN, Permission.DOSSIER_VIEW
 PLAIN_DPI, SHARP_DPI = 96, 192
 """What fills the viewer, and what is fetched when somebody zooms in."""
 _A_DAY = 24 * 3600
+NO_ANSWER = N_("Khóa truy cập chưa trả lời. Hãy thử lại.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +58,14 @@ class ShownPlace:
 @blueprint.page("/activate", _SIGN)
 def activate_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The state of the own key; when it waits for its PIN, the form that sets one."""
-    return render_template("sign/activate.html", key=_own_key(), errors=errors, next=_next())
+    key = _own_key()
+    return render_template(
+        "sign/activate.html",
+        key=key,
+        passkeys=services().signing.passkeys_of(actor()) if key else (),
+        errors=errors,
+        next=_next(),
+    )
 
 
 @blueprint.form("/activate", _SIGN, again=activate_page)
@@ -88,10 +99,15 @@ def review(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
         return inbox(errors=(FormError(field=None, error=nothing), *errors))
     found = [services().dossiers.document_of(actor(), number) for number in chosen]
     waiting = [document for document in found if document.my_turn]
+    versions = [(document.id, document.sha256) for document in waiting]
+    shown = {number for number, _sha256 in services().dossiers.shown(actor(), versions)}
     return render_template(
         "sign/review.html",
         documents=[(document, report_of(document.sha256)) for document in waiting],
+        shown=shown,
+        unseen=sum(document.id not in shown for document in waiting),
         key=_own_key(),
+        has_passkeys=_has_passkeys(),
         errors=errors,
         here=url_for(".review", document=[document.id for document in waiting]),
     )
@@ -100,26 +116,22 @@ def review(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
 @blueprint.form("/inbox/review", _SIGN, again=review)
 def sign_several() -> ResponseReturnValue | None:
     """Every chosen document is signed, or has its reason why not; one wrong PIN costs one try."""
-    wanted = numbers_in("document")
-    if not wanted:
+    if not numbers_in("document"):
         return None
-    pin = required("pin", N_("Hãy nhập mã PIN."))
-    results: list[tuple[DocumentView, SignerError | None]] = []
-    for number in wanted:
-        document = services().dossiers.document_of(actor(), number)
-        place = services().signing.propose(actor(), document.sha256)
-        signed = services().dossiers.sign(
-            actor(),
-            number,
-            pin=pin,
-            page=place.page,
-            box=place.box,
-            shown_sha256=request.form.get(f"sha256-{number}", ""),
-            field_name=place.field_name,
-        )
-        results.append((signed, None))
+    results = [
+        (services().dossiers.document_of(actor(), number), error)
+        for number, _sha256, error in _signed(_wanted).results
+    ]
     failed = [document.id for document, error in results if error is not None]
     return render_template("sign/batch.html", results=results, failed=failed)
+
+
+@blueprint.form("/inbox/offer", _SIGN)
+@told_to_script
+def offer() -> ResponseReturnValue:
+    """JSON for the script: what the passkey is asked, bound to exactly these documents."""
+    made = services().dossiers.offer(actor(), _wanted())
+    return {"activation_id": made.activation_id, "passkey": made.passkey}
 
 
 @blueprint.page("/inbox/progress", _SIGN)
@@ -136,6 +148,8 @@ def signing_page(document_id: int, errors: tuple[FormError, ...] = ()) -> Respon
     document = services().dossiers.document_of(actor(), document_id)
     report = report_of(document.sha256)
     can_sign = document.my_turn and report.may_sign
+    if document.my_turn:
+        services().dossiers.note_shown(actor(), document_id, document.sha256)
     return render_template(
         "sign/document.html",
         document=document,
@@ -143,6 +157,7 @@ def signing_page(document_id: int, errors: tuple[FormError, ...] = ()) -> Respon
         pages=list(shown_pages(document.sha256, report.pages)),
         place=_place(document, report.pages) if can_sign else None,
         key=_own_key() if document.my_turn else None,
+        has_passkeys=can_sign and _has_passkeys(),
         errors=errors,
         dpi=(PLAIN_DPI, SHARP_DPI),
         next=_next(),
@@ -152,22 +167,15 @@ def signing_page(document_id: int, errors: tuple[FormError, ...] = ()) -> Respon
 @blueprint.form("/documents/<int:document_id>/sign", _SIGN, again=signing_page)
 def sign(document_id: int) -> ResponseReturnValue:
     """The document is signed in the box, provided that it is still the one that was shown."""
-    shown = required(f"sha256-{document_id}")
-    fields = parse_fields(request.form)
-    newest = services().dossiers.document_of(actor(), document_id).sha256
+    document = services().dossiers.document_of(actor(), document_id)
+    if _is_signed_by_visitor(document):  # the answer to the first press was lost
+        return redirect(url_for(".signed_page", document_id=document_id))
     try:
-        services().dossiers.sign(
-            actor(),
-            document_id,
-            pin=required("pin", N_("Hãy nhập mã PIN.")),
-            page=fields.page,
-            box=box_of(fields, services().signing.pages_of(newest)),
-            shown_sha256=shown,
-            field_name=_untouched_field(fields),
-        )
+        for _id, _sha256, error in _signed(lambda: [_wanted_there(document_id)]).results:
+            if error is not None:
+                raise error
     except Conflict as error:
         # A lost race or a locked key: nothing was signed, and a page of its own says what to do.
-        document = services().dossiers.document_of(actor(), document_id)
         page = render_template("sign/conflict.html", document=document, key=_own_key(), error=error)
         return page, 409
     return redirect(url_for(".signed_page", document_id=document_id))
@@ -203,6 +211,56 @@ def page_image(document_id: int, number: int) -> ResponseReturnValue:
     response.cache_control.private = True
     response.cache_control.max_age = _A_DAY
     return response
+
+
+def _signed(wanted: Callable[[], list[Wanted]]) -> BatchOutcome:
+    """What came of the form's documents; the passkey's offer was made before, the PIN's is now."""
+    approved = request.form.get("activation_id", type=int)
+    if approved is not None:
+        factor: Factor = PasskeyFactor(response=json_in("assertion", NO_ANSWER))
+    else:
+        factor = PinFactor(pin=required("pin", N_("Hãy nhập mã PIN.")))
+        approved = services().dossiers.offer(actor(), wanted()).activation_id
+    return services().dossiers.sign_batch(actor(), approved, factor)
+
+
+def _wanted() -> list[Wanted]:
+    """The documents of the form: one with its place, or several where the service proposes."""
+    chosen = numbers_in("document")
+    if "page" in request.form:
+        return [_wanted_there(chosen[0])] if chosen else []
+    versions = [(number, _shown_sha256(number)) for number in chosen]
+    consent = bool(request.form.get("unseen"))
+    shown = services().dossiers.shown(actor(), versions)
+    return [
+        Wanted(
+            document_id=number,
+            shown_sha256=sha256,
+            unseen=consent and (number, sha256) not in shown,
+        )
+        for number, sha256 in versions
+    ]
+
+
+def _wanted_there(document_id: int) -> Wanted:
+    fields = parse_fields(request.form)
+    newest = services().dossiers.document_of(actor(), document_id).sha256
+    return Wanted(
+        document_id=document_id,
+        shown_sha256=_shown_sha256(document_id),
+        page=fields.page,
+        box=box_of(fields, services().signing.pages_of(newest)),
+        field_name=_untouched_field(fields),
+    )
+
+
+def _shown_sha256(document_id: int) -> str:
+    return request.form.get(f"sha256-{document_id}", "")
+
+
+def _has_passkeys() -> bool:
+    key = _own_key()
+    return key is not None and bool(services().signing.passkeys_of(actor()))
 
 
 def report_of(sha256: str) -> Preflight:
@@ -252,7 +310,8 @@ def _own_key() -> KeyState | None:
 def _is_signed_by_visitor(document: DocumentView) -> bool:
     key = _own_key()
     return key is not None and any(
-        step.person_id == key.person_id and step.state == "signed" for step in document.steps
+        step.person_id == key.person_id and step.state in ("stamping", "signed")
+        for step in document.steps
     )
 
 

@@ -323,6 +323,7 @@ def _dossiers(
         page=1,
         box=Box(x0=300, y0=60, x1=480, y1=120),
         shown_sha256=first.sha256,
+        unseen=True,
     )
     names.update(signed=first.id, waiting=second.id, other=third.id)
     return account

@@ -109,7 +109,13 @@ def test_after_the_first_signature_nothing_is_prepared(
     actor = services.accounts.actor_of(signers[0].code.lower())
     place = services.signing.propose(actor, document.sha256)
     services.dossiers.sign(
-        actor, 1, pin=PIN, page=place.page, box=place.box, shown_sha256=document.sha256
+        actor,
+        1,
+        pin=PIN,
+        page=place.page,
+        box=place.box,
+        shown_sha256=document.sha256,
+        unseen=True,
     )
     assert clerk.get("/documents/1/slots").status_code == 409
     assert "/documents/1/slots" not in clerk.get("/dossiers/1").text
