@@ -64,6 +64,7 @@ FINDINGS = {
         "Tệp PDF có lớp nội dung đang bị ẩn nên không được nhận."
         " Hãy cho hiện mọi lớp rồi xuất lại tệp PDF."
     ),
+    "hides": N_("Tệp PDF có lệnh ẩn, hiện hoặc đổi nội dung khi xem nên không được nhận."),
     "xfa": N_("Tệp PDF là biểu mẫu động (XFA) nên không được nhận. Hãy in ra PDF thường."),
     "media": N_("Tệp PDF có nhúng nội dung đa phương tiện chạy được nên không được nhận."),
     "unpacked": N_("Tệp PDF bung ra quá lớn so với giới hạn cho phép."),

@@ -37,6 +37,8 @@ ACTIONS = {
     "/SubmitForm": "submit",
     "/Rendition": "media",
     "/RichMediaExecute": "media",
+    "/Hide": "hides",
+    "/SetOCGState": "hides",
 }
 """Action types (ISO 32000-1, table 198) that a signed paper must not carry."""
 
@@ -50,7 +52,7 @@ REWRITTEN = ("spare_pages", "spare_content", "missing_objects", "unlisted_object
 
 _SUSPECT = re.compile(
     rb"/(?:JavaScript|Launch|ImportData|SubmitForm|Rendition|RichMediaExecute|JS|XFA|RichMedia"
-    rb"|Screen|3D|Movie|Sound|GoToR|GoToE|Ref)(?![^\s/<>\[\]()])"
+    rb"|Hide|SetOCGState|Alternates|Screen|3D|Movie|Sound|GoToR|GoToE|Ref)(?![^\s/<>\[\]()])"
 )
 """An object without any of these names needs no closer look."""
 
@@ -290,6 +292,8 @@ def _look_at(item: Any) -> bool:
         raise _Refused("forbidden_content", "xfa")
     if item.get("/Subtype") in MEDIA:
         raise _Refused("forbidden_content", "media")
+    if "/Alternates" in item:  # another picture on paper than on the screen (8.9.5.4)
+        raise _Refused("forbidden_content", "hides")
     reference = item.get("/Ref")  # a form drawn from another file (8.10.4)
     if isinstance(reference, pikepdf.Dictionary) and "/F" in reference:
         raise _Refused("forbidden_content", "external")

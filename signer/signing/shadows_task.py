@@ -109,6 +109,8 @@ class ObjectGraph:
                 continue
             if kind in ("/Page", "/Pages", "/Catalog"):
                 pages += 1
+            elif kind == "/Font" and ("/FontDescriptor" in item or "/DescendantFonts" in item):
+                contents += 1  # other letters for the same text
             elif isinstance(item, pikepdf.Stream) and _shows_something(item):
                 contents += 1
         return pages, contents

@@ -220,6 +220,20 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         "forbidden_content",
     ),
     "data sent away": (lambda: action(b"<</S/SubmitForm/F(http://x)>>"), "forbidden_content"),
+    "a note hidden by a click": (
+        lambda: action(b"<</S/Named/N/NextPage/Next<</S/Hide/T(note)>>>>"),
+        "forbidden_content",
+    ),
+    "a layer switched by a click": (
+        lambda: action(b"<</S/SetOCGState/State[/OFF 6 0 R]>>"),
+        "forbidden_content",
+    ),
+    "another picture on paper": (
+        lambda: with_objects(
+            o6=stream(b"x", b"/Subtype/Image/Width 1/Height 1/Alternates[<</Image 7 0 R>>]")
+        ),
+        "forbidden_content",
+    ),
     "an action whose kind is elsewhere": (
         lambda: as_file(
             plain() | {1: b"<</Type/Catalog/Pages 2 0 R/OpenAction<</S 6 0 R>>>>", 6: b"/Launch"}

@@ -218,6 +218,17 @@ SHADOWS: dict[str, tuple[Callable[[], bytes], str, bool]] = {
     "second document": (second_document, "spare_pages", True),
     "spare line": (lambda: spare(text(b"Pay one million")), "spare_content", True),
     "spare picture": (lambda: spare(stream(b"\x00" * 1600, PICTURE)), "spare_content", True),
+    "spare font": (
+        lambda: as_file(
+            plain()
+            | {
+                6: b"<</Type/Font/Subtype/TrueType/BaseFont/Helvetica/FontDescriptor 7 0 R>>",
+                7: b"<</Type/FontDescriptor/FontName/Helvetica/Flags 4>>",
+            }
+        ),
+        "spare_content",
+        True,
+    ),
     "object not there yet": (
         lambda: as_file(plain(resources=b"/XObject<</X1 99 0 R>>")),
         "missing_objects",
