@@ -60,11 +60,20 @@ class CrlFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnswerFacts:
+    """An OCSP response and the certificates it speaks of; looked up once a response."""
+
+    answer: ocsp.OCSPResponse
+    singles: dict[int, list[ocsp.OCSPSingleResponse]]
+    """By serial number."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """One list or answer, and since when it is proven to exist."""
 
     crl: CrlFacts | None = None
-    answer: ocsp.OCSPResponse | None = None
+    answer: AnswerFacts | None = None
     proven_at: datetime
     """The time of the oldest time stamp over it, or the moment of the examination."""
     revision: int | None = None
@@ -134,6 +143,8 @@ def _covers_moment(said: _Statement, certificate: x509.Certificate, moment: date
 def _statements(
     one: Evidence, certificate: x509.Certificate, issuer: x509.Certificate
 ) -> Iterator[_Statement]:
+    if one.answer is not None and certificate.serial_number not in one.answer.singles:
+        return
     if not issuer.not_valid_before_utc <= one.proven_at <= issuer.not_valid_after_utc:
         return
     if one.crl is not None:
@@ -194,13 +205,16 @@ def load_crl(encoded: bytes) -> CrlFacts | None:
         return None
 
 
-def load_answer(encoded: bytes) -> ocsp.OCSPResponse | None:
+def load_answer(encoded: bytes) -> AnswerFacts | None:
     """The successful OCSP response, or `None` when these bytes are none."""
     try:
         answer = ocsp.load_der_ocsp_response(encoded)
         if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
             return None
-        return answer
+        singles: dict[int, list[ocsp.OCSPSingleResponse]] = {}
+        for single in answer.responses:
+            singles.setdefault(single.serial_number, []).append(single)
+        return AnswerFacts(answer=answer, singles=singles)
     except (ValueError, UnsupportedAlgorithm):
         return None
 
@@ -260,19 +274,19 @@ def _is_named(point: x509.IssuingDistributionPoint, certificate: x509.Certificat
 
 def _of_answer(
     one: Evidence,
-    answer: ocsp.OCSPResponse,
+    facts: AnswerFacts,
     certificate: x509.Certificate,
     issuer: x509.Certificate,
 ) -> Iterator[_Statement]:
     """What the answer says about this very certificate (RFC 6960, 3.2 and 4.2.2.2)."""
-    for single in answer.responses:
-        if single.serial_number != certificate.serial_number:
-            continue
+    for single in facts.singles[certificate.serial_number]:
         names = _issuer_hashes(issuer.public_bytes(Encoding.DER), single.hash_algorithm.name)
-        if (single.issuer_name_hash, single.issuer_key_hash) != names:
+        if names != (single.issuer_name_hash, single.issuer_key_hash):
             continue
         status = single.certificate_status
-        if status is ocsp.OCSPCertStatus.UNKNOWN or not _is_signed_answer(one, answer, issuer):
+        if status is ocsp.OCSPCertStatus.UNKNOWN or not _is_signed_answer(
+            one, facts.answer, issuer
+        ):
             continue
         yield _Statement(
             made_at=single.this_update_utc,

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,7 @@ class _Document:
         """What each later revision added, oldest first, each kind once."""
         assert signature.embedded is not None
         kinds = {one.embedded.signed_revision: one.facts.kind for one in self.found if one.embedded}
-        store = self._store_revisions()
+        store = self.store_revisions
         found: dict[str, None] = {}
         xrefs = self.reader.xrefs
         for revision in range(signature.embedded.signed_revision + 1, xrefs.total_revisions):
@@ -170,7 +171,8 @@ class _Document:
             found["content"] = None
         return list(found)
 
-    def _store_revisions(self) -> set[int]:
+    @cached_property
+    def store_revisions(self) -> set[int]:
         """Those in which the document security store or something in it was written."""
         last_change = self.reader.xrefs.get_last_change
         try:
