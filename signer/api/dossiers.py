@@ -1,6 +1,7 @@
 """Dossiers and their papers: handing in, reading, signing, sending back."""
 
 from datetime import date
+from typing import Any
 
 import marshmallow as ma
 from flask import Response, send_file
@@ -10,11 +11,13 @@ from werkzeug.datastructures import FileStorage
 from signer.accounts import Permission
 from signer.api.access import actor
 from signer.api.operations import BEFORE, LIMIT, File, Operations, Schema
-from signer.api.wording import Said
+from signer.api.wording import Said, say
 from signer.doors import LARGEST_ID, saved
+from signer.dossiers.approving import Offer, Wanted
 from signer.dossiers.views import DocumentView, DossierView
 from signer.errors import N_, Invalid
 from signer.services import services
+from signer.signing.approvals import PasskeyFactor, PinFactor
 from signer.signing.geometry import Box
 from signer.signing.placement import Placement
 
@@ -101,6 +104,56 @@ class SignBody(Schema):
     )
     field = fields.String(allow_none=True)
     shown_sha256 = fields.String(required=True)
+    unseen = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Sign expressly without having fetched the file"},
+    )
+
+
+class WantedBody(Schema):
+    """One paper of a list; without `page` the signature goes where it is proposed."""
+
+    document_id = fields.Integer(required=True, validate=ma.validate.Range(1, LARGEST_ID))
+    shown_sha256 = fields.String(required=True)
+    page = fields.Integer(validate=ma.validate.Range(1, _MOST_PAGES))
+    box = fields.List(
+        fields.Float(validate=ma.validate.Range(-_FARTHEST, _FARTHEST)),
+        validate=ma.validate.Length(equal=4),
+    )
+    field = fields.String()
+    unseen = fields.Boolean(load_default=False)
+
+
+class OfferBody(Schema):
+    """The papers to be signed with one approval."""
+
+    documents = fields.List(
+        fields.Nested(WantedBody), required=True, validate=ma.validate.Length(min=1, max=1000)
+    )
+
+
+class OfferAnswer(Schema):
+    """The list as it will be approved; `passkey` is WebAuthn's request options."""
+
+    activation_id = fields.Integer(required=True)
+    list_sha256 = fields.String(required=True)
+    expires_at = fields.DateTime(required=True)
+    passkey = fields.Dict(keys=fields.String(), required=True, allow_none=True)
+
+
+class ApproveBody(Schema):
+    """One factor for the whole list: the PIN, or what the authenticator answered."""
+
+    pin = fields.String(validate=ma.validate.Length(max=100), metadata={"format": "password"})
+    passkey = fields.Dict(keys=fields.String())
+
+
+class Signed(Schema):
+    """What came of one paper: the hash of its new version, or why there is none."""
+
+    document_id = fields.Integer(required=True)
+    sha256 = fields.String(required=True, allow_none=True)
+    reason = fields.String(required=True, allow_none=True)
 
 
 class ReturnBody(Schema):
@@ -142,6 +195,7 @@ def sign_document(
     pin: str,
     page: int,
     shown_sha256: str,
+    unseen: bool,
     box: list[float] | None = None,
     field: str | None = None,
 ) -> DocumentView:
@@ -158,7 +212,35 @@ def sign_document(
         box=_box(box, field),
         shown_sha256=shown_sha256,
         field_name=field,
+        unseen=unseen,
     )
+
+
+@documents.post("/me/approvals", _SIGN, body=OfferBody, answer=OfferAnswer(), status=201)
+def offer_documents(documents: list[dict[str, Any]]) -> Offer:
+    """Put together the list that one PIN or passkey approves; it holds for some minutes."""
+    return services().dossiers.offer(actor(), [_wanted(**one) for one in documents])
+
+
+@documents.post(
+    "/me/approvals/<id:activation_id>/sign", _SIGN, body=ApproveBody, answer=Signed(many=True)
+)
+def sign_documents(
+    activation_id: int, pin: str | None = None, passkey: dict[str, Any] | None = None
+) -> list[dict[str, object]]:
+    """Sign every paper of the list; used once, and asked again it says what came of it."""
+    if (pin is None) == (passkey is None):
+        raise Invalid(N_("Hãy dùng mã PIN hoặc khóa truy cập (passkey), một trong hai."))
+    factor = PasskeyFactor(response=passkey) if passkey is not None else PinFactor(pin=pin or "")
+    outcome = services().dossiers.sign_batch(actor(), activation_id, factor)
+    return [
+        {
+            "document_id": document_id,
+            "sha256": sha256,
+            "reason": None if error is None else say(error.sentence, **error.values),
+        }
+        for document_id, sha256, error in outcome.results
+    ]
 
 
 @documents.post("/documents/<id:document_id>/return", _SIGN, body=ReturnBody, answer=Document())
@@ -174,9 +256,29 @@ def return_document(document_id: int, reason: str) -> DocumentView:
 def download_document(document_id: int, version: int | None = None) -> Response:
     """A version of the paper, byte for byte."""
     name, sha256 = services().dossiers.file_of(actor(), document_id, version)
+    if services().dossiers.document_of(actor(), document_id).my_turn:
+        services().dossiers.note_shown(actor(), document_id, sha256)
     with services().files.path(sha256) as path:
         # Opened here and read later, so the file may lose its name meanwhile.
         return send_file(path.open("rb"), _PDF, as_attachment=True, download_name=name)
+
+
+def _wanted(
+    document_id: int,
+    shown_sha256: str,
+    unseen: bool,
+    page: int | None = None,
+    box: list[float] | None = None,
+    field: str | None = None,
+) -> Wanted:
+    return Wanted(
+        document_id=document_id,
+        shown_sha256=shown_sha256,
+        page=page,
+        box=None if page is None else _box(box, field),
+        field_name=field,
+        unseen=unseen,
+    )
 
 
 def _box(corners: list[float] | None, field: str | None) -> Box | None:

@@ -10,8 +10,9 @@ from signer.cli import console
 from signer.cli.console import _, say, secret_from
 from signer.errors import N_, Invalid
 from signer.services import Services
+from signer.signing.approvals import Place
 from signer.signing.geometry import Box
-from signer.signing.service import Place
+from signer.signing.levels import Level
 
 _person = click.option("--person", "code", required=True, help=_("Mã cán bộ."))
 _pin_file = click.option(
@@ -49,6 +50,17 @@ def activate(services: Services, code: str, pin_file: Path) -> None:
 @click.option("--near", help=_("Đặt chữ ký gần dòng chữ này; mặc định là họ tên người ký."))
 @click.option("--page", type=click.IntRange(min=1), help=_("Trang, đếm từ 1; cần có --box."))
 @click.option("--box", help=_("x1,y1,x2,y2 tính bằng point từ góc dưới bên trái."))
+@click.option(
+    "--level",
+    type=click.Choice([level.value for level in Level]),
+    help=_("Mức chữ ký PAdES; mặc định theo thiết lập."),
+)
+@click.option(
+    "--certify",
+    is_flag=True,
+    default=None,
+    help=_("Chữ ký đầu tiên chứng nhận tài liệu: sau đó chỉ được ký thêm."),
+)
 @console.json_option
 @console.with_services
 def sign(
@@ -60,6 +72,8 @@ def sign(
     near: str | None,
     page: int | None,
     box: str | None,
+    level: str | None,
+    certify: bool | None,
 ) -> None:
     """OUT is SOURCE with one more visible signature; asked twice, it is the same file."""
     pin = secret_from(pin_file)
@@ -77,9 +91,16 @@ def sign(
         place = Place(page=found.page, box=found.box, field_name=found.field_name)
     stored = services.files.put(source)
     key = services.signing.key_of_person(person)
-    act = sha256(f"{stored} {key.serial_hex} {place}".encode()).hexdigest()
+    act = sha256(f"{stored} {key.serial_hex} {place} {level}".encode()).hexdigest()
     signed = services.signing.sign_as(
-        person, SYSTEM.name, intent=f"file-{act}", input_sha256=stored, pin=pin, place=place
+        person,
+        SYSTEM.name,
+        intent=f"file-{act}",
+        input_sha256=stored,
+        pin=pin,
+        place=place,
+        level=None if level is None else Level(level),
+        certify=certify,
     )
     out.write_bytes(services.files.get(signed))
     if console.wants_json():

@@ -92,6 +92,7 @@ def test_from_a_messy_roster_to_a_signed_dossier_and_a_figure(
         "box": [place["box"][k] for k in ("x0", "y0", "x1", "y1")],
         "field": place["field"],
         "shown_sha256": waiting["sha256"],
+        "unseen": True,
     }
     wrong = signer.post(f"{address}/sign", json=body | {"pin": "000000"})
     assert (wrong.status_code, wrong.json["errors"][0]["field"]) == (422, "pin")
