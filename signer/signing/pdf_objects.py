@@ -29,6 +29,11 @@ def stream_of(data: bytes, entries: bytes = b"") -> Raw:
     return Raw(b"<<%s/Length %d>>\nstream\n%s\nendstream" % (entries, len(data), data))
 
 
+def text_of(text: str) -> Raw:
+    """A text string in UTF-16, as hexadecimal digits (ISO 32000-1, 7.9.2.2 and 7.3.4.3)."""
+    return Raw(b"<FEFF%s>" % text.encode("utf-16-be").hex().encode())
+
+
 class Region(generic.PdfObject):
     """Blanks in the place of a stream that the parent writes when it knows it."""
 

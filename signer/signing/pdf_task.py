@@ -48,6 +48,7 @@ from signer.signing.pdf_objects import (
     objects,
     raw_items,
     stream_of,
+    text_of,
     widget_of,
 )
 from signer.signing.pdf_shared import Resources, shared_font, shared_image
@@ -257,22 +258,25 @@ class _Update:
             self.name,
             on_page=page - 1,
             box=(user.x0, user.y0, user.x1, user.y1),  # type: ignore[arg-type]  # reals work
-            readable_field_name=f"Chữ ký số của {self.text.name or self.text.organisation}",
         )
 
     def write(self, reason: str | None, reserved_bytes: int, *, certify: bool) -> SignatureObject:
         """The signature with its gap is in the update."""
         steps = PdfCMSEmbedder(new_field_spec=self.new_field).write_cms(self.name, self.writer)
         field = next(steps).get_object()
+        who = self.text.name or self.text.organisation
+        if self.new_field is not None:
+            field["/TU"] = text_of(f"Chữ ký số của {who}")
         self._show(field)
         self.certifies = certify and self.is_first
         signature = SignatureObject(
             timestamp=self.at.astimezone(HANOI),
-            name=self.text.name or self.text.organisation,
-            reason=reason,
             app_build_props=BuildProps(name="signer"),
             bytes_reserved=2 * reserved_bytes,
         )
+        signature["/Name"] = text_of(who)
+        if reason:
+            signature["/Reason"] = text_of(reason)
         signature["/SubFilter"] = pdf_name("/ETSI.CAdES.detached")
         steps.send(
             SigObjSetup(sig_placeholder=signature, mdp_setup=_locks_of(field, self.certifies))
