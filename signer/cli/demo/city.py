@@ -232,6 +232,7 @@ class _City:
             actor, pin = self.pins[person.code]
             shown = dossiers.document_of(actor, document.id).sha256
             place = self._rooms.signing.propose(actor, shown)
+            dossiers.note_shown(actor, document.id, shown)
             dossiers.sign(
                 actor, document.id, pin=pin, page=place.page, box=place.box, shown_sha256=shown
             )
