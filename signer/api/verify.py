@@ -68,6 +68,9 @@ class SignatureAnswer(Schema):
         required=True, metadata={"description": "As in EN 319 102-1, such as TOTAL-PASSED"}
     )
     ades_subindication = fields.String(required=True)
+    signed_digest = fields.String(
+        required=True, metadata={"description": "Of what the signature is over: sha256:…"}
+    )
     sentences = fields.List(fields.String(), required=True)
 
 

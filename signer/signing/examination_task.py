@@ -31,6 +31,7 @@ class Facts:
     issuer: str = ""
     serial_hex: str = ""
     certificate_sha256: str = ""
+    signed_digest: str = ""
     signed_at: str | None = None
     time_source: str = "none"
     integrity: str = "broken"
@@ -85,6 +86,9 @@ class Examination:
         """All facts but `changes` are known; a good document time stamp is one of the past's."""
         facts = self.facts
         _describe(self.certificate, facts)
+        if self.data.attributes_der is not None:
+            used = self.data.signed_with.name
+            facts.signed_digest = f"{used}:{_digest(used, self.data.attributes_der)}"
         facts.certified = _certifies(self.embedded.sig_object)
         if not self._check_integrity():
             facts.outcome = "invalid"
@@ -124,8 +128,11 @@ class Examination:
     @property
     def _is_baseline(self) -> bool:
         """B-B at least (EN 319 142-1, 6.3, table 1)."""
-        subfilter = str(entry_of(self.embedded.sig_object, "/SubFilter", ""))
-        return subfilter == "/ETSI.CAdES.detached" and self.data.names_certificate
+        return self._subfilter == "/ETSI.CAdES.detached" and self.data.names_certificate
+
+    @property
+    def _subfilter(self) -> str:
+        return str(entry_of(self.embedded.sig_object, "/SubFilter", ""))
 
     @property
     def all_stamps(self) -> list[Stamp]:
@@ -151,9 +158,9 @@ class Examination:
                 signed_data.digest_of(data.digest, data.content or b""), signed_data.TST_INFO
             )
             intact = intact and self.token.is_over(embedded.digest)
-        elif data.content is not None:  # adbe.pkcs7.sha1 signs the digest of the document
+        elif self._subfilter == "/adbe.pkcs7.sha1":  # the content is the digest of the document
             intact, verifies = data.verdict(
-                signed_data.digest_of(data.digest, data.content), signed_data.DATA
+                signed_data.digest_of(data.digest, data.content or b""), signed_data.DATA
             )
             intact = intact and data.content == embedded.digest(signed_data.SHA1)
         else:
@@ -174,8 +181,7 @@ class Examination:
                 facts.coverage_after, "unclear"
             )
         )
-        subfilter = str(entry_of(embedded.sig_object, "/SubFilter", ""))
-        if subfilter == "/ETSI.CAdES.detached" and not data.names_certificate:
+        if self._subfilter == "/ETSI.CAdES.detached" and not data.names_certificate:
             facts.findings.append("no_signing_certificate")
         return True
 
@@ -316,6 +322,10 @@ class Examination:
             return self._invalid("REVOKED_NO_POE")
         facts.findings.insert(0, "revoked_later")
         return self._indeterminate("REVOKED_NO_POE")
+
+
+def _digest(algorithm: str, data: bytes) -> str:
+    return hashlib.new(algorithm.replace("sha3-", "sha3_"), data).hexdigest()
 
 
 def _certifies(sig_object: Any) -> bool:

@@ -184,6 +184,8 @@ class SignatureVerdict:
     """Such as REVOKED_NO_POE (EN 319 102-1, table 5); empty when passed."""
     changes: tuple[str, ...] = ()
     """What was added to the document after this signature, oldest first."""
+    signed_digest: str = ""
+    """"sha256:…", of what this signature, and no other, is over; the algorithm is its own."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; times in ISO 8601 with +07:00."""
@@ -214,6 +216,7 @@ class SignatureVerdict:
             "ades_indication": self.ades_indication,
             "ades_subindication": self.ades_subindication,
             "changes": list(self.changes),
+            "signed_digest": self.signed_digest,
         }
 
 
@@ -349,6 +352,7 @@ def _signature(told: Mapping[str, Any]) -> SignatureVerdict:
         ades_indication=_indication(told["ades"]),
         ades_subindication=told["ades"],
         changes=tuple(CHANGES[code] for code in told["changes"]),
+        signed_digest=told["signed_digest"],
     )
 
 

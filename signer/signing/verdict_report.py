@@ -16,7 +16,14 @@ MEDIA_TYPE = "application/xml"
 _VR = "http://uri.etsi.org/19102/v1.2.1#"
 _DS = "http://www.w3.org/2000/09/xmldsig#"
 _URN = "urn:etsi:019102"
-_SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
+_DIGESTS = {
+    "sha1": "http://www.w3.org/2000/09/xmldsig#sha1",
+    "sha224": "http://www.w3.org/2001/04/xmldsig-more#sha224",
+    "sha256": "http://www.w3.org/2001/04/xmlenc#sha256",
+    "sha384": "http://www.w3.org/2001/04/xmldsig-more#sha384",
+    "sha512": "http://www.w3.org/2001/04/xmlenc#sha512",
+}
+"""What XML signatures call them (RFC 9231)."""
 _PROCESSES = {"B-T": "LTVM", "B-LT": "LTVM", "B-LTA": "LTA"}
 """By level: the process of EN 319 102-1, 5.3, 5.5 or 5.6 (clause 4.3.11.1)."""
 
@@ -45,6 +52,9 @@ def _signature(
     """Clause 4.3, its parts in the order of the schema."""
     report = _part(root, "SignatureValidationReport")
     identifier = _part(report, "SignatureIdentifier", id=f"S-{nr}")  # 4.3.3
+    algorithm, _, digest = signature.signed_digest.partition(":")
+    if algorithm in _DIGESTS:
+        _digest(identifier, digest, algorithm)
     _part(identifier, "HashOnly", "false")
     _part(identifier, "DocHashOnly", "false")
     _part(identifier, "DAIdentifier", _plain(signature.field_name))
@@ -109,11 +119,11 @@ def _certificate_id(signature: SignatureVerdict) -> str:
     return f"C-{signature.certificate_sha256.upper()}"
 
 
-def _digest(parent: ElementTree.Element, sha256: str) -> None:
+def _digest(parent: ElementTree.Element, digest: str, algorithm: str = "sha256") -> None:
     both = _part(parent, "DigestAlgAndValue")
-    ElementTree.SubElement(both, f"{{{_DS}}}DigestMethod", Algorithm=_SHA256)
+    ElementTree.SubElement(both, f"{{{_DS}}}DigestMethod", Algorithm=_DIGESTS[algorithm])
     value = ElementTree.SubElement(both, f"{{{_DS}}}DigestValue")
-    value.text = base64.b64encode(bytes.fromhex(sha256)).decode("ascii")
+    value.text = base64.b64encode(bytes.fromhex(digest)).decode("ascii")
 
 
 def _part(

@@ -54,6 +54,7 @@ GOOD = SignatureVerdict(
     level="B-LTA",
     stamped_at=STAMPED,
     ades_indication="TOTAL-PASSED",
+    signed_digest="sha384:" + "0f" * 48,
 )
 CLAIMED = replace(
     GOOD, level="B-B", stamped_at=None, signed_at=SIGNED, time_source=TimeSource.CLAIMED
@@ -72,6 +73,7 @@ BROKEN = replace(
     certificate_sha256="",
     signed_at=None,
     time_source=TimeSource.NONE,
+    signed_digest="",
     ades_indication="TOTAL-FAILED",
     ades_subindication="SIG_CRYPTO_FAILURE",
 )
@@ -170,6 +172,10 @@ def test_the_judge_sees_what_is_wrong() -> None:
             "vr:SignatureValidationStatus/vr:AssociatedValidationReportData"
             "/vr:RevocationStatusInformation/vr:RevocationTime",
             ["2026-11-23T07:08:00Z"],
+        ),
+        (
+            "vr:SignatureIdentifier/vr:DigestAlgAndValue/ds:DigestValue",
+            ["Dw8P" * 16] * 3,
         ),
         ("vr:SignersDocument/vr:DigestAlgAndValue/ds:DigestValue", ["7+/v" * 10 + "7+8="] * 4),
     ],
