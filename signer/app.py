@@ -26,6 +26,7 @@ from signer.config import Settings, read_secret
 from signer.db import db, follow
 from signer.dossiers.rehoming import follow_units as rehome_dossiers
 from signer.dossiers.service import Dossiers
+from signer.dossiers.stamping import DocumentStamps
 from signer.errors import N_, ConfigError
 from signer.files import Files
 from signer.inventory.logins import Logins
@@ -39,6 +40,7 @@ from signer.pkcs11.vault import Vault
 from signer.reports.service import Reports
 from signer.reports.snapshots import Snapshots
 from signer.services import Services
+from signer.signing.augmenting import Augmenting
 from signer.signing.service import Signing
 from signer.signing.stamping import Stamping
 
@@ -141,6 +143,14 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         ocsp=ocsp,
         timestamps=timestamps,
         stamping=stamping,
+        document_stamps=DocumentStamps(
+            settings,
+            clock,
+            audit,
+            jobs,
+            stamping,
+            Augmenting(clock, audit, files, authority, stamping, signing.verify),
+        ),
         outside=outside,
         issuance=issuance,
         signing=signing,

@@ -17,6 +17,7 @@ from signer.config import Settings
 from signer.dossiers.preparing import Preparing
 from signer.dossiers.receipts import Receipts
 from signer.dossiers.service import Dossiers
+from signer.dossiers.stamping import RESTAMP_JOB_KIND, DocumentStamps
 from signer.files import Files
 from signer.inventory.applying import ROSTER_JOB_KIND
 from signer.inventory.logins import Logins
@@ -56,6 +57,7 @@ class Services:
     ocsp: OcspResponder
     timestamps: TimestampAuthority
     stamping: Stamping
+    document_stamps: DocumentStamps
     outside: Outside
     issuance: Issuance
     signing: Signing
@@ -84,6 +86,7 @@ class Services:
             REVOKE_JOB_KIND: self.issuance.revoking.revoke_items,
             ROSTER_JOB_KIND: self.inventory.rosters.applying.do_items,
             POLICY_JOB_KIND: self.inventory.policy.count_items,
+            RESTAMP_JOB_KIND: self.document_stamps.renew_items,
             STRUCTURE_JOB_KIND: self.inventory.structure.carry_items,
         }
 

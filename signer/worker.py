@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 
 import structlog
@@ -10,6 +10,7 @@ from flask import Flask
 
 from signer.accounts import SYSTEM
 from signer.db import db, release
+from signer.dossiers.stamping import RESTAMP_JOB_KIND
 from signer.errors import Unavailable
 from signer.issuance.revoking import REVOKE_JOB_KIND
 from signer.issuance.service import JOB_KIND
@@ -26,6 +27,8 @@ SWEEP_SECONDS = 3600.0
 """How often the roster is compared with the certificates (R27: drafts the same day), and the
 certificates of OCSP signer and TSA are looked at."""
 AWAY_SECONDS = 3.0
+STAMP_SECONDS = 3.0
+"""How often it is looked whether documents wait for a time stamp."""
 
 _log = structlog.get_logger(__name__)
 
@@ -45,6 +48,7 @@ def work(app: Flask, stop: threading.Event, *, is_only_one: bool = False) -> Non
             duties.begin_day,
             duties.end_certificates,
             duties.store,
+            duties.stamp,
             duties.compare_roster,
             duties.publish,
             duties.issue,
@@ -59,8 +63,9 @@ def work(app: Flask, stop: threading.Event, *, is_only_one: bool = False) -> Non
                 _log.exception("a round of work failed")
                 pause = AWAY_SECONDS
         stop.wait(0.0 if duties.is_interrupted else pause)
-    if duties.recount is not None:
-        duties.recount.join()
+    for thread in (duties.recount, *duties.stamping):
+        if thread is not None:
+            thread.join()
 
 
 class _Duties:
@@ -74,8 +79,12 @@ class _Duties:
         self._orders_due = self._sweep_due = self._lists_due = self._roles_due = 0.0
         self._roster: object = None
         self._day: date | None = None
+        self._renewal_day: date | None = None
         self.recount: threading.Thread | None = None
         """The newest of the nightly ones."""
+        self.stamping: list[threading.Thread] = []
+        """Those that get time stamps for documents."""
+        self._stamps_due = 0.0
         self.is_interrupted = False
         """A job was left in the middle, because lists are due."""
 
@@ -107,7 +116,7 @@ class _Duties:
     def store(self, rooms: Services) -> None:
         """Jobs that need no HSM go on, such as a roster's, for their half of the time."""
         self.is_interrupted = False
-        others = rooms.job_handlers.keys() - {JOB_KIND, REVOKE_JOB_KIND}
+        others = rooms.job_handlers.keys() - {JOB_KIND, REVOKE_JOB_KIND, RESTAMP_JOB_KIND}
         self.is_interrupted = self._run(rooms, others)
 
     def _run(self, rooms: Services, kinds: Iterable[str]) -> bool:
@@ -118,6 +127,25 @@ class _Duties:
             stop=lambda: self._stop.is_set() or time.monotonic() >= until,
         )
         return time.monotonic() >= until
+
+    def stamp(self, rooms: Services) -> None:
+        """Stamps come beside the other duties: an outside TSA takes minutes (R36)."""
+        if any(one.is_alive() for one in self.stamping) or time.monotonic() < self._stamps_due:
+            return
+        self._stamps_due = time.monotonic() + STAMP_SECONDS
+        if self._renewal_day != (today := rooms.clock.today()):
+            rooms.document_stamps.renew()
+            self._renewal_day = today
+        at_once = rooms.settings.tsa_at_once if rooms.stamping.is_outside else 1
+        shares = rooms.document_stamps.shares(at_once)
+        self.stamping = [
+            threading.Thread(
+                target=stamp_documents, args=(self._app, self._stop, share), name="signer-stamping"
+            )
+            for share in shares
+        ]
+        for thread in self.stamping:
+            thread.start()
 
     def compare_roster(self, rooms: Services) -> None:
         """The roster is compared with the certificates, at once when another one was applied."""
@@ -172,6 +200,22 @@ def compare_figures(app: Flask, stop: threading.Event) -> None:
         pass
     except Exception:  # noqa: BLE001  # the next night tries again
         _log.exception("the nightly recount failed")
+
+
+def stamp_documents(app: Flask, stop: threading.Event, documents: Sequence[int]) -> None:
+    """These documents have their time stamps, and what a job stamps again; not at `stop`."""
+    try:
+        with app.app_context():
+            rooms = services()
+            for document_id in documents:
+                if stop.is_set() or not rooms.document_stamps.stamp(document_id):
+                    return
+            handlers = {RESTAMP_JOB_KIND: rooms.job_handlers[RESTAMP_JOB_KIND]}
+            rooms.jobs.run(handlers, stop=stop.is_set)
+    except Unavailable as error:
+        _log.warning("stamps wait", reason=error.sentence)
+    except Exception:  # noqa: BLE001  # the next round tries again
+        _log.exception("a document could not be stamped")
 
 
 def start_thread(app: Flask) -> Callable[[], None]:

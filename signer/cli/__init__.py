@@ -12,6 +12,7 @@ from signer.cli import (
     outside,
     people,
     reports,
+    restamping,
     revoking,
     roster,
     server,
@@ -33,7 +34,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     *(issuing.request, issuing.issue, issuing.expiring, people.coverage, units.unit),
     *(people.person, people.duplicate, people.policy),
     *(revoking.revoke, revoking.suspend, revoking.release, revoking.draft),
-    *(signing.activate, signing.sign, verifying.verify),
+    *(signing.activate, signing.sign, verifying.verify, restamping.restamp),
     *(setup, server.doctor, server.serve, server.worker),
 )
 cli = click.Group(

@@ -16,6 +16,7 @@ from signer.dossiers.views import DocumentView, StepView
 from signer.errors import N_, Conflict, Forbidden, Invalid, SignerError
 from signer.signing.approvals import Factor, Place, Wish
 from signer.signing.geometry import Box
+from signer.signing.levels import Level
 from signer.signing.pdf import SignedPdf
 from signer.signing.service import Signing
 
@@ -194,6 +195,12 @@ class Approving:
             db.session.execute(version)
         except IntegrityError as error:  # somebody made another version meanwhile
             raise Conflict(LOST_RACE) from error
+        if signed.level is Level.B_LTA:
+            db.session.execute(
+                update(Document)
+                .where(Document.id == document.id)
+                .values(protected_until=self._signing.protects_until)
+            )
         if not waits:
             pass_on(document, step.position)
 

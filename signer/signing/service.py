@@ -230,7 +230,14 @@ class Signing:
 
     def waits_for_stamp(self, signed: SignedPdf) -> bool:
         """The document goes no further before its time stamp, as the city decided."""
-        return self._settings.tsa_failure == "refuse" and signed.level is not self._stamping.level
+        if signed.level is self._stamping.level:
+            return False
+        return self._stamping.is_outside or not self._stamping.may_go_without
+
+    @property
+    def protects_until(self) -> datetime | None:
+        """Until when an archive stamp made now can be checked without another."""
+        return self._stamping.protects_until
 
     def sign(self, actor: Actor, *, intent: str, input_sha256: str, pin: str, place: Place) -> str:
         """As `sign_as`, by the actor's own key."""

@@ -61,6 +61,7 @@ class Stamping:
         self._kept: OrderedDict[bytes, tuple[object, Material]] = OrderedDict()
         self._answers: OrderedDict[int, tuple[datetime, bytes]] = OrderedDict()
         self._lock = threading.Lock()
+        self._protects_until: datetime | None = None
 
     def stamper(self) -> Stamper:
         """Makes the time stamps, whatever level is asked for."""
@@ -71,7 +72,9 @@ class Stamping:
 
         `Unavailable` while there is no OCSP signer, or no TSA.
         """
-        rests_on = self._tsa_chain(), self._responder.certificate(), self._crls()
+        tsa_chain = self._tsa_chain()
+        self._protects_until = x509.load_der_x509_certificate(tsa_chain[0]).not_valid_after_utc
+        rests_on = tsa_chain, self._responder.certificate(), self._crls()
         with self._lock:
             found = self._kept.get(certificate_der)
         if found is not None and found[0] == rests_on:
@@ -116,6 +119,11 @@ class Stamping:
         if self._outside is not None:
             return self._outside.chain_der
         return (self._timestamps.certificate().public_bytes(Encoding.DER),)
+
+    @property
+    def protects_until(self) -> datetime | None:
+        """When the certificate of the TSA ends whose material was given last; asks nobody."""
+        return self._protects_until
 
     @property
     def outside_roots(self) -> tuple[bytes, ...]:
