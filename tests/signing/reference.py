@@ -34,13 +34,15 @@ def roots(*ders: bytes) -> list[asn1_x509.Certificate]:
 
 
 def stock_faults(
-    path: Path, root: bytes, intermediates: Sequence[bytes], at: datetime
+    path: Path, root: bytes, intermediates: Sequence[bytes], at: datetime, only: str = ""
 ) -> list[str]:
-    """What pyHanko finds wrong with each signature and stamp, at that moment."""
+    """What pyHanko finds wrong with each signature and stamp, or `only` with that field's, then."""
     faults: list[str] = []
     with path.open("rb") as file:
         reader = PdfFileReader(file, strict=False)
         for embedded in reader.embedded_signatures:
+            if only not in ("", embedded.field_name):
+                continue
             context = ValidationContext(
                 trust_roots=roots(root), other_certs=roots(*intermediates), moment=at,
                 allow_fetching=False, revocation_mode="soft-fail",
