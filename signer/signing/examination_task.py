@@ -87,8 +87,9 @@ class Examination:
         facts = self.facts
         _describe(self.certificate, facts)
         if self.data.attributes_der is not None:
-            used = self.data.signed_with.name
-            facts.signed_digest = f"{used}:{_digest(used, self.data.attributes_der)}"
+            used = self.data.signed_with
+            digest = signed_data.digest_of(used, self.data.attributes_der)
+            facts.signed_digest = f"{used.name}:{digest.hex()}"
         facts.certified = _certifies(self.embedded.sig_object)
         if not self._check_integrity():
             facts.outcome = "invalid"
@@ -322,10 +323,6 @@ class Examination:
             return self._invalid("REVOKED_NO_POE")
         facts.findings.insert(0, "revoked_later")
         return self._indeterminate("REVOKED_NO_POE")
-
-
-def _digest(algorithm: str, data: bytes) -> str:
-    return hashlib.new(algorithm.replace("sha3-", "sha3_"), data).hexdigest()
 
 
 def _certifies(sig_object: Any) -> bool:
