@@ -15,6 +15,7 @@ from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathValidationError, RevokedError
 
 from signer.ca.crl import RevocationReason
+from signer.config import Settings
 from signer.db import release
 from signer.errors import Unavailable
 from signer.issuance import keys
@@ -173,8 +174,9 @@ def test_without_a_tsa_nothing_is_promised(services: Services, city: City) -> No
 
 
 def test_the_level_is_the_setting(services: Services) -> None:
-    """B-LTA unless the city says otherwise."""
+    """B-LTA unless the city says otherwise, as these tests do."""
     assert services.stamping.level is Level(services.settings.signature_level)
+    assert Settings(home=services.settings.home).signature_level == Level.B_LTA
     assert not services.stamping.is_outside
 
 
