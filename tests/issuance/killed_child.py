@@ -51,6 +51,7 @@ def sign(rooms: Services, plan: dict[str, Any]) -> None:
         page=1,
         box=BOX,
         shown_sha256=plan["shown_sha256"],
+        unseen=True,
     )
 
 

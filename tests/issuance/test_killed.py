@@ -405,7 +405,13 @@ def test_activating(house: House, services: Services, city: City) -> None:
                 rooms.signing.activate(actor, PIN)
             assert count_events("key.activated") == 1
             rooms.dossiers.sign(
-                actor, document.id, pin=PIN, page=1, box=BOX, shown_sha256=document.sha256
+                actor,
+                document.id,
+                pin=PIN,
+                page=1,
+                box=BOX,
+                shown_sha256=document.sha256,
+                unseen=True,
             )
 
 
@@ -427,7 +433,13 @@ def test_signing_a_document(house: House, services: Services, city: City, tmp_pa
         with house.killed("sign", point, **act) as rooms:
             start_again(rooms)
             done = rooms.dossiers.sign(
-                actor, document.id, pin=PIN, page=1, box=BOX, shown_sha256=document.sha256
+                actor,
+                document.id,
+                pin=PIN,
+                page=1,
+                box=BOX,
+                shown_sha256=document.sha256,
+                unseen=True,
             )
             assert (done.state, [version.number for version in done.versions]) == ("signed", [0, 1])
             (signature,) = db.session.scalars(select(Signature)).all()
