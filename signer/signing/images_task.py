@@ -3,6 +3,7 @@
 import io
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from PIL import Image, ImageChops, UnidentifiedImageError
@@ -35,6 +36,7 @@ class EmbeddedImage:
     """The soft mask, DeviceGray (ISO 32000-1, 11.6.5.3)."""
 
 
+@lru_cache(maxsize=16)  # a batch shows one image a hundred times, and deflating takes 15 ms
 def embedded(png: bytes, name: str) -> EmbeddedImage:
     """The stored image, ready for a document; the same bytes for the same image."""
     image = _opened(png)

@@ -1,23 +1,30 @@
 """The own signature's image: cleaned, judged by its colour, and never opened in the server."""
 
 import io
+import re
 import struct
 import zlib
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
 
-from signer.accounts import Actor, Role
+from signer.accounts import SYSTEM, Actor, Role
 from signer.db import db, release
 from signer.errors import Invalid, NotFound
 from signer.inventory.models import Person
 from signer.services import Services
+from signer.signing.appearance import AppearanceText
+from signer.signing.geometry import Box
 from signer.signing.images import LIMIT_BYTES, NOT_BLUE, TOO_COARSE, WAS_WHITE
 from signer.signing.models import SignatureImage
 from tests.databases import both_databases
-from tests.factories import City
+from tests.factories import WARD, City
+from tests.signing.conftest import PDF, Sign
 from tests.signing.images import BLUE, RED, png_of_strokes
 
+DECISION = PDF / "quyet_dinh.pdf"
+PIN = "2468-lotus"
 CLEAR, WHITE = (255, 255, 255, 0), (255, 255, 255, 255)
 
 
@@ -154,3 +161,56 @@ def test_an_account_of_nobody_has_no_image(services: Services, city: City) -> No
     admin = city.actor("admin", Role.ADMIN, None)
     with pytest.raises(NotFound):
         services.signing.images.store(admin, png_of_strokes(BLUE))
+
+
+def test_the_image_stands_in_the_next_signature(
+    services: Services, city: City, official: tuple[Person, Actor]
+) -> None:
+    """Instead of the lines; removed again, the lines are back."""
+    person, actor = official
+    services.signing.activate(actor, PIN)
+    services.signing.images.store(actor, png_of_strokes(BLUE))
+    clerk = city.actor("clerk", Role.HR)
+    with_image = _signed(services, clerk, person, actor)
+    services.signing.images.remove(actor)
+    with_lines = _signed(services, clerk, person, actor)
+    assert with_image.count(b"/Subtype/Image") == 2  # the ink and its mask
+    assert b"BeVietnamPro" not in with_image
+    assert with_lines.count(b"/Subtype/Image") == 0
+    assert b"BeVietnamPro" in with_lines
+
+
+def _signed(services: Services, clerk: Actor, person: Person, actor: Actor) -> bytes:
+    """A decision with the person's signature."""
+    dossier_id = services.dossiers.create(
+        clerk,
+        title="Quyết định",
+        unit_code=WARD,
+        due_on=None,
+        files=[(DECISION.name, DECISION)],
+        signers=[person.code],
+    )
+    document = services.dossiers.dossier_of(SYSTEM, dossier_id).documents[0]
+    services.dossiers.note_shown(actor, document.id, document.sha256)
+    signed = services.dossiers.sign(
+        actor,
+        document.id,
+        pin=PIN,
+        page=1,
+        box=Box(x0=300, y0=60, x1=480, y1=120),
+        shown_sha256=document.sha256,
+    )
+    return services.files.get(signed.sha256)
+
+
+def test_a_document_holds_the_image_once(sign: Sign, tmp_path: Path) -> None:
+    """A second signature with the same image adds less than 3 KB beside its CMS."""
+    text = AppearanceText(name="Trần Thị B", image_png=png_of_strokes(BLUE))
+    first, second = tmp_path / "1.pdf", tmp_path / "2.pdf"
+    sign(DECISION, first, appearance=text)
+    sign(first, second, appearance=text, box=Box(x0=60, y0=60, x1=230, y1=116))
+    assert second.read_bytes().count(b"/Subtype/Image") == 2
+    added = second.read_bytes()[first.stat().st_size :]
+    gap = re.search(rb"/Contents <[0-9a-f]+>", added)
+    assert gap
+    assert len(added) - len(gap[0]) < 3 * 1024
