@@ -70,7 +70,8 @@ class Receipts:
             return None
         release()
         with self._files.path(sha256) as path:
-            return self._signing.verify(path)
+            verdict = self._signing.verify(path)
+        return verdict if verdict.signatures else None  # a repaired copy waits for its first
 
     def receipt_of(self, actor: Actor, document_id: int) -> Receipt:
         """An ASiC-S container (EN 319 162-1, 4.3): the receipt as canonical JSON, and a time-stamp

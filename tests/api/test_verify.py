@@ -33,6 +33,7 @@ def signed(services: Services, city: City, role_signers: list[Path]) -> Document
         signers=[person.code],
     )
     document = services.dossiers.dossier_of(SYSTEM, dossier_id).documents[0]
+    services.dossiers.note_shown(actor, document.id, document.sha256)
     return services.dossiers.sign(
         actor,
         document.id,

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from signer.accounts import SYSTEM, Actor, Role
-from signer.db import canonical_json
+from signer.db import canonical_json, db, transaction
+from signer.dossiers.models import DocumentVersion
 from signer.dossiers.receipts import MEDIA_TYPE
 from signer.errors import Conflict, NotFound
 from signer.inventory.models import Person
 from signer.services import Services
 from signer.signing.geometry import Box
+from tests.clocks import StandingClock
 from tests.factories import OTHER_WARD, WARD, City
 
 DECISION = Path(__file__).parents[1] / "data" / "pdf" / "quyet_dinh.pdf"
@@ -54,6 +56,7 @@ def document_id(services: Services, city: City, people: list[Person]) -> int:
 def sign(services: Services, actor: Actor, document_id: int) -> None:
     """The next signature."""
     shown = services.dossiers.document_of(actor, document_id).sha256
+    services.dossiers.note_shown(actor, document_id, shown)
     left = 60 + 200 * len(services.dossiers.document_of(actor, document_id).versions)
     services.dossiers.sign(
         actor,
@@ -136,3 +139,23 @@ def test_only_signed_versions_are_known_by_their_hash(
         found = services.receipts.verdict_of(version.sha256)
         assert found is not None
         assert len([one for one in found.signatures if one.kind == "signature"]) == number
+
+
+def test_a_later_version_that_nobody_signed_is_not_known(
+    services: Services, document_id: int, clock: StandingClock
+) -> None:
+    """Such as a repaired copy, or one with fields for those who will sign."""
+    (original,) = services.dossiers.document_of(SYSTEM, document_id).versions
+    with transaction():
+        db.session.add(
+            DocumentVersion(
+                document_id=document_id,
+                number=1,
+                sha256=original.sha256,
+                size_bytes=original.size_bytes,
+                file_name=original.file_name,
+                created_by="clerk",
+                created_at=clock.now(),
+            )
+        )
+    assert services.receipts.verdict_of(original.sha256) is None

@@ -37,6 +37,7 @@ def signed(services: Services, city: City) -> bytes:
         signers=[person.code],
     )
     document = services.dossiers.dossier_of(SYSTEM, dossier_id).documents[0]
+    services.dossiers.note_shown(actor, document.id, document.sha256)
     done = services.dossiers.sign(
         actor,
         document.id,
