@@ -13,11 +13,18 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pyhanko.sign import signers
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from signer.errors import Invalid
+from signer.errors import Invalid, Unavailable
 from signer.signing import cms
+from tests.clocks import StandingClock
 from tests.signing.conftest import NOW, Authority, Identity, key_usage
+from tests.signing.lasting import Lasting
 
 DIGEST = hashlib.sha256(b"van ban").digest()
+
+
+@pytest.fixture
+def lasting(authority: Authority) -> Lasting:
+    return Lasting(authority, StandingClock(NOW))
 
 
 def attributes_of(der: bytes) -> dict[str, reference.CMSAttribute]:
@@ -133,3 +140,29 @@ def test_a_certificate_must_allow_signing_now(authority: Authority) -> None:
             cms.check_may_sign(identity.certificate, NOW)
         assert sentence in str(caught.value)
     cms.check_may_sign(authority.person().certificate, NOW + timedelta(days=1))
+
+
+def test_a_stamp_is_added_to_a_finished_object(
+    authority: Authority, person: Identity, lasting: Lasting
+) -> None:
+    """The same octets as when it is there from the start; a second one is refused."""
+    signed = cms.sign(cms.template_of(person.der, (authority.issuing.der,)), person.key, DIGEST)
+    token = lasting.stamper.token(hashlib.sha256(signed.value).digest(), "sha256")
+    late = cms.with_stamp(cms.unpadded(signed.cms() + bytes(9000)), token)
+    assert late == signed.cms(token)
+    assert len(late) <= len(signed.cms()) + cms.stamp_room(len(token))
+    assert cms.stamped_value(signed.cms()) == (signed.value, False)
+    assert cms.stamped_value(late) == (signed.value, True)
+    with pytest.raises(ValueError, match="already"):
+        cms.with_stamp(late, token)
+
+
+def test_what_is_no_token_of_ours(lasting: Lasting) -> None:
+    """A token about another digest, or cut at any place, has no time."""
+    token = lasting.stamper.token(DIGEST, "sha256")
+    assert cms.stamp_time(token, DIGEST) == NOW
+    with pytest.raises(Unavailable):
+        cms.stamp_time(token, bytes(32))
+    for end in range(0, len(token), 7):
+        with pytest.raises(Unavailable):
+            cms.stamp_time(token[:end], DIGEST)

@@ -1,6 +1,7 @@
 """The levels of EN 319 142-1, and what is done to a document over the years."""
 
 import hashlib
+import io
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import pikepdf
 import pytest
 from asn1crypto import cms as asn1_cms
+from PIL import Image
+from pyhanko.sign.fields import MDPPerm
 
 from signer.errors import Invalid, Unavailable
 from signer.signing import cms
@@ -28,6 +31,7 @@ from tests.signing.conftest import NOW, PDF, Authority, Identity, Sign
 from tests.signing.lasting import Lasting
 from tests.signing.reference import ades, ades_in_future, stock_faults
 from tests.signing.test_pdf import BOX, verdicts
+from tests.signing.test_pdf_reference import stock
 
 YEAR = timedelta(days=365)
 
@@ -177,6 +181,17 @@ def test_a_locked_document_takes_no_more(sign: Sign, tmp_path: Path) -> None:
         sign(two, tmp_path / "3.pdf")
 
 
+def test_a_certified_document_that_allows_nothing(
+    sign: Sign, lasting: Lasting, person: Identity, tmp_path: Path
+) -> None:
+    """P=1 (ISO 32000-1, table 254): another signature would break the first."""
+    one, closed = tmp_path / "1.pdf", tmp_path / "2.pdf"
+    prepare_fields(PDF / "quyet_dinh.pdf", one, [Slot(name="Ky", page=1, box=BOX)])
+    stock(one, closed, Level.B_B, person, lasting, "Ky", permission=MDPPerm.NO_CHANGES)
+    with pytest.raises(Invalid, match="đã khóa"):
+        sign(closed, tmp_path / "3.pdf", box=Box(x0=100, y0=5, x1=270, y1=50))
+
+
 def test_a_further_signature_is_small(
     sign: Sign, authority: Authority, person: Identity, tmp_path: Path
 ) -> None:
@@ -189,6 +204,22 @@ def test_a_further_signature_is_small(
     with pikepdf.open(two) as document:
         fonts = {field.AP.N.Resources.Font.F0.objgen for field in document.Root.AcroForm.Fields}
         assert len(fonts) == 1
+    sound(two, 2)
+
+
+def test_the_own_image_is_in_a_document_once(sign: Sign, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The image of the same official is used again, with its mask."""
+    picture = io.BytesIO()
+    Image.effect_noise((300, 120), 90).convert("RGBA").save(picture, "PNG")
+    text = AppearanceText(name="Trần Thị B", image_png=picture.getvalue())
+    one, two = tmp_path / "1.pdf", tmp_path / "2.pdf"
+    first = sign(PDF / "quyet_dinh.pdf", one, box=BOX, appearance=text)
+    second = sign(one, two, box=Box(x0=100, y0=60, x1=270, y1=116), appearance=text)
+    with pikepdf.open(two) as document:
+        images = {field.AP.N.Resources.XObject.I0.objgen for field in document.Root.AcroForm.Fields}
+        assert len(images) == 1
+    added = second.size_bytes - first.size_bytes
+    assert added < first.size_bytes - (PDF / "quyet_dinh.pdf").stat().st_size - 30_000
     sound(two, 2)
 
 

@@ -53,7 +53,7 @@ def certificate(der: bytes) -> asn1_x509.Certificate:
 
 def stock(
     source: Path, output: Path, level: Level, who: Identity, lasting: Lasting, field: str,
-    *, certify: bool,
+    *, permission: fields.MDPPerm | None = None,
 ) -> None:  # fmt: skip
     """The document signed with nothing of ours but keys, certificates, answers and tokens."""
     authority, now = lasting.authority, lasting.clock.now()
@@ -83,8 +83,8 @@ def stock(
         embed_validation_info=level.has_material,
         use_pades_lta=level is Level.B_LTA,
         validation_context=context if level.has_material else None,
-        certify=certify,
-        docmdp_permissions=fields.MDPPerm.FILL_FORMS,
+        certify=permission is not None,
+        docmdp_permissions=permission or fields.MDPPerm.FILL_FORMS,
     )
     pdf_signer = signers.PdfSigner(
         metadata, signer, timestamper=_OurStamps(lasting) if level.has_stamp else None
@@ -164,7 +164,8 @@ def test_same_as_the_slow_way(
         source, ours, level=level, stamper=lasting.stamper, material=lasting.material(who),
         who=who, field_name="Ky", box=None, certify=certify, reason="Ký duyệt",
     )  # fmt: skip
-    stock(source, theirs, level, who, lasting, "Ky", certify=certify)
+    permission = fields.MDPPerm.FILL_FORMS if certify else None
+    stock(source, theirs, level, who, lasting, "Ky", permission=permission)
     fast, slow = told(ours), told(theirs)
     if level.has_material:
         # the slow way asks once for the whole, and keeps no root that everybody is said to have
