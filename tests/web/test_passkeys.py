@@ -20,7 +20,8 @@ from signer.signing.models import Activation
 from tests.chromium import faults_of, served
 from tests.conftest import installed
 from tests.factories import WARD, City
-from tests.web.visitor import Visitor, account_of
+from tests.signing.authenticator import Authenticator
+from tests.web.visitor import Visitor, account_of, hidden
 
 pytestmark = pytest.mark.browser
 
@@ -173,6 +174,47 @@ def test_a_removed_passkey_signs_nothing(visit: Callable[..., Any]) -> None:
         page.goto("/documents/1/sign")
         expect(page.locator("#field-pin")).to_be_visible()
         expect(page.locator("[data-passkey]")).to_have_count(0)
+
+
+def test_what_failed_of_a_list_has_its_reason_and_can_be_tried_again(
+    app: Flask, account: tuple[str, str], services: Services, settings: Settings
+) -> None:
+    """A document that was sent back after the list was approved; the other is signed."""
+    visitor, actor = Visitor(app).log_in(account), services.accounts.actor_of(account[0])
+    origin, device = settings.base_url, Authenticator()
+    made = device.created(services.signing.passkey_options(actor), origin=origin)
+    services.signing.add_passkey(actor, PIN, made, "Điện thoại")
+    release()
+    address = "/inbox/review?document=1&document=2"
+    page = visitor.get(address).text
+    hashes = {f"sha256-{number}": hidden(page, f"sha256-{number}") for number in (1, 2)}
+    form = {"document": [1, 2], **hashes}
+    refused = visitor.post("/inbox/offer", form, form_at=address)
+    assert refused.status_code == 400
+    assert "Bạn chưa xem" in refused.json["sentence"]
+    offer = visitor.post("/inbox/offer", form | {"unseen": "1"}, form_at=address).json
+    services.dossiers.send_back(actor, 2, "Sai số hiệu")
+    release()
+    assertion = json.dumps(device.asserted(offer["passkey"], origin=origin))
+    sent = {**form, "activation_id": offer["activation_id"], "assertion": assertion}
+    answer = visitor.post("/inbox/review", sent, form_at=address)
+    assert answer.status_code == 200
+    assert "Bạn đã ký 1 trên 2 tài liệu" in answer.text
+    assert "tài liệu đã bị trả lại" in answer.text
+    assert 'href="/inbox/review?document=2"' in answer.text
+    progress = visitor.get("/inbox/progress", document=[1, 3]).text
+    assert "Đã ký 1 trên 2 tài liệu" in progress
+
+
+def test_a_passkey_that_says_nothing_is_refused(app: Flask, account: tuple[str, str]) -> None:
+    """Without script nothing was asked of it; the page comes back with the sentence."""
+    visitor = Visitor(app).log_in(account)
+    address = "/inbox/review?document=1"
+    for assertion in ("", "[]", "{"):
+        sent = {"document": 1, "activation_id": "1", "assertion": assertion}
+        answer = visitor.post("/inbox/review", sent, form_at=address)
+        assert answer.status_code == 400
+        assert "Khóa truy cập chưa trả lời" in answer.text
 
 
 def test_nobody_elses_passkey_is_removed(app: Flask, city: City, account: tuple[str, str]) -> None:
