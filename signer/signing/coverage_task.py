@@ -124,7 +124,8 @@ class Afterwards:
         does not allow is put to pyHanko's own comparison with what was signed.
         """
         locks = signature.fieldmdp
-        trusts_own = locks is None and permitted is not MDPPerm.NO_CHANGES
+        # A certified or locked document may forbid what we add elsewhere: there all is analysed.
+        trusts_own = locks is None and permitted is None
         later = range(signature.signed_revision + 1, self._xrefs.total_revisions)
         others = [number for number in later if not (trusts_own and self.is_ours(number))]
         boldest = ModificationLevel.FORM_FILLING if len(others) < len(later) else None

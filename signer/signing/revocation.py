@@ -57,6 +57,8 @@ class CrlFacts:
     number: int
     point: x509.IssuingDistributionPoint | None
     keeps_expired: bool
+    signed_by: dict[bytes, bool] = field(default_factory=dict, compare=False, repr=False)
+    """Whether the key of this certificate signed it; the operator's lists are asked very often."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,10 +225,10 @@ def _is_usable(one: Evidence, certificate: x509.Certificate, issuer: x509.Certif
     assert one.crl is not None
     if one.crl.point is not None and not _covers(one.crl.point, certificate):
         return False
-    key = issuer.public_bytes(Encoding.DER)
-    if key not in one.checked:
-        one.checked[key] = _is_signed_list(one.crl.crl, issuer)
-    return one.checked[key]
+    checked, key = one.crl.signed_by, issuer.public_bytes(Encoding.DER)
+    if key not in checked:
+        checked[key] = _is_signed_list(one.crl.crl, issuer)
+    return checked[key]
 
 
 def _is_signed_list(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:

@@ -3,7 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from io import BytesIO
@@ -80,7 +80,7 @@ def validate(
         if found:
             _Document(reader, trust, own, found).examine()
     found.sort(key=lambda one: one.end)
-    return {"pages": pages, "signatures": [asdict(one.facts) for one in found]}
+    return {"pages": pages, "signatures": [vars(one.facts) for one in found]}
 
 
 def _read(reader: Any, name: str, reference: Any) -> _Found:

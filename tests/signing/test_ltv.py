@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import hashlib
 import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -32,9 +33,9 @@ from pyhanko_certvalidator.policy_decl import REQUIRE_REVINFO, CertRevTrustPolic
 from pyhanko_certvalidator.registry import SimpleTrustManager
 from pyhanko_certvalidator.revinfo.archival import CRLContainer
 
-from signer.signing.geometry import Box
+from signer.signing.geometry import Box, Slot
 from signer.signing.levels import Level
-from signer.signing.pdf import augment_pdf
+from signer.signing.pdf import augment_pdf, prepare_fields
 from signer.signing.sandbox import Sandbox
 from signer.signing.validation import SignatureVerdict, Verdict, VerdictClass, validate
 from tests.clocks import StandingClock
@@ -315,3 +316,30 @@ def test_many_signers_each_at_the_last_level(
         ("signature", VALID), ("timestamp", VALID)
     ] * 3  # fmt: skip
     assert {one.level for one in found.signatures} == {"B-LTA", ""}
+
+
+@pytest.mark.parametrize("is_prepared", [True, False])
+def test_a_certified_document(
+    make: Make, check: Check, lasting: Lasting, sandbox: Sandbox, authority: Authority,
+    tmp_path: Path, is_prepared: bool,
+) -> None:  # fmt: skip
+    """Its first signature allows others in the fields that were there, and no further fields;
+    that the update is ours is no excuse."""
+    source, box = PDF / "quyet_dinh.pdf", Box(x0=60, y0=60, x1=230, y1=110)
+    if is_prepared:
+        source = tmp_path / "prepared.pdf"
+        slots = [Slot(name="B", page=1, box=box)]
+        prepare_fields(PDF / "quyet_dinh.pdf", source, slots, sandbox=sandbox)
+    certified = make(Level.B_LTA, source, certify=True)
+    found = check(certified, NOW + DAY)
+    assert (found.verdict, [one.certified for one in found.signatures]) == (VALID, [True, False])
+    second = lasting.certified("Lê Văn C", days=(-30, 700))
+    both = make(Level.B_LTA, certified, who=second, box=box, field_name="B")
+    pair = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in (certified, both))
+    for known in (None, lambda _: [pair]):
+        told = validate(
+            both, trust_roots=[authority.root.der], intermediates=[authority.issuing.der],
+            crls=[authority.crl()], at=NOW + DAY, known=known, sandbox=sandbox,
+        )  # fmt: skip
+        assert told.verdict is (VALID if is_prepared else INVALID)
+        assert [one.certified for one in told.signatures] == [True, False, False, False]
