@@ -123,6 +123,11 @@ class DocumentStamps:
         )
         if not everything:
             due = due.where(Document.protected_until <= until)
+            if db.session.execute(due.limit(1)).first() is None:
+                return None
+            release()
+            # Near the end of the CA itself another stamp of today's TSA would gain nothing.
+            due = due.where(Document.protected_until < self._stamping.stamps_until())
         under_way = select(Job.id).where(
             Job.kind == RESTAMP_JOB_KIND, Job.state.in_(("running", "paused"))
         )

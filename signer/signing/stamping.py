@@ -61,7 +61,8 @@ class Stamping:
         self._kept: OrderedDict[bytes, tuple[object, Material]] = OrderedDict()
         self._answers: OrderedDict[int, tuple[datetime, bytes]] = OrderedDict()
         self._lock = threading.Lock()
-        self._protects_until: datetime | None = None
+        self.protects_until: datetime | None = None
+        """What `stamps_until` said last; for those who may not ask, inside a transaction."""
 
     def stamper(self) -> Stamper:
         """Makes the time stamps, whatever level is asked for."""
@@ -72,9 +73,8 @@ class Stamping:
 
         `Unavailable` while there is no OCSP signer, or no TSA.
         """
-        tsa_chain = self._tsa_chain()
-        self._protects_until = x509.load_der_x509_certificate(tsa_chain[0]).not_valid_after_utc
-        rests_on = tsa_chain, self._responder.certificate(), self._crls()
+        self.stamps_until()
+        rests_on = self._tsa_chain(), self._responder.certificate(), self._crls()
         with self._lock:
             found = self._kept.get(certificate_der)
         if found is not None and found[0] == rests_on:
@@ -120,10 +120,11 @@ class Stamping:
             return self._outside.chain_der
         return (self._timestamps.certificate().public_bytes(Encoding.DER),)
 
-    @property
-    def protects_until(self) -> datetime | None:
-        """When the certificate of the TSA ends whose material was given last; asks nobody."""
-        return self._protects_until
+    def stamps_until(self) -> datetime:
+        """When the TSA's present certificate ends; `Unavailable` while there is none."""
+        end = x509.load_der_x509_certificate(self._tsa_chain()[0]).not_valid_after_utc
+        self.protects_until = end
+        return end
 
     @property
     def outside_roots(self) -> tuple[bytes, ...]:

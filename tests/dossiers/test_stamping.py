@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -139,6 +139,43 @@ def test_an_archive_stamp_is_renewed_in_time(
     revision = db.session.get(PdfRevision, after.sha256)
     assert revision is not None
     assert (revision.input_sha256, revision.kind) == (first.sha256, "stamp")
+
+
+def test_nine_years_on_the_document_still_holds(
+    services: Services, house: House, clock: StandingClock
+) -> None:
+    """Signer, OCSP signer and the first TSA certificate have run out: the second archive stamp,
+    made before the first ended, proves all of it. No stamp is made that would gain nothing."""
+    document_id = house.file(1)
+    house.sign(document_id)
+    end = _ending(document_id)
+    job_id = _renewed(services, clock, end - timedelta(days=100))
+    assert job_id is not None
+    services.jobs.run(services.job_handlers, job_id=job_id)
+    assert services.jobs.failures(job_id) == []
+    later = _ending(document_id)
+    assert later > end + timedelta(days=1000)
+    clock.at = clock.latest = end + timedelta(days=1)
+    verdict = house.verdict(document_id)
+    assert verdict.verdict is VerdictClass.VALID, verdict.to_json()
+    assert _renewed(services, clock, later - timedelta(days=100)) is None  # the CA ends that day
+    verdict = house.verdict(document_id)
+    assert verdict.verdict is VerdictClass.VALID, verdict.to_json()
+
+
+def _ending(document_id: int) -> datetime:
+    found = _protected_until(document_id)
+    assert isinstance(found, datetime)
+    return found
+
+
+def _renewed(services: Services, clock: StandingClock, at: datetime) -> int | None:
+    """What is renewed on that day, the roles first, as the worker does every hour."""
+    clock.at = clock.latest = at
+    ensure_role_signers(services)
+    until(lambda: services.ocsp.certificate().not_valid_after_utc > at, 5)
+    until(lambda: services.timestamps.certificate().not_valid_after_utc > at, 5)
+    return services.document_stamps.renew()
 
 
 def test_a_document_is_stamped_once_however_often_the_item_is_done(
