@@ -20,7 +20,7 @@ LIMIT_BYTES = 5 * 1024 * 1024
 """A page of A4 in colour at 600 dpi with one signature on it is smaller as PNG."""
 
 CLEANING_SECONDS = 20.0
-"""The largest image allowed takes two."""
+"""The largest image allowed takes four."""
 
 MOSTLY = 0.6
 """Share of the ink that has to be blue; the edges of a stroke are grey in every scan."""

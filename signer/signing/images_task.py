@@ -13,11 +13,14 @@ from signer.errors import N_, Invalid
 LONGEST_PX = 4_000
 """Of an image that is handed in: a seal scanned at 1,200 dpi has 1,700."""
 
-KEPT_PX = 1_200
-"""Longest side that is stored: 50 mm at 600 dpi."""
+KEPT_PX = 800
+"""Longest side that is stored: 68 mm at 300 dpi; every document signed carries all of it."""
 
 LEAST_PX = 80
 """Fewer dots than this on the longer side look like stairs on paper."""
+
+MOST_COVERED = 0.6
+"""Share of the picture under ink; handwriting covers a fifth, a photograph nearly all."""
 
 OPAQUE = 96
 """Alpha from which a dot counts as ink when colours are judged."""
@@ -72,7 +75,7 @@ def accept(*, blobs: tuple[bytes, ...]) -> tuple[dict[str, Any], tuple[bytes, ..
     clean = Image.new("RGBA", image.size, (255, 255, 255, 0))
     clean.paste(image, mask=image.getchannel("A").point(lambda alpha: 255 if alpha else 0))
     shares = _colours(clean)
-    if shares["covered"] > 0.9:
+    if shares["covered"] > MOST_COVERED:
         raise Invalid(
             N_("Hình ảnh không có nền trong suốt: hãy quét chữ ký trên giấy trắng."), field="image"
         )
