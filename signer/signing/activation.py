@@ -8,6 +8,7 @@ from itertools import pairwise
 from sqlalchemy import case, select, update
 
 from signer.audit import Audit
+from signer.audit.models import AuditEvent
 from signer.clock import Clock
 from signer.db import db, release, transaction
 from signer.errors import N_, Conflict, Invalid, SignerError
@@ -141,7 +142,15 @@ class Activations:
     def _allowed(self, key_id: int) -> int:
         """How many tries there can be at most: all of them less the wrong ones on record."""
         wrong = 0
-        for event in self._audit.events(subject=f"key:{key_id}", limit=self._attempts):
+        for event in db.session.execute(
+            select(AuditEvent.action, AuditEvent.details)
+            .where(
+                AuditEvent.subject == f"key:{key_id}",
+                AuditEvent.action.in_(("pin.wrong", "pin.accepted")),
+            )
+            .order_by(AuditEvent.seq.desc())
+            .limit(self._attempts)
+        ):
             # Older releases recorded no right PIN, and said no `of` with a wrong one.
             if event.action != "pin.wrong" or "of" not in json.loads(event.details):
                 break

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from signer.audit import Audit, Happening
@@ -42,6 +42,22 @@ _IN_ONE_COMMIT = 20
 _AT_ONCE = 2
 _SIGNATURES = Base.metadata.tables[Signature.__tablename__]
 _REVISIONS = Base.metadata.tables[PdfRevision.__tablename__]
+_OUTCOME = (
+    update(_SIGNATURES)
+    .where(_SIGNATURES.c.intent == bindparam("which"), _SIGNATURES.c.state == "intent")
+    .values(
+        state="done",
+        signing_key_id=bindparam("key_id"),
+        activation_id=bindparam("approval_id"),
+        output_sha256=bindparam("output"),
+        field_name=bindparam("field"),
+        page=bindparam("on_page"),
+        signed_at=bindparam("at"),
+        level=bindparam("reached"),
+        wanted_level=bindparam("wanted"),
+        unseen=bindparam("blind"),
+    )
+)
 _CHANGED = N_("Tài liệu đã thay đổi so với lúc bạn xem; hãy mở lại tài liệu.")
 
 Store = Callable[[Wish, SignedPdf], None]
@@ -307,25 +323,26 @@ class Signatures:
                 for one in made
             ],
         )
-        for one in made:
-            won = db.session.execute(
-                update(_SIGNATURES)
-                .where(_SIGNATURES.c.intent == one.wish.intent, _SIGNATURES.c.state == "intent")
-                .values(
-                    state="done",
-                    signing_key_id=hand.key.id,  # not always the one of the first try
-                    activation_id=approval.id,
-                    output_sha256=one.signed.sha256,
-                    field_name=_storable(one.signed.field_name),
-                    page=one.signed.page,
-                    signed_at=at,
-                    level=one.signed.level.value,
-                    wanted_level=hand.level.value,
-                    unseen=one.wish.unseen,
-                )
-            )
-            if getattr(won, "rowcount", 0) != 1:
-                raise Conflict(LOST_RACE)
+        won = db.session.connection().execute(
+            _OUTCOME,
+            [
+                {
+                    "which": one.wish.intent,
+                    "key_id": hand.key.id,  # not always the one of the first try
+                    "approval_id": approval.id,
+                    "output": one.signed.sha256,
+                    "field": _storable(one.signed.field_name),
+                    "on_page": one.signed.page,
+                    "at": at,
+                    "reached": one.signed.level.value,
+                    "wanted": hand.level.value,
+                    "blind": one.wish.unseen,
+                }
+                for one in made
+            ],
+        )
+        if won.rowcount != len(made):
+            raise Conflict(LOST_RACE)
         db.session.execute(
             insert(_REVISIONS),
             [
