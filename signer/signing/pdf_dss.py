@@ -10,7 +10,7 @@ from pyhanko.sign.signers.pdf_byterange import DocumentTimestamp
 
 from signer.errors import N_, Invalid
 from signer.signing import cms
-from signer.signing.pdf_objects import Region, entry_of, objects, raw_items, stream_of
+from signer.signing.pdf_objects import Region, entry_of, objects, raw_items, stream_of, top_names
 from signer.signing.pdf_update import UpdateWriter
 
 
@@ -56,7 +56,7 @@ def _data_of(reference: Any) -> bytes | None:
 
 def add_stamp(writer: UpdateWriter, token_bytes: int) -> DocumentTimestamp:
     """A document time stamp with a gap for its token, in an invisible field of the first page."""
-    taken = {name for name, _, _ in enumerate_sig_fields(writer)}
+    taken = top_names(writer.root)
     number = len(taken) + 1
     while (name := f"Timestamp{number}") in taken:
         number += 1

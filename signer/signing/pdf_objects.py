@@ -62,6 +62,12 @@ def raw_items(array: Any) -> list[Any]:
     return [array.raw_get(index) for index in range(len(array))] if len(array) else []
 
 
+def top_names(root: Any) -> set[str]:
+    """The names at the top of the form: a second field of one name would replace the first."""
+    fields = entry_of(entry_of(root, "/AcroForm", {}), "/Fields", ())
+    return {str(entry_of(field.get_object(), "/T", "")) for field in fields}
+
+
 def widget_of(field: Any) -> Any:
     """The only place where the field shows."""
     kids = entry_of(field, "/Kids", ())

@@ -49,6 +49,7 @@ from signer.signing.pdf_objects import (
     raw_items,
     stream_of,
     text_of,
+    top_names,
     widget_of,
 )
 from signer.signing.pdf_shared import Resources, shared_font, shared_image
@@ -145,13 +146,13 @@ def augment(
 def prepare_fields(*, source: str, slots: list[dict[str, Any]]) -> Answer:
     """One update with empty signature fields; see `pdf.prepare_fields`."""
     with _writer_of(source) as writer:
-        names = [name for name, _, _ in enumerate_sig_fields(writer)]
+        names = top_names(writer.root)
         for slot in slots:
             if slot["name"] in names or "." in slot["name"] or not slot["name"].strip():
                 raise Invalid(
                     N_("Tên ô chữ ký “%(name)s” đã có hoặc không dùng được."), name=slot["name"]
                 )
-            names.append(slot["name"])
+            names.add(slot["name"])
             page = _page_of(writer, int(slot["page"]))
             box = Box(**_corners(slot["box"]))
             user = _on_page(geometry_of_page(page), box, int(slot["page"])).to_user(box)
@@ -327,10 +328,8 @@ class _Update:
         return 1, geometry_of_page(_page_of(self.writer, 1))
 
     def _free_name(self, wanted: str, taken: set[str]) -> str:
-        """A name no field has: a second field of the same name would replace the first."""
-        form = entry_of(self.writer.root, "/AcroForm", {})
-        for field in entry_of(form, "/Fields", ()):
-            taken.add(str(entry_of(field.get_object(), "/T", "")))
+        """A name no field has."""
+        taken |= top_names(self.writer.root)
         stem = wanted.replace(".", "-").strip() or NEW_FIELD  # a dot would make a hierarchy
         name, number = stem, 2
         while name in taken:

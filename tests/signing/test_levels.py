@@ -28,6 +28,7 @@ from signer.signing.pdf import (
 from signer.signing.sandbox import Sandbox
 from tests.clocks import StandingClock
 from tests.signing.conftest import NOW, PDF, Authority, Identity, Sign
+from tests.signing.documents import with_empty_field
 from tests.signing.lasting import Lasting
 from tests.signing.reference import ades, ades_in_future, stock_faults
 from tests.signing.test_pdf import BOX, verdicts
@@ -235,6 +236,27 @@ def test_a_changed_font_is_not_trusted(sign: Sign, tmp_path: Path) -> None:
     with pikepdf.open(two) as document:
         fonts = {field.AP.N.Resources.Font.F0.objgen for field in document.Root.AcroForm.Fields}
         assert len(fonts) == 2
+
+
+def test_a_field_of_the_forms_author_is_left_alone(
+    sign: Sign, lasting: Lasting, person: Identity, tmp_path: Path
+) -> None:
+    """The document time stamp takes a name that no field has, whatever kind it is of."""
+    source, out = tmp_path / "in.pdf", tmp_path / "out.pdf"
+    with_empty_field(source, "Timestamp3", (100, 160, 300, 190))
+    with pikepdf.open(source, allow_overwriting_input=True) as document:
+        document.Root.AcroForm.Fields[0].FT = pikepdf.Name.Tx
+        document.Root.AcroForm.Fields[0].V = pikepdf.String("2026")
+        document.save(source)
+    sign(
+        source, out, level=Level.B_LTA, stamper=lasting.stamper,
+        material=lasting.material(person), box=BOX,
+    )  # fmt: skip
+    with pikepdf.open(out) as document:
+        fields = {str(field.T): field for field in document.Root.AcroForm.Fields}
+        assert set(fields) == {"Timestamp3", "Signature1", "Timestamp4"}
+        assert str(fields["Timestamp3"].V) == "2026"
+    sound(out, 1, 1)
 
 
 class _Away:
