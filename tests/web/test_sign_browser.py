@@ -59,6 +59,7 @@ def test_signing_by_keyboard_alone(visit: Callable[..., Any], services: Services
     with visit() as page:
         open_document(page, "bao_cao_29_trang.pdf")
         proposed = place_of(page)
+        expect(page.locator("[data-page-number]")).to_have_value(str(int(proposed["page"])))
         page.get_by_role("button", name="Tới khung chữ ký").focus()
         page.keyboard.press("Enter")
         expect(page.locator("[data-box]")).to_be_focused()
