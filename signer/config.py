@@ -62,7 +62,8 @@ class Settings:
     signature_level: str = "b-lta"
     """b-b, b-t, b-lt or b-lta (ETSI EN 319 142-1): how long a signature can be checked."""
     tsa_url: str = ""
-    """An outside time-stamping authority (RFC 3161 over HTTP); empty means our own."""
+    """An outside time-stamping authority (RFC 3161 over HTTP); empty means our own. Its certificate
+    and those above it, up to the root, then lie in pki/tsa-outside.pem."""
     tsa_seconds: float = 180.0
     """How long an outside TSA may take; up to 131 s were measured (R36)."""
     tsa_tries: int = 3

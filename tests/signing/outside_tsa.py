@@ -4,7 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -83,7 +83,8 @@ def serving(clock: Clock) -> Iterator[Desk]:
             self.send_response(desk.status)
             self.send_header("Content-Length", str(len(found)))
             self.end_headers()
-            self.wfile.write(found)
+            with suppress(BrokenPipeError):  # whoever asked has stopped waiting
+                self.wfile.write(found)
 
         def log_message(self, *_: object) -> None:
             """Silence."""
