@@ -14,8 +14,10 @@ from typing import Any
 from signer.app import create_app
 from signer.ca import issuing
 from signer.config import Settings
+from signer.dossiers.approving import Wanted
 from signer.issuance.grounds import Act, Ground
 from signer.services import Services
+from signer.signing.approvals import PinFactor
 from signer.signing.geometry import Box
 from tests.clocks import StandingClock
 from tests.killing import KillPoint, bear
@@ -55,6 +57,20 @@ def sign(rooms: Services, plan: dict[str, Any]) -> None:
     )
 
 
+def sign_list(rooms: Services, plan: dict[str, Any]) -> None:
+    """Every document that waits is signed with one approval."""
+    actor = rooms.accounts.actor_of(plan["signer"])
+    offer = rooms.dossiers.offer(
+        actor,
+        [
+            Wanted(document_id=one.id, shown_sha256=one.sha256, page=1, box=BOX, unseen=True)
+            for one in rooms.dossiers.inbox(actor)
+        ],
+    )
+    outcome = rooms.dossiers.sign_batch(actor, offer.activation_id, PinFactor(pin=PIN))
+    assert all(sha256 for _, sha256, _ in outcome.results), outcome
+
+
 def order(rooms: Services, plan: dict[str, Any]) -> None:
     """A clerk's order: people are revoked, suspended or released."""
     rooms.issuance.revoking.order(
@@ -76,7 +92,7 @@ def carry_out(rooms: Services, plan: dict[str, Any]) -> None:
 
 
 ACTS: dict[str, Callable[[Services, dict[str, Any]], None]] = {
-    act.__name__: act for act in (work, replace, activate, sign, order, carry_out)
+    act.__name__: act for act in (work, replace, activate, sign, sign_list, order, carry_out)
 }
 
 
@@ -101,6 +117,7 @@ def live(plan: dict[str, Any], point: KillPoint) -> None:
         home=Path(plan["home"]),
         database_url=plan["database"],
         token_pin_file=Path(plan["pin_file"]),
+        signature_level="b-b",
     )
     app = create_app(settings, StandingClock(datetime.fromisoformat(plan["at"])))
     log_signatures(Path(plan["log"]))

@@ -40,7 +40,7 @@ from signer.signing.validation import VerdictClass
 from tests.clocks import StandingClock
 from tests.databases import both_databases, copy_of
 from tests.factories import WARD, City
-from tests.issuance.killed_child import BOX, PIN, order
+from tests.issuance.killed_child import BOX, PIN, order, sign_list
 from tests.killing import Mortals
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -453,12 +453,40 @@ def test_signing_a_document(house: House, services: Services, city: City, tmp_pa
             assert count_events("document.signed") == 1
 
 
-def _dossier(services: Services, city: City, code: str) -> int:
+def test_signing_a_list(house: House, services: Services, city: City) -> None:
+    """What is left of the list is signed with a new approval; no document is signed twice."""
+    (person,) = city.certified(1)
+    actor = city.signer_of(person)
+    services.signing.activate(actor, PIN)
+    _dossier(services, city, person.code, files=3)
+    act = {"signer": actor.name}
+    points = house.boundaries("sign_list", **act)
+    assert commits(points) >= 4  # list offered, try counted, list used with its intents, outcomes
+    for point in points:
+        with house.killed("sign_list", point, **act) as rooms:
+            start_again(rooms)
+            waiting = rooms.dossiers.inbox(actor)
+            assert len(waiting) == (0 if point == ("after commit", commits(points)) else 3)
+            if waiting:
+                sign_list(rooms, act)
+            assert rooms.dossiers.inbox(actor) == []
+            signatures = db.session.scalars(select(Signature)).all()
+            assert [row.state for row in signatures] == ["done"] * 3
+            assert count_events("document.signed") == 3
+            versions = [
+                [version.number for version in document.versions]
+                for dossier in rooms.dossiers.dossiers(actor)
+                for document in rooms.dossiers.dossier_of(actor, dossier.id).documents
+            ]
+            assert versions == [[0, 1]] * 3
+
+
+def _dossier(services: Services, city: City, code: str, files: int = 1) -> int:
     return services.dossiers.create(
         city.actor("clerk", Role.HR),
         title="Quyết định thử nghiệm",
         unit_code=WARD,
         due_on=date(2026, 12, 1),
-        files=[("QD.pdf", DECISION)],
+        files=[(f"QD {n}.pdf", DECISION) for n in range(files)],
         signers=[code],
     )
