@@ -12,21 +12,19 @@ from sqlalchemy import select
 
 from signer.accounts import Actor
 from signer.audit import Audit
-from signer.ca.authority import Authority, CertificateStatus
+from signer.ca.authority import Authority
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import db, release, transaction
-from signer.errors import N_, Forbidden, Invalid, NotFound, SignerError
+from signer.errors import N_, NotFound, SignerError
 from signer.files import Files
-from signer.inventory.duplicates import service_of
 from signer.inventory.models import OrgUnit, Person
-from signer.inventory.policy import rules
 from signer.inventory.service import Inventory
 from signer.issuance import keys
 from signer.issuance.keys import CurrentKey
 from signer.pkcs11.vault import Vault
 from signer.signing import cms
-from signer.signing.activation import Activations, locked
+from signer.signing.activation import Activations
 from signer.signing.appearance import AppearanceText
 from signer.signing.approvals import Approval, Approvals, Factor, PinFactor, Place, Wish
 from signer.signing.envelopes import Envelopes
@@ -42,6 +40,7 @@ from signer.signing.preflight import Preflight, inspect
 from signer.signing.sandbox import public_sandbox
 from signer.signing.signatures import Hand, Outcome, Signatures, Store
 from signer.signing.stamping import Stamping
+from signer.signing.usable import require_may_sign, usable_key
 from signer.signing.validation import Verdict, validate
 
 DEMO_MARK = "MẪU – KHÔNG CÓ GIÁ TRỊ"
@@ -120,7 +119,7 @@ class Signing:
 
         `Forbidden` for whoever may not sign in the present state of service (R11).
         """
-        _require_may_sign(person)
+        require_may_sign(person)
         key = keys.find_current_key(person.id)
         if key is None or key.state != "ready":
             raise NotFound(N_("Không có khóa ký nào đang chờ kích hoạt."))
@@ -142,12 +141,12 @@ class Signing:
     def passkey_options(self, actor: Actor) -> dict[str, Any]:
         """What a new passkey of the own key is asked for: WebAuthn's creation options as JSON."""
         person = self.person_of(actor)
-        key = self._usable_key(person)
+        key = usable_key(self._authority, person, self._clock.now())
         return self._passkeys.creation_options(key.id, actor.name, person.full_name)
 
     def add_passkey(self, actor: Actor, pin: str, response: dict[str, Any], label: str) -> None:
         """The passkey opens the own key from now on, beside the PIN, which proves whose it is."""
-        key = self._usable_key(self.person_of(actor))
+        key = usable_key(self._authority, self.person_of(actor), self._clock.now())
         checked_label(label)
         new = self._passkeys.checked(key.id, response)
         opened = self._activations.open(key.id, pin, actor.name)
@@ -172,7 +171,7 @@ class Signing:
 
         Refused, by name, when person, key or certificate may not sign.
         """
-        key = self._usable_key(person)
+        key = usable_key(self._authority, person, self._clock.now())
         at = self._clock.now()
         cms.check_may_sign(self._template(key).certificate, at)
         approval = self._approvals.offer(key, actor_name, wishes)
@@ -204,7 +203,7 @@ class Signing:
         approval = self.approval_of(person, activation_id)
         if approval.state == "used":
             return self._signatures.of_list(approval)
-        key = self._usable_key(person)
+        key = usable_key(self._authority, person, self._clock.now())
         hand = self._hand(person, actor_name, key, level, certify)
         wishes = [wish for wish in approval.wishes if wish.intent not in refused]
         done: dict[str, str] = {}
@@ -377,26 +376,6 @@ class Signing:
             certify=self._settings.certify_first if certify is None else certify,
         )
 
-    def _usable_key(self, person: Person) -> CurrentKey:
-        _require_may_sign(person)
-        key = keys.find_current_key(person.id)
-        if key is None:
-            raise NotFound(N_("Bạn chưa được cấp chứng thư chữ ký số."))
-        status = self._authority.status_of(int(key.serial_hex, 16), self._clock.now())
-        if status is CertificateStatus.REVOKED:
-            raise Forbidden(N_("Chứng thư số đã bị thu hồi"))
-        if status is CertificateStatus.SUSPENDED:
-            raise Forbidden(N_("Chứng thư số đang bị tạm dừng nên chưa dùng để ký được."))
-        if status is CertificateStatus.EXPIRED:
-            raise Forbidden(N_("Chứng thư số đã hết hạn sử dụng"))
-        if status is not CertificateStatus.GOOD:
-            raise Forbidden(N_("Chứng thư số chưa có hiệu lực"))
-        if key.state == "locked":
-            raise locked()
-        if key.state == "ready":
-            raise Invalid(N_("Bạn chưa kích hoạt chữ ký số. Hãy đặt mã PIN trước."), field="pin")
-        return key
-
     def person_of(self, actor: Actor) -> Person:
         """Whose account it is; `NotFound` when it belongs to nobody on the list."""
         person = (
@@ -410,9 +389,3 @@ class Signing:
 
     def _unit_name(self, person: Person) -> str:
         return db.session.scalar(select(OrgUnit.name).where(OrgUnit.id == person.unit_id)) or ""
-
-
-def _require_may_sign(person: Person) -> None:
-    state, _ = service_of([person.id])[person.id]
-    if not rules()[state].may_sign:
-        raise Forbidden(N_("Người này không còn ở trạng thái công tác được ký số."))
