@@ -70,6 +70,10 @@ FINDINGS = {
     "unpacked": N_("Tệp PDF bung ra quá lớn so với giới hạn cho phép."),
     "pages": N_("Tệp PDF có quá nhiều trang: tối đa %(limit)s trang."),
     "complex": N_("Tệp PDF quá phức tạp, vượt quá giới hạn xử lý."),
+    "undrawn": N_(
+        "Tài liệu là biểu mẫu mà chữ trong ô do phần mềm xem tự vẽ, nên ký xong có thể không còn"
+        " thấy. Hãy in ra PDF thường rồi tải lên lại."
+    ),
     "no_pages": N_("Tệp PDF không có trang nào."),
 }
 """What exactly was found, where the verdict alone says too little."""

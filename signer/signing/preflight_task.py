@@ -1,7 +1,6 @@
 """In the sandbox: what a PDF is, by three readers that must all be able to open it."""
 
 import io
-import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,15 @@ from pyhanko.sign.fields import enumerate_sig_fields
 
 from signer.errors import N_, Invalid
 from signer.signing import hidden_task
+from signer.signing.content_task import (
+    SUSPECT,
+    Refused,
+    no_guesses,
+    no_hidden_layers,
+    no_other_file,
+    walk,
+    written,
+)
 from signer.signing.geometry import Box, PageGeometry
 from signer.signing.pdf_task import entry_of, geometry_of_page, raw_items, widget_of
 from signer.signing.shadows_task import Listed, ObjectGraph, is_signed
@@ -21,48 +29,14 @@ from signer.signing.shadows_task import Listed, ObjectGraph, is_signed
 MOST_PAGES = 5_000
 MOST_OBJECTS = 2_000_000
 TREE_DEPTH = 64
-NESTING = 100
-"""Direct objects inside each other; more is made to exhaust a reader's stack."""
-
 STREAM_BYTES = 256 * 1024 * 1024
 """Unpacked size of one stream: a 600-dpi A4 page in colour has 104 MB."""
 
 TOTAL_BYTES = 1024 * 1024 * 1024
 MOST_PIXELS = 500_000_000
 
-ACTIONS = {
-    "/JavaScript": "javascript",
-    "/Launch": "launch",
-    "/ImportData": "launch",
-    "/SubmitForm": "submit",
-    "/Rendition": "media",
-    "/RichMediaExecute": "media",
-    "/Hide": "hides",
-    "/SetOCGState": "hides",
-}
-"""Action types (ISO 32000-1, table 198) that a signed paper must not carry."""
-
-MEDIA = ("/RichMedia", "/Screen", "/3D", "/Movie", "/Sound")
-
-OTHER_FILES = ("/GoToR", "/GoToE")
-"""Links that open another file: told, not refused, because Word makes them from every link."""
-
 REWRITTEN = ("spare_pages", "spare_content", "missing_objects", "unlisted_objects")
 """Warned content that a file written anew no longer has."""
-
-_SUSPECT = re.compile(
-    rb"/(?:JavaScript|Launch|ImportData|SubmitForm|Rendition|RichMediaExecute|JS|XFA|RichMedia"
-    rb"|Hide|SetOCGState|Alternates|Screen|3D|Movie|Sound|GoToR|GoToE|Ref)(?![^\s/<>\[\]()])"
-)
-"""An object without any of these names needs no closer look."""
-
-
-class _Refused(Exception):
-    """A verdict was reached."""
-
-    def __init__(self, verdict: str, finding: str | None = None, **values: int) -> None:
-        super().__init__(verdict)
-        self.told: dict[str, Any] = {"verdict": verdict, "finding": finding, "values": values}
 
 
 def inspect(*, path: str) -> dict[str, Any]:
@@ -72,9 +46,9 @@ def inspect(*, path: str) -> dict[str, Any]:
         with file.open("rb") as stream:
             # Viewers accept the header anywhere in the first 1024 bytes (7.5.2, note).
             if b"%PDF-" not in stream.read(1024):
-                raise _Refused("not_pdf")
+                raise Refused("not_pdf")
         return _judged(file)
-    except _Refused as refused:
+    except Refused as refused:
         told = refused.told
     if told["verdict"] == "damaged" and not is_signed(file):
         told["repairable"] = _can_be_repaired(file)
@@ -93,27 +67,40 @@ def repair(*, path: str) -> tuple[dict[str, Any], tuple[bytes]]:
         )
     try:
         return {}, (_written_anew(file),)
-    except (_Refused, pikepdf.PdfError, ValueError, TypeError, RuntimeError, OSError) as error:
+    except (Refused, pikepdf.PdfError, ValueError, TypeError, RuntimeError, OSError) as error:
         raise refusal from error
 
 
 def _written_anew(file: Path) -> bytes:
     with _opened(file) as document:
         if document.is_encrypted or any(
-            isinstance(item, pikepdf.Object) and b"/ByteRange" in _written(item)
+            isinstance(item, pikepdf.Object) and b"/ByteRange" in written(item)
             for item in document.objects
         ):
             raise ValueError("encrypted or signed")
+        _draw_fields(document)
         copy = io.BytesIO()
         document.save(copy)
     _judged(copy.getvalue())
     return copy.getvalue()
 
 
+def _draw_fields(document: pikepdf.Pdf) -> None:
+    """Each field shows its value by itself; `Refused` for values that qpdf has no letters for."""
+    form = document.Root.get("/AcroForm")
+    if form is None or not form.get("/NeedAppearances"):
+        return
+    for field in document.acroform.fields:
+        if not str(field.obj.get("/V", "")).isascii():
+            raise Refused("damaged", "undrawn")
+    document.generate_appearance_streams()
+    form.NeedAppearances = False
+
+
 def _can_be_repaired(file: Path) -> bool:
     try:
         return bool(_written_anew(file))
-    except (_Refused, pikepdf.PdfError, ValueError, TypeError, RuntimeError, OSError):
+    except (Refused, pikepdf.PdfError, ValueError, TypeError, RuntimeError, OSError):
         return False
 
 
@@ -133,18 +120,18 @@ def _structure(stream: Any) -> tuple[dict[str, Any], Listed]:
     try:
         reader = PdfFileReader(stream, strict=False)
         if reader.encrypted:
-            raise _Refused("encrypted")
+            raise Refused("encrypted")
         pages = list(_pages(reader))
         if not pages:
-            raise _Refused("damaged", "no_pages")
+            raise Refused("damaged", "no_pages")
         if entry_of(reader.root["/Pages"], "/Count") != len(pages):
-            raise _Refused("damaged")  # readers that trust it show other pages
+            raise Refused("damaged")  # readers that trust it show other pages
         fields, locked = _fields(reader, pages)
         listed = Listed(reader, stream)
-    except (_Refused, MemoryError):
+    except (Refused, MemoryError):
         raise
     except Exception as error:  # what a parser meets in a damaged file is not documented
-        raise _Refused("damaged") from error
+        raise Refused("damaged") from error
     signatures = sum(1 for field in fields if field["signed"])
     facts = {
         "verdict": "locked" if locked else "signed" if signatures else "ok",
@@ -169,15 +156,15 @@ def _pages(reader: Any) -> Iterator[tuple[Any, PageGeometry]]:
         if kids is None:
             count += 1
             if count > MOST_PAGES:
-                raise _Refused("too_large", "pages", limit=MOST_PAGES)
+                raise Refused("too_large", "pages", limit=MOST_PAGES)
             yield node, geometry_of_page(node)
             continue
         if depth > TREE_DEPTH:
-            raise _Refused("damaged")
+            raise Refused("damaged")
         for kid in reversed(raw_items(kids)):
             reference = getattr(kid, "reference", None)
             if reference is not None and reference in seen:
-                raise _Refused("damaged")
+                raise Refused("damaged")
             seen.add(reference)
             waiting.append((kid.get_object(), depth + 1))
 
@@ -222,106 +209,38 @@ def _contents(source: Path | bytes, listed: Listed) -> list[dict[str, Any]]:
         with _opened(source) as document:
             objects: Any = document.objects  # numbers among them come as Python's own
             if len(objects) > MOST_OBJECTS:
-                raise _Refused("too_large", "complex")
+                raise Refused("too_large", "complex")
             graph, total, links = ObjectGraph(document, listed), 0, 0
             for item in objects:
                 if not isinstance(item, pikepdf.Object):
                     continue
                 if isinstance(item, pikepdf.Stream):
-                    _no_other_file(item)
+                    no_other_file(item)
                     total += _unpacked_bytes(item)
                     if total > TOTAL_BYTES:
-                        raise _Refused("too_large", "unpacked")
-                written = _written(item)
-                graph.add(item, written)
-                if _SUSPECT.search(written):
-                    links += _walk(item, 0)
-            _no_hidden_layers(document.Root.get("/OCProperties"))
+                        raise Refused("too_large", "unpacked")
+                as_text = written(item)
+                graph.add(item, as_text)
+                if SUSPECT.search(as_text):
+                    links += walk(item, 0)
+            no_hidden_layers(document.Root.get("/OCProperties"))
+            no_guesses(document)
             warnings += graph.warnings()
             if links:
                 warnings.append({"code": "other_files", "values": {"count": links}})
     except pikepdf.PasswordError as error:
-        raise _Refused("encrypted") from error
+        raise Refused("encrypted") from error
     except MemoryError as error:
-        raise _Refused("too_large", "unpacked") from error
+        raise Refused("too_large", "unpacked") from error
     except (pikepdf.PdfError, ValueError, TypeError, RuntimeError, OSError) as error:
-        raise _Refused("damaged") from error
+        raise Refused("damaged") from error
     return warnings
 
 
 def _opened(source: Path | bytes) -> pikepdf.Pdf:
     if isinstance(source, bytes):
-        return pikepdf.open(io.BytesIO(source))
-    return pikepdf.open(source, access_mode=pikepdf.AccessMode.mmap)
-
-
-def _written(item: Any) -> bytes:
-    """The object without its stream's data: others by their numbers, names without escapes."""
-    entries = item.stream_dict if isinstance(item, pikepdf.Stream) else item
-    return bytes(entries.unparse(resolved=True))
-
-
-def _walk(item: Any, depth: int) -> int:
-    """Looks at one indirect object and the direct ones inside it; how many open other files."""
-    if depth > NESTING:
-        raise _Refused("too_large", "complex")
-    entries: Any = ()
-    links = 0
-    if isinstance(item, pikepdf.Name):
-        if str(item) in ACTIONS and depth == 0:  # an action names its kind in another object
-            raise _Refused("forbidden_content", ACTIONS[str(item)])
-    elif isinstance(item, pikepdf.Array):
-        entries = item
-    elif isinstance(item, pikepdf.Dictionary | pikepdf.Stream):
-        links += _look_at(item)
-        entries = (entry for _, entry in item.items())
-    for entry in entries:
-        if isinstance(entry, pikepdf.Object) and not entry.is_indirect:
-            links += _walk(entry, depth + 1)
-    return links
-
-
-def _look_at(item: Any) -> bool:
-    """Nothing here is forbidden; whether it opens another file."""
-    kind = item.get("/S")
-    if isinstance(kind, pikepdf.Name) and str(kind) in ACTIONS:
-        raise _Refused("forbidden_content", ACTIONS[str(kind)])
-    if "/JS" in item:
-        raise _Refused("forbidden_content", "javascript")
-    if "/XFA" in item:
-        raise _Refused("forbidden_content", "xfa")
-    if item.get("/Subtype") in MEDIA:
-        raise _Refused("forbidden_content", "media")
-    if "/Alternates" in item:  # another picture on paper than on the screen (8.9.5.4)
-        raise _Refused("forbidden_content", "hides")
-    reference = item.get("/Ref")  # a form drawn from another file (8.10.4)
-    if isinstance(reference, pikepdf.Dictionary) and "/F" in reference:
-        raise _Refused("forbidden_content", "external")
-    return isinstance(kind, pikepdf.Name) and str(kind) in OTHER_FILES
-
-
-def _no_other_file(stream: Any) -> None:
-    """The data of the stream is in this file (7.3.8.2, table 5: /F)."""
-    if "/F" in stream:
-        raise _Refused("forbidden_content", "external")
-
-
-def _no_hidden_layers(properties: Any) -> None:
-    """Every layer is seen, on the screen as on paper (8.11.4)."""
-    if not isinstance(properties, pikepdf.Dictionary):
-        return
-    views = [properties.get("/D"), *(properties.get("/Configs") or ())]
-    for view in views:
-        if isinstance(view, pikepdf.Dictionary) and (
-            view.get("/BaseState") == "/OFF" or len(view.get("/OFF") or ())
-        ):
-            raise _Refused("forbidden_content", "layers")
-    for group in properties.get("/OCGs") or ():
-        usage = group.get("/Usage") if isinstance(group, pikepdf.Dictionary) else None
-        for event in ("View", "Print", "Export"):
-            state = usage.get(f"/{event}") if isinstance(usage, pikepdf.Dictionary) else None
-            if isinstance(state, pikepdf.Dictionary) and state.get(f"/{event}State") == "/OFF":
-                raise _Refused("forbidden_content", "layers")
+        return pikepdf.open(io.BytesIO(source), suppress_warnings=True)
+    return pikepdf.open(source, access_mode=pikepdf.AccessMode.mmap, suppress_warnings=True)
 
 
 def _unpacked_bytes(stream: Any) -> int:
@@ -329,7 +248,7 @@ def _unpacked_bytes(stream: Any) -> int:
     if stream.get("/Subtype") == "/Image":
         pixels = int(stream.get("/Width", 0)) * int(stream.get("/Height", 0))
         if pixels > MOST_PIXELS:
-            raise _Refused("too_large", "unpacked")
+            raise Refused("too_large", "unpacked")
     filters = stream.get("/Filter", ())
     names = [str(filters)] if isinstance(filters, pikepdf.Name) else [str(f) for f in filters]
     pieces: Iterator[bytes] = iter((stream.read_raw_bytes(),))
@@ -347,7 +266,7 @@ def _unpacked_bytes(stream: Any) -> int:
 
 def _checked(size: int) -> int:
     if size > STREAM_BYTES:
-        raise _Refused("too_large", "unpacked")
+        raise Refused("too_large", "unpacked")
     return size
 
 
@@ -368,7 +287,7 @@ def _can_be_shown(source: Path | bytes, facts: dict[str, Any]) -> None:
     try:
         with pypdfium2.PdfDocument(source) as document:
             if len(document) != len(facts["pages"]):
-                raise _Refused("damaged")
+                raise Refused("damaged")
             facts["warnings"] += hidden_task.warnings(document)
     except pypdfium2.PdfiumError as error:
-        raise _Refused("damaged") from error
+        raise Refused("damaged") from error

@@ -188,14 +188,14 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a length that is itself": (
         lambda: with_objects(o4=b"<</Length 4 0 R>>\nstream\nBT ET\nendstream"),
-        "ok",
+        "damaged",
     ),
     "a thousand filters": (
         lambda: with_objects(o4=stream(b"x", b"/Filter[%s]" % (b"/FlateDecode " * 1000))),
         "damaged",
     ),
     "an object inside another's stream": (overlapping, "ok"),
-    "two numbers for one place": (same_place, "ok"),
+    "two numbers for one place": (same_place, "damaged"),
     "fields in a circle": (field_loop, "damaged"),
     "a field that is its own parent": (parent_loop, "ok"),
     "a form that draws itself": (drawn_in_itself, "damaged"),
@@ -263,11 +263,10 @@ def test_hostile_files_end_in_a_verdict(sandbox: Sandbox, tmp_path: Path, case: 
     assert inspect(PDF / "quyet_dinh.pdf", LIMIT, sandbox=sandbox).may_sign
 
 
-@pytest.mark.parametrize("case", ["an object inside another's stream", "two numbers for one place"])
-def test_ambiguous_files_are_told(sandbox: Sandbox, tmp_path: Path, case: str) -> None:
+def test_an_ambiguous_file_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
     """Readers may differ about such a file, so the signer hears of it."""
     path = tmp_path / "in.pdf"
-    path.write_bytes(HOSTILE[case][0]())
+    path.write_bytes(HOSTILE["an object inside another's stream"][0]())
     found = inspect(path, LIMIT, sandbox=sandbox)
     assert "unlisted_objects" in {warning.code for warning in found.warnings}
     assert found.repairable

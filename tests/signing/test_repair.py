@@ -1,5 +1,6 @@
 """A damaged file is offered written anew: only while unsigned, and as another document."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +65,38 @@ def test_a_damaged_file_is_written_anew(
     pages = PageRenderer(sandbox)
     assert pages.image(output, 1, 72) == pages.image(PDF / "quyet_dinh.pdf", 1, 72)
     sign(output, tmp_path / "signed.pdf")
+
+
+def test_fields_that_viewers_draw_themselves(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Signing would take their letters away, so a copy shows them; qpdf writes plain ones only."""
+    source, output = tmp_path / "in.pdf", tmp_path / "out.pdf"
+    for value, repairable in (("Alice", True), ("Nguyễn Thị Ánh", False)):
+        with pikepdf.open(PDF / "quyet_dinh.pdf") as document:
+            field = pikepdf.Dictionary(
+                Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Widget, FT=pikepdf.Name.Tx,
+                T="Ten", V=value, DA="/Helv 12 Tf 0 g", F=4,
+                Rect=pikepdf.Array([100, 100, 300, 130]),
+            )  # fmt: skip
+            held = document.make_indirect(field)
+            font = pikepdf.Dictionary(
+                Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica
+            )
+            document.pages[0].Annots = pikepdf.Array([held])
+            document.Root.AcroForm = pikepdf.Dictionary(
+                Fields=pikepdf.Array([held]), NeedAppearances=True,
+                DR=pikepdf.Dictionary(Font=pikepdf.Dictionary(Helv=font)),
+            )  # fmt: skip
+            document.save(source)
+        found = inspect(source, LIMIT, sandbox=sandbox)
+        assert (found.verdict, found.repairable) == ("damaged", repairable)
+        assert found.sentence.startswith("Tài liệu là biểu mẫu")
+    with pikepdf.open(source) as document:
+        document.Root.AcroForm.Fields[0].V = pikepdf.String("Alice")
+        document.save(tmp_path / "plain.pdf")
+    repair(tmp_path / "plain.pdf", output, sandbox=sandbox)
+    assert inspect(output, LIMIT, sandbox=sandbox).may_sign
+    told = subprocess.run(["pdftotext", output, "-"], capture_output=True, text=True, check=True)
+    assert "Alice" in told.stdout
 
 
 def test_what_waits_in_a_file_is_left_out(sandbox: Sandbox, tmp_path: Path) -> None:
