@@ -27,12 +27,13 @@ BOX = Box(x0=300, y0=120, x1=500, y1=180)
 def held(services: Services, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Who asked the outside world with a connection in the hand, as it happens."""
     found: list[str] = []
+    pool: Any = db.engine.pool  # documents are read in threads that know no application
 
     def watch(owner: Any, name: str) -> None:
         really: Callable[..., Any] = getattr(owner, name)
 
         def watched(*values: Any, **named: Any) -> Any:
-            if db.engine.pool.checkedout():  # type: ignore[attr-defined]  # both databases' pools count
+            if pool.checkedout():
                 found.append("".join(traceback.format_stack(limit=6)))
             return really(*values, **named)
 
