@@ -63,7 +63,7 @@ def add_stamp(writer: UpdateWriter, token_bytes: int) -> DocumentTimestamp:
     field = SigFieldSpec(name)
     steps = PdfCMSEmbedder(new_field_spec=field).write_cms(name, writer)
     next(steps)
-    stamp = DocumentTimestamp(bytes_reserved=2 * token_bytes)  # type: ignore[no-untyped-call]
+    stamp = DocumentTimestamp(bytes_reserved=2 * token_bytes)  # type: ignore[no-untyped-call]  # pyHanko
     steps.send(SigObjSetup(sig_placeholder=stamp))
     return stamp
 

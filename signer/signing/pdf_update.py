@@ -37,7 +37,7 @@ class UpdateWriter(IncrementalPdfFileWriter):
         """The page, looked for once: updates leave the page tree as it is."""
         if page_ix not in self._pages:
             self._pages[page_ix] = self._listed_page(page_ix) or (
-                super().find_page_for_modification(page_ix)  # type: ignore[no-untyped-call]
+                super().find_page_for_modification(page_ix)  # type: ignore[no-untyped-call]  # pyHanko
             )
         return self._pages[page_ix]
 
@@ -54,7 +54,7 @@ class UpdateWriter(IncrementalPdfFileWriter):
 
     def write_update(self) -> int:
         """What changed since the last update is the next one; answers where it ends."""
-        super().write_in_place()  # type: ignore[no-untyped-call]
+        super().write_in_place()  # type: ignore[no-untyped-call]  # pyHanko
         stream: Any = self.prev.stream
         end: int = stream.tell()
         stream.seek(end - 40)
