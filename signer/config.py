@@ -39,8 +39,10 @@ class Settings:
     """The longest that the HSM keeps a caller, even if it never answers; 9 keeps all below 10 s."""
     files_url: str = ""
     """obstore address; empty means `home`/files. Production: s3://bucket/prefix"""
-    base_url: str = "http://127.0.0.1:8080"
-    """What people type; also the base of the CRL and AIA addresses in certificates."""
+    base_url: str = "http://localhost:8080"
+    """What people type, and where passkeys work; not 127.0.0.1, for WebAuthn knows hosts by name.
+
+    Also the base of the CRL and AIA addresses in certificates."""
     validation_url: str = ""
     """Where relying parties reach OCSP, CRLs and the TSA; empty means `base_url`. It goes into
     every certificate, so it must stay valid for as long as they do."""
@@ -143,7 +145,9 @@ class Settings:
     @property
     def validation_address(self) -> str:
         """The base of the OCSP, CRL and TSA addresses, without a slash at its end."""
-        return (self.validation_url or self.base_url).rstrip("/")
+        address = (self.validation_url or self.base_url).rstrip("/")
+        # An address in a certificate has a full host name or a number (RFC 5280, 4.2.1.6).
+        return address.replace("://localhost", "://127.0.0.1", 1)
 
     @property
     def published(self) -> Path:

@@ -56,7 +56,7 @@ def setup(no_serve: bool, empty: bool, reset: bool, port: int) -> None:
     if no_serve:
         say(_("Đã cài đặt xong. Chạy scripts/run để phục vụ."))
         return
-    say(_("Đang phục vụ tại http://127.0.0.1:%(port)d (nhấn Ctrl+C để dừng)."), port=port)
+    say(_("Đang phục vụ tại http://localhost:%(port)d (nhấn Ctrl+C để dừng)."), port=port)
     if made.is_new:  # the HSM was opened here: a server begins with a process of its own
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, sys.argv[0], "serve", "--port", str(port)])  # noqa: S606  # our own command, no shell
@@ -121,7 +121,7 @@ def _prepare_home(settings: Settings, *, demo: bool, port: int) -> Settings:
     home = settings.home
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.chmod(0o700)
-    lines = [f'base_url = "http://127.0.0.1:{port}"'] if port != 8080 else []
+    lines = [f'base_url = "http://localhost:{port}"'] if port != 8080 else []
     lines += ["demo = true"] if demo else []
     _write_new(home / "settings.toml", "".join(f"{line}\n" for line in lines))
     _write_new(settings.below_home(settings.secret_key_file), secrets.token_hex(32) + "\n")

@@ -14,7 +14,7 @@ from signer.files import Files
 from signer.inventory.models import Person
 from signer.inventory.service import Inventory
 from signer.signing.models import SignatureImage
-from signer.signing.sandbox import SandboxFailure, shared_sandbox
+from signer.signing.sandbox import SandboxFailure, drawing_sandbox
 
 LIMIT_BYTES = 5 * 1024 * 1024
 """A page of A4 in colour at 600 dpi with one signature on it is smaller as PNG."""
@@ -83,7 +83,7 @@ class SignatureImages:
                 most=LIMIT_BYTES // 1024**2,
             )
         try:
-            reply = shared_sandbox().call(
+            reply = drawing_sandbox().call(
                 "images_task:accept", {}, (png,), seconds=CLEANING_SECONDS
             )
         except SandboxFailure as failure:

@@ -1,6 +1,7 @@
 """What this service made itself: judged before it is stored, recognised by its hash afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -17,29 +18,45 @@ Trust = tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...]]
 """Trust roots, intermediates and lists, in DER."""
 
 
-def check_own_output(
-    input_sha256: str,
-    signed: SignedPdf,
-    path: Path,
-    serial_hex: str,
-    trust: Trust,
-    at: datetime,
-) -> None:
-    """Our own validation of what was made, before it is stored; `Invalid` when it fails."""
-    roots, intermediates, crls = trust
-    verdict: Verdict = validate(
-        path,
-        trust_roots=roots,
-        intermediates=intermediates,
-        crls=crls,
-        at=max(at, signed.stamped_at or at),
-        known=lambda _: [(input_sha256, signed.sha256)],
-        sandbox=shared_sandbox(),
-    )
-    ours = [one for one in verdict.signatures if one.kind == "signature"]
-    mine = bool(ours) and int(ours[-1].serial_hex, 16) == int(serial_hex, 16)
-    if not mine or verdict.verdict is VerdictClass.INVALID or verdict.sha256 != signed.sha256:
-        raise Invalid(N_("Chữ ký vừa tạo không qua được bước tự kiểm tra nên không được lưu lại."))
+@dataclass(frozen=True, kw_only=True)
+class OwnOutput:
+    """Judges what is made of some documents. Threads may share it: it asks no database."""
+
+    trust: Trust
+    history: Sequence[tuple[str, str]]
+    """The (input, output) pairs of the revisions made here before."""
+
+    def check(
+        self, input_sha256: str, signed: SignedPdf, path: Path, serial_hex: str, at: datetime
+    ) -> None:
+        """Our own validation of what was made, before it is stored; `Invalid` when it fails."""
+        roots, intermediates, crls = self.trust
+        verdict: Verdict = validate(
+            path,
+            trust_roots=roots,
+            intermediates=intermediates,
+            crls=crls,
+            at=max(at, signed.stamped_at or at),
+            known=lambda _: [*self.history, (input_sha256, signed.sha256)],
+            sandbox=shared_sandbox(),
+        )
+        ours = [one for one in verdict.signatures if one.kind == "signature"]
+        mine = bool(ours) and int(ours[-1].serial_hex, 16) == int(serial_hex, 16)
+        if not mine or verdict.verdict is VerdictClass.INVALID or verdict.sha256 != signed.sha256:
+            raise Invalid(
+                N_("Chữ ký vừa tạo không qua được bước tự kiểm tra nên không được lưu lại.")
+            )
+
+
+def history_of(hashes: Iterable[str]) -> list[tuple[str, str]]:
+    """The (input, output) pairs of all revisions made here on the way to these documents."""
+    found: list[tuple[str, str]] = []
+    newest = list(hashes)
+    while newest:  # one question a signer, for all documents together
+        pairs = known_revisions(newest)
+        found += pairs
+        newest = [before for before, _ in pairs]
+    return found
 
 
 def known_revisions(hashes: Sequence[str]) -> list[tuple[str, str]]:

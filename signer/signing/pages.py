@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from signer.errors import N_, Invalid
 from signer.signing.geometry import Box, PageSize
-from signer.signing.sandbox import Reply, Sandbox, SandboxFailure, shared_sandbox
+from signer.signing.sandbox import Reply, Sandbox, SandboxFailure, drawing_sandbox
 
 PAGE_SECONDS = 20.0
 """A scanned A4 page takes half a second on a slow core."""
@@ -87,7 +87,7 @@ class PageRenderer:
         )
 
     def _ask(self, task: str, path: Path, page: int, **more: int) -> Reply:
-        sandbox = self._sandbox or shared_sandbox()
+        sandbox = self._sandbox or drawing_sandbox()
         try:
             return sandbox.call(
                 task, {"path": str(path.absolute()), "page": page, **more}, seconds=PAGE_SECONDS

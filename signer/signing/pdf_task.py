@@ -250,6 +250,15 @@ class _Update:
             return
         if box is None:
             raise Invalid(N_("Hãy chọn vị trí đặt chữ ký trên trang."), field="box")
+        if not self.is_first and "/DocMDP" in entry_of(self.writer.root, "/Perms", {}):
+            # ISO 32000-2, 12.8.2.2: whoever certified allowed fields to be filled, not to be added
+            raise Invalid(
+                N_(
+                    "Người ký đầu tiên chỉ cho ký vào các ô chữ ký có sẵn, và tài liệu này không"
+                    " còn ô nào trống cho bạn. Hãy trả lại để người trình đặt đủ ô chữ ký."
+                ),
+                field="box",
+            )
         geometry = geometry_of_page(_page_of(self.writer, page))
         self.page, self.geometry = page, _on_page(geometry, box, page)
         self.drawing = draw(self.text, self.at, box.width, box.height)

@@ -11,7 +11,7 @@ from signer.errors import N_, Invalid
 from signer.signing.geometry import Box, PageSize
 from signer.signing.pages import Cache
 from signer.signing.placement import SignatureField
-from signer.signing.sandbox import Sandbox, SandboxFailure, Trouble, shared_sandbox
+from signer.signing.sandbox import Sandbox, SandboxFailure, Trouble, drawing_sandbox
 
 INSPECT_SECONDS = 60.0
 """A 100 MB scan takes about two seconds."""
@@ -185,7 +185,7 @@ def inspect(path: Path, limit_bytes: int, *, sandbox: Sandbox | None = None) -> 
 
 
 def _inspected(path: Path, sandbox: Sandbox | None) -> Preflight:
-    reply = (sandbox or shared_sandbox()).call(
+    reply = (sandbox or drawing_sandbox()).call(
         "preflight_task:inspect", {"path": str(path.absolute())}, seconds=INSPECT_SECONDS
     )
     try:
@@ -201,7 +201,7 @@ def repair(source: Path, output: Path, *, sandbox: Sandbox | None = None) -> Non
     a signature or cannot be read at all.
     """
     try:
-        reply = (sandbox or shared_sandbox()).call(
+        reply = (sandbox or drawing_sandbox()).call(
             "preflight_task:repair", {"path": str(source.absolute())}, seconds=INSPECT_SECONDS
         )
     except SandboxFailure as failure:

@@ -295,14 +295,24 @@ def unpack(body: bytes) -> tuple[Any, tuple[bytes, ...]]:
 
 
 _shared = Sandbox()
+_drawing = Sandbox()
 _public = Sandbox(children=1, wait_seconds=5.0)
-for _pool in (_shared, _public):
+for _pool in (_shared, _drawing, _public):
     atexit.register(_pool.close)
 
 
 def shared_sandbox() -> Sandbox:
     """The sandbox every function of this package uses unless it is handed another."""
     return _shared
+
+
+def drawing_sandbox() -> Sandbox:
+    """The sandbox of whatever opens a document with libraries in C++: preflight, pages, images.
+
+    A child that such a library's fault gave to a document is none of those that lay signatures
+    out or judge them; these two read documents in Python alone.
+    """
+    return _drawing
 
 
 def public_sandbox() -> Sandbox:

@@ -26,7 +26,7 @@ from signer.signing.appearance import AppearanceText
 from signer.signing.approvals import Approval, Wish
 from signer.signing.levels import Level, Material, Stamper
 from signer.signing.models import PdfRevision, Signature
-from signer.signing.own_output import Trust, check_own_output
+from signer.signing.own_output import OwnOutput, Trust, history_of
 from signer.signing.pdf import (
     KeyedPdf,
     PreparedPdf,
@@ -184,7 +184,8 @@ class Signatures:
         self, approval: Approval, hand: Hand, wishes: Sequence[Wish], store: Store
     ) -> Iterator[Outcome]:
         """Each document with its signature, stored, or the reason why not; one fails alone."""
-        trust = self._trust()
+        history = history_of(wish.input_sha256 for wish in wishes)
+        judge = OwnOutput(trust=self._trust(), history=history)
         release()
         with (
             tempfile.TemporaryDirectory(prefix="signer-") as folder,
@@ -193,7 +194,7 @@ class Signatures:
             for number, group in enumerate(self._groups(wishes)):
                 room = Path(folder) / str(number)
                 room.mkdir()
-                yield from self._make_group(approval, hand, group, store, trust, room, pool)
+                yield from self._make_group(approval, hand, group, store, judge, room, pool)
 
     def _make_group(
         self,
@@ -201,7 +202,7 @@ class Signatures:
         hand: Hand,
         wishes: Sequence[Wish],
         store: Store,
-        trust: Trust,
+        judge: OwnOutput,
         room: Path,
         pool: ThreadPoolExecutor,
     ) -> Iterator[Outcome]:
@@ -222,7 +223,7 @@ class Signatures:
             ]
         for begins in range(0, len(keyed), _IN_ONE_COMMIT):
             told = [
-                pool.submit(self._judge_and_store, wish, finished, output, hand, trust)
+                pool.submit(self._judge_and_store, wish, finished, output, hand, judge)
                 for n, (wish, one) in enumerate(keyed[begins : begins + _IN_ONE_COMMIT], begins)
                 for output in [room / f"{n}-signed.pdf"]
                 for finished in [_finished(one, output, hand)]
@@ -268,14 +269,12 @@ class Signatures:
         finished: SignedPdf | SignerError,
         output: Path,
         hand: Hand,
-        trust: Trust,
+        judge: OwnOutput,
     ) -> "_Made | Outcome":
         try:
             if isinstance(finished, SignerError):
                 raise finished
-            check_own_output(
-                wish.input_sha256, finished, output, hand.key.serial_hex, trust, self._clock.now()
-            )
+            judge.check(wish.input_sha256, finished, output, hand.key.serial_hex, self._clock.now())
             if self._files.put(output) != finished.sha256:
                 raise Conflict(_CHANGED)
             output.unlink()

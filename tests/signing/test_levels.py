@@ -165,11 +165,19 @@ def test_signers_in_sequence_at_the_highest_level(
 
 
 def test_only_the_first_signature_certifies(sign: Sign, tmp_path: Path) -> None:
-    """A second certification is impossible (ISO 32000-1, 12.8.2.2); the signature is made."""
-    one, two = tmp_path / "1.pdf", tmp_path / "2.pdf"
-    assert sign(PDF / "quyet_dinh.pdf", one, certify=True).certified
-    assert not sign(one, two, certify=True, box=BOX).certified
-    sound(two, 2)
+    """A second certification is impossible (ISO 32000-1, 12.8.2.2); the signature is made.
+
+    It is made in a field that was there: a new one would break what the first one allowed.
+    """
+    one, two, three = (tmp_path / f"{number}.pdf" for number in (1, 2, 3))
+    other = Box(x0=100, y0=60, x1=270, y1=116)
+    slots = [Slot(name="Mot", page=1, box=BOX), Slot(name="Hai", page=1, box=other)]
+    prepare_fields(PDF / "quyet_dinh.pdf", one, slots)
+    assert sign(one, two, certify=True, field_name="Mot", box=None).certified
+    with pytest.raises(Invalid, match="ô chữ ký có sẵn"):
+        sign(two, three)
+    assert not sign(two, three, certify=True, field_name="Hai", box=None).certified
+    sound(three, 2)
 
 
 def test_a_locked_document_takes_no_more(sign: Sign, tmp_path: Path) -> None:
