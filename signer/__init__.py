@@ -1,3 +1,3 @@
 """Personal digital signatures for every official of a city."""
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
