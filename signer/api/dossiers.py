@@ -271,6 +271,8 @@ def _wanted(
     box: list[float] | None = None,
     field: str | None = None,
 ) -> Wanted:
+    if page is None and (box is not None or field is not None):
+        raise Invalid(N_("Hãy cho biết vị trí khung chữ ký."), field="page")
     return Wanted(
         document_id=document_id,
         shown_sha256=shown_sha256,
