@@ -63,8 +63,14 @@ class Trust:
         intermediates: Sequence[bytes],
         crls: Sequence[bytes],
         at: datetime,
+        stamp_roots: Sequence[bytes] = (),
     ) -> None:
+        """`stamp_roots` are trusted for time stamps and for nothing else."""
         self.anchors = _anchors(tuple(roots), tuple(intermediates))
+        # Kept apart with all that is remembered: what is good for a stamp is not for a signature.
+        self.stamp_anchors = (
+            _anchors((*roots, *stamp_roots), tuple(intermediates)) if stamp_roots else self.anchors
+        )
         self.crls = [crl for encoded in crls if (crl := _operators_crl(encoded)) is not None]
         self.at = at
 
@@ -73,7 +79,12 @@ class Trust:
         return certificate.public_bytes(Encoding.DER) in self.anchors.pinned
 
     def path_of(
-        self, certificate: x509.Certificate, embedded: Sequence[bytes], moment: datetime
+        self,
+        certificate: x509.Certificate,
+        embedded: Sequence[bytes],
+        moment: datetime,
+        *,
+        is_stamp: bool = False,
     ) -> Path:
         """The certificate's path at that moment, by what the operator chose if that is enough.
 
@@ -81,18 +92,19 @@ class Trust:
         and holds for every moment at which each of its certificates is valid. Nothing of what
         else a file brings is remembered.
         """
+        anchors = self.stamp_anchors if is_stamp else self.anchors
         encoded = certificate.public_bytes(Encoding.DER)
-        known = self.anchors.paths.get(encoded)
+        known = anchors.paths.get(encoded)
         if known is not None and _is_within(known, moment):
-            self.anchors.paths.move_to_end(encoded)
+            anchors.paths.move_to_end(encoded)
             return Path(state="trusted", chain=known)
-        found = _path(encoded, self.anchors, (), moment)
+        found = _path(encoded, anchors, (), moment)
         if found.state == "trusted":
-            self.anchors.paths[encoded] = found.chain
-            if len(self.anchors.paths) > PATHS_KEPT:
-                self.anchors.paths.popitem(last=False)
+            anchors.paths[encoded] = found.chain
+            if len(anchors.paths) > PATHS_KEPT:
+                anchors.paths.popitem(last=False)
         elif embedded:
-            found = _path(encoded, self.anchors, embedded, moment)
+            found = _path(encoded, anchors, embedded, moment)
         return found
 
 
@@ -104,7 +116,7 @@ class _Anchors:
     paths: "OrderedDict[bytes, tuple[x509.Certificate, ...]]"
 
 
-@lru_cache(maxsize=4)  # tests and tools bring their own; a server has one
+@lru_cache(maxsize=4)  # tests and tools bring their own; a server has one, and one for stamps
 def _anchors(roots: tuple[bytes, ...], intermediates: tuple[bytes, ...]) -> _Anchors:
     return _Anchors(
         roots=tuple(_chosen(encoded) for encoded in roots),

@@ -247,16 +247,17 @@ class Examination:
     def _check_path(self) -> str:
         """The class the certification path allows; fills `path` and the chain."""
         facts, certificate = self.facts, self.certificate
-        suits = may_stamp if self.token is not None else may_sign_documents
+        is_stamp = self.token is not None
+        suits = may_stamp if is_stamp else may_sign_documents
         if not suits(certificate):
             facts.path = "wrong_usage"
             facts.findings.insert(0, "wrong_usage")
             return self._invalid("CHAIN_CONSTRAINTS_FAILURE")
         signed_at = self.claimed or self.at
         # With a time stamp the certificate must have been good then; without one, now (5.3).
-        path = self.past.path_of(self.data, self.moment)
+        path = self.past.path_of(self.data, self.moment, is_stamp=is_stamp)
         if path.state == "expired" and (not self.is_proven or signed_at < self.moment):
-            then = self.past.path_of(self.data, signed_at)
+            then = self.past.path_of(self.data, signed_at, is_stamp=is_stamp)
             if then.state == "trusted":  # nobody can prove when it was signed
                 facts.path, self.chain = "expired", then.chain
                 facts.findings.insert(0, "expired")

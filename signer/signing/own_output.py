@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import select
 
@@ -14,8 +15,15 @@ from signer.signing.pdf import SignedPdf
 from signer.signing.sandbox import shared_sandbox
 from signer.signing.validation import Verdict, VerdictClass, validate
 
-Trust = tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...]]
-"""Trust roots, intermediates and lists, in DER."""
+
+class Trust(NamedTuple):
+    """What the service judges by, in DER."""
+
+    roots: tuple[bytes, ...]
+    intermediates: tuple[bytes, ...]
+    crls: tuple[bytes, ...]
+    stamp_roots: tuple[bytes, ...]
+    """Of an outside time-stamping authority; never a signer's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +38,12 @@ class OwnOutput:
         self, input_sha256: str, signed: SignedPdf, path: Path, serial_hex: str, at: datetime
     ) -> None:
         """Our own validation of what was made, before it is stored; `Invalid` when it fails."""
-        roots, intermediates, crls = self.trust
         verdict: Verdict = validate(
             path,
-            trust_roots=roots,
-            intermediates=intermediates,
-            crls=crls,
+            trust_roots=self.trust.roots,
+            intermediates=self.trust.intermediates,
+            crls=self.trust.crls,
+            stamp_roots=self.trust.stamp_roots,
             at=max(at, signed.stamped_at or at),
             known=lambda _: [*self.history, (input_sha256, signed.sha256)],
             sandbox=shared_sandbox(),

@@ -138,7 +138,7 @@ class Past:
             *(Evidence(answer=one, proven_at=proven, revision=revision) for one in answers if one),
         ]
 
-    def path_of(self, data: SignedData, moment: datetime) -> Path:
+    def path_of(self, data: SignedData, moment: datetime, *, is_stamp: bool) -> Path:
         """The path of the one who signed this, also by certificates of the document."""
         embedded = [one for one in data.certificates if _certificate(one) is not None]
         embedded += [
@@ -146,7 +146,7 @@ class Past:
             for one, loaded in zip(self.store.certificates, self._certificates, strict=True)
             if loaded is not None
         ]
-        return self.trust.path_of(data.certificate, embedded, moment)
+        return self.trust.path_of(data.certificate, embedded, moment, is_stamp=is_stamp)
 
     def standing(
         self,
@@ -185,7 +185,7 @@ class Past:
         path = Path(state="untrusted")
         problem = self._problem_of(token, is_over, proven_at)
         if not problem:
-            path = self.path_of(token.data, proven_at)
+            path = self.path_of(token.data, proven_at, is_stamp=True)
             problem = _PATH_PROBLEMS.get(path.state, "CERTIFICATE_CHAIN_GENERAL_FAILURE")
         if not problem:
             evidence = [*self.evidence(), *self.carried_by(token.data, revision)]

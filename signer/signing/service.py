@@ -279,23 +279,25 @@ class Signing:
 
         `Unavailable` while other files are being checked.
         """
-        roots, intermediates, crls = self._trust()
+        trust = self._trust()
         release()
         return validate(
             path,
-            trust_roots=roots,
-            intermediates=intermediates,
-            crls=crls,
+            trust_roots=trust.roots,
+            intermediates=trust.intermediates,
+            crls=trust.crls,
+            stamp_roots=trust.stamp_roots,
             at=self._clock.now(),
             known=known_revisions,
             sandbox=public_sandbox(),
         )
 
     def _trust(self) -> Trust:
-        return (
-            (self._authority.root_der(),),
-            (self._authority.issuing_der(),),
-            tuple(self._authority.current_crl_ders()),
+        return Trust(
+            roots=(self._authority.root_der(),),
+            intermediates=(self._authority.issuing_der(),),
+            crls=tuple(self._authority.current_crl_ders()),
+            stamp_roots=self._stamping.outside_roots,
         )
 
     def preflight(self, path: Path) -> Preflight:

@@ -251,6 +251,7 @@ def validate(
     trust_roots: Sequence[bytes],
     intermediates: Sequence[bytes] = (),
     crls: Sequence[bytes] = (),
+    stamp_roots: Sequence[bytes] = (),
     at: datetime,
     known: Known | None = None,
     sandbox: Sandbox | None = None,
@@ -258,9 +259,9 @@ def validate(
     """What the signatures of the file are worth at that moment, by what was handed in.
 
     Nothing is fetched. Certificates and lists are DER; those in `intermediates` were chosen by
-    the operator and count as not revoked unless a list says so. What `known` calls our own
-    revisions is not analysed again (`recognition`). `Invalid` when the file is no PDF; a PDF that
-    cannot be read is `indeterminate`.
+    the operator and count as not revoked unless a list says so. `stamp_roots` are trusted for time
+    stamps alone. What `known` calls our own revisions is not analysed again (`recognition`).
+    `Invalid` when the file is no PDF; a PDF that cannot be read is `indeterminate`.
     """
     _require_pdf(path)
     prefixes = prefixes_of(path)
@@ -271,10 +272,11 @@ def validate(
                 "path": str(path.absolute()),
                 "roots": len(trust_roots),
                 "intermediates": len(intermediates),
+                "stamp_roots": len(stamp_roots),
                 "at": at.isoformat(),
                 "own": () if known is None else own_ranges(prefixes, known),
             },
-            (*trust_roots, *intermediates, *crls),
+            (*trust_roots, *intermediates, *stamp_roots, *crls),
             seconds=VALIDATE_SECONDS,
         )
     except SandboxFailure:

@@ -49,14 +49,17 @@ def validate(
     intermediates: int,
     at: str,
     own: Sequence[Sequence[int]] = (),
+    stamp_roots: int = 0,
     blobs: tuple[bytes, ...] = (),
 ) -> dict[str, Any]:
     """The facts of `validation.Verdict` as JSON; `own` are the revisions that we made."""
+    chosen = roots + intermediates
     trust = Trust(
         blobs[:roots],
-        blobs[roots : roots + intermediates],
-        blobs[roots + intermediates :],
+        blobs[roots:chosen],
+        blobs[chosen + stamp_roots :],
         datetime.fromisoformat(at),
+        blobs[chosen : chosen + stamp_roots],
     )
     with Path(path).open("rb") as file:
         small = file.seek(0, io.SEEK_END) <= IN_MEMORY_BYTES

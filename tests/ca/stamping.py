@@ -34,6 +34,7 @@ def tsa_signer(
     is_critical: bool = True,
     not_before: datetime = START - timedelta(hours=1),
     not_after: datetime = START + timedelta(days=1000),
+    list_address: str = "",
 ) -> RoleSigner:
     """A TSA's key and certificate (RFC 3161 section 2.3), but for the changes."""
     names = [(NameOID.COUNTRY_NAME, "VN"), (NameOID.COMMON_NAME, "Dịch vụ dấu thời gian")]
@@ -57,6 +58,10 @@ def tsa_signer(
         .add_extension(x509.KeyUsage(digital_signature=True, **usage), critical=True)
         .add_extension(authority, critical=False)
     )
+    if list_address:
+        names_of = [x509.UniformResourceIdentifier(list_address)]
+        point = x509.DistributionPoint(names_of, None, None, None)
+        builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
     if purposes:
         builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=is_critical)
     return RoleSigner(key=key, certificate=builder.sign(issuing_key, SHA256()))

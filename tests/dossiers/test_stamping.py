@@ -256,7 +256,8 @@ def test_a_document_waits_for_the_stamp_of_its_signer(outside_house: House, desk
     assert document.state == "signed"
     assert [v.number for v in document.versions] == [0, 1, 2, 3, 4]
     verdict = house.verdict(document_id)
-    assert verdict.verdict is not VerdictClass.INVALID, verdict.to_json()
+    assert verdict.verdict is VerdictClass.VALID, verdict.to_json()
+    assert {s.level for s in verdict.signatures if s.kind == "signature"} == {"B-LTA"}
     assert len([s for s in verdict.signatures if s.kind == "signature"]) == 2
     levels = db.session.scalars(select(Signature.level).order_by(Signature.id)).all()
     assert levels == ["b-lta", "b-lta"]

@@ -83,10 +83,17 @@ def make(sign: Sign, lasting: Lasting, official: Identity, tmp_path: Path) -> Ma
 
 @pytest.fixture
 def check(authority: Authority, sandbox: Sandbox) -> Check:
-    def verdict(path: Path, at: datetime, *, lists: tuple[bytes, ...] | None = None) -> Verdict:
+    def verdict(
+        path: Path,
+        at: datetime,
+        *,
+        lists: tuple[bytes, ...] | None = None,
+        stamp_roots: tuple[bytes, ...] = (),
+    ) -> Verdict:
         return validate(
             path, trust_roots=[authority.root.der], intermediates=[authority.issuing.der],
-            crls=[authority.crl(at=at)] if lists is None else lists, at=at, sandbox=sandbox,
+            crls=[authority.crl(at=at)] if lists is None else lists, stamp_roots=stamp_roots, at=at,
+            sandbox=sandbox,
         )  # fmt: skip
 
     return verdict
@@ -135,6 +142,79 @@ def test_the_years_after(make: Make, check: Check, case: str) -> None:
     level, days, verdict, subindication = FUTURE[case]
     signature = newest(check(make(level), NOW + days * DAY))
     assert (signature.verdict, signature.ades_subindication) == (verdict, subindication)
+
+
+@pytest.fixture
+def outside(clock: StandingClock) -> Lasting:
+    """Another house with its own root, whose names are even the same as ours."""
+    return Lasting(Authority(), clock)
+
+
+@pytest.fixture
+def stamped_outside(
+    lasting: Lasting, outside: Lasting, official: Identity, sign: Sign, tmp_path: Path
+) -> Callable[..., Path]:
+    def made(level: Level, who: Identity = official, **changed: Any) -> Path:
+        ours, theirs = lasting.material(who), outside.authority
+        material = dataclasses.replace(
+            ours,
+            certificates=(
+                *ours.certificates, outside.tsa.der, theirs.issuing.der, theirs.root.der
+            ),
+            crls=(*ours.crls, outside.root_list, theirs.crl()),
+        )  # fmt: skip
+        out = tmp_path / "outside.pdf"
+        sign(
+            PDF / "quyet_dinh.pdf", out, who=who, level=level, stamper=outside.stamper,
+            material=material, **changed,
+        )  # fmt: skip
+        return out
+
+    return made
+
+
+@pytest.mark.parametrize("level", [Level.B_LT, Level.B_LTA])
+def test_a_stamp_from_outside_counts_by_its_own_root(
+    stamped_outside: Callable[..., Path], check: Check, outside: Lasting, level: Level
+) -> None:
+    """Judged by what the document brings about the other house; without its root the time is a
+    claim again and an archive stamp is nobody's. What was trusted once for a stamp is not kept."""
+    path = stamped_outside(level)
+    roots = (outside.authority.root.der,)
+    for _ in range(2):
+        found = check(path, NOW + DAY, stamp_roots=roots)
+        signature = newest(found)
+        assert (found.verdict, signature.level) == (VALID, LEVELS[level]), found.to_json()
+        assert signature.time_source == "timestamp"
+        without = check(path, NOW + DAY)
+        assert without.verdict is (OPEN if level is Level.B_LTA else VALID)
+        assert (newest(without).level, newest(without).time_source) == ("B-B", "claimed")
+
+
+def test_the_root_of_a_stamp_is_no_signers_root(
+    stamped_outside: Callable[..., Path], check: Check, outside: Lasting
+) -> None:
+    """A signer certified by the other house is a stranger, whatever its stamps are worth."""
+    stranger = outside.certified("Trần Thị B", days=(-30, 700))
+    path = stamped_outside(Level.B_LTA, stranger, chain_der=(outside.authority.issuing.der,))
+    for _ in range(2):  # the stamp's path is remembered the second time
+        found = check(path, NOW + DAY, stamp_roots=(outside.authority.root.der,))
+        stamp = next(one for one in found.signatures if one.kind == "timestamp")
+        assert stamp.verdict is VALID
+        signature = newest(found)
+        assert (signature.verdict, signature.path) == (OPEN, "untrusted")
+        assert signature.ades_subindication == "NO_CERTIFICATE_CHAIN_FOUND"
+
+
+def test_a_revoked_tsa_outside_is_no_witness(
+    stamped_outside: Callable[..., Path], check: Check, outside: Lasting
+) -> None:
+    """Its own issuer's list says so."""
+    path = stamped_outside(Level.B_LTA)
+    told = outside.authority.crl((outside.tsa, NOW - DAY), at=NOW + DAY)
+    found = check(path, NOW + DAY, lists=(told,), stamp_roots=(outside.authority.root.der,))
+    assert found.verdict is INVALID
+    assert newest(found).time_source == "claimed"
 
 
 def test_stamped_again_before_the_stamp_ends(
