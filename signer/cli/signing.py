@@ -91,7 +91,7 @@ def sign(
         place = Place(page=found.page, box=found.box, field_name=found.field_name)
     stored = services.files.put(source)
     key = services.signing.key_of_person(person)
-    act = sha256(f"{stored} {key.serial_hex} {place} {level}".encode()).hexdigest()
+    act = sha256(f"{stored} {key.serial_hex} {place} {level} {certify}".encode()).hexdigest()
     signed = services.signing.sign_as(
         person,
         SYSTEM.name,
