@@ -1,8 +1,9 @@
 """The whole signing service in two processes: activation, intent, HSM, stamps, files, record.
 
-Each process is an official with a wrapped P-256 key in SoftHSM who approves lists of a hundred
-one-page documents with a PIN: try counted, key unwrapped once, every output judged by our own
-validation and stored with fsync, versions and audit events committed.
+Each process is an official with a wrapped P-256 key in SoftHSM who chooses a hundred one-page
+documents of dossiers and approves them with a PIN: list offered, try counted, key unwrapped once,
+every output judged by our own validation and stored with fsync, steps, versions and audit events
+committed. Making the dossiers is not measured.
 """
 
 import multiprocessing
@@ -11,6 +12,7 @@ import secrets
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +22,23 @@ from signer.cli.ceremony import hold_ceremony
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import Base, db
+from signer.dossiers.approving import Wanted
 from signer.pkcs11 import configure_softhsm
 from signer.role_signers import ensure_role_signers
 from signer.services import Services
-from signer.signing.approvals import PinFactor, Place, Wish
+from signer.signing.approvals import PinFactor
 from signer.signing.geometry import Box
 from signer.signing.levels import Level
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tests.factories import City
+from tests.factories import WARD, City
 
 FLOORS = {Level.B_B: 250, Level.B_LT: 120, Level.B_LTA: 60}
 PROCESSES = 2
 PIN = "2468-lotus"
 DOCUMENT = Path(__file__).parent.parent / "tests" / "data" / "pdf" / "quyet_dinh.pdf"
-PLACE = Place(page=1, box=Box(x0=300, y0=120, x1=500, y1=180))
-LIST = 100
+BOX = Box(x0=300, y0=120, x1=500, y1=180)
+LIST, IN_A_DOSSIER = 100, 20
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 
 
@@ -59,7 +62,7 @@ def measure(postgresql: bool = False) -> dict[str, Any]:
             level.value: f"{rates[level]:.1f}/s, wanted {floor}" for level, floor in FLOORS.items()
         }
         | {
-            "path": "PIN, intent, SoftHSM, own TSA and OCSP, own validation, fsync, audit",
+            "path": "dossiers, PIN, SoftHSM, own TSA and OCSP, own validation, fsync, audit",
             "processes": PROCESSES,
             "list": LIST,
             "rounds": f"best of {ROUNDS}",
@@ -92,7 +95,6 @@ def _found(settings: Settings, told: Any) -> None:
         people = city.certified(PROCESSES)
         for person in people:
             rooms.signing.activate(city.signer_of(person), PIN)
-        rooms.files.put(DOCUMENT)
         told.put([person.code for person in people])
 
 
@@ -102,7 +104,10 @@ def _rate(settings: Settings, people: list[str], level: Level) -> float:
     start = child.Barrier(PROCESSES + 1)
     told: Any = child.Queue()
     workers = [
-        child.Process(target=_official, args=(settings, code, level, start, told))
+        child.Process(
+            target=_official,
+            args=(replace(settings, signature_level=level.value), code, start, told),
+        )
         for code in people
     ]
     for worker in workers:
@@ -122,29 +127,43 @@ def _rate(settings: Settings, people: list[str], level: Level) -> float:
     return best
 
 
-def _official(settings: Settings, code: str, level: Level, start: Any, told: Any) -> None:
+def _official(settings: Settings, code: str, start: Any, told: Any) -> None:
     configure_softhsm(settings.home)
     app = create_app(settings)
     rooms: Services = app.extensions["signer"]
     with app.app_context():
-        made = _approve(rooms, code, level, "warm")
-        for number in range(ROUNDS):
+        made = _approve(rooms, code, _dossiers(rooms, code))
+        for _ in range(ROUNDS):
+            wanted = _dossiers(rooms, code)
             start.wait()
-            made += _approve(rooms, code, level, str(number))
+            made += _approve(rooms, code, wanted)
             start.wait()
         told.put(made)
 
 
-def _approve(rooms: Services, code: str, level: Level, turn: str) -> int:
-    person = rooms.inventory.person_of(SYSTEM, code)
-    source = rooms.files.put(DOCUMENT)
-    wishes = [
-        Wish(intent=f"{code}-{level}-{turn}-{n}", input_sha256=source, place=PLACE)
-        for n in range(LIST)
+def _dossiers(rooms: Services, code: str) -> list[Wanted]:
+    """A hundred documents that wait for this official."""
+    for _ in range(LIST // IN_A_DOSSIER):
+        rooms.dossiers.create(
+            SYSTEM,
+            title="Trình ký",
+            unit_code=WARD,
+            due_on=None,
+            files=[(f"{n}.pdf", DOCUMENT) for n in range(IN_A_DOSSIER)],
+            signers=[code],
+        )
+    waiting = rooms.dossiers.inbox(rooms.accounts.actor_of(code.lower()), limit=LIST)
+    return [
+        Wanted(document_id=one.id, shown_sha256=one.sha256, page=1, box=BOX, unseen=True)
+        for one in waiting
     ]
-    approval, _ = rooms.signing.offer(person, code, wishes)
-    outcomes = rooms.signing.sign_list(person, code, approval.id, PinFactor(pin=PIN), level=level)
-    for outcome in outcomes:
-        if outcome.error is not None:
-            raise outcome.error
-    return len(outcomes)
+
+
+def _approve(rooms: Services, code: str, wanted: list[Wanted]) -> int:
+    actor = rooms.accounts.actor_of(code.lower())
+    offer = rooms.dossiers.offer(actor, wanted)
+    outcome = rooms.dossiers.sign_batch(actor, offer.activation_id, PinFactor(pin=PIN))
+    for _, _, error in outcome.results:
+        if error is not None:
+            raise error
+    return len(outcome.results)
