@@ -105,6 +105,7 @@ class Approving:
         It is the actor's turn, the document is the one shown, and it was shown or is signed
         expressly unseen.
         """
+        self._signing.require_list_length(len(wanted))  # each of them is read, page by page
         person = self._signing.person_of(actor)
         documents = self._read(actor, [one.document_id for one in wanted])
         seen = self.shown(actor, [(one.document_id, one.shown_sha256) for one in wanted])

@@ -113,14 +113,18 @@ class Approvals:
         self._activations = activations
         self._passkeys = passkeys
 
-    def offer(self, key: CurrentKey, actor_name: str, wishes: Sequence[Wish]) -> Approval:
-        """The list waits some minutes for its owner's factor; one transaction of its own."""
-        if not wishes or len(wishes) > self._limit:
+    def require_length(self, documents: int) -> None:
+        """`Invalid` for a list of none or of too many; to be asked before any of it is read."""
+        if not 1 <= documents <= self._limit:
             raise Invalid(
                 N_("Mỗi lần ký được từ 1 đến %(limit)d tài liệu."),
                 field="documents",
                 limit=self._limit,
             )
+
+    def offer(self, key: CurrentKey, actor_name: str, wishes: Sequence[Wish]) -> Approval:
+        """The list waits some minutes for its owner's factor; one transaction of its own."""
+        self.require_length(len(wishes))
         if len({wish.intent for wish in wishes}) != len(wishes):
             raise Invalid(N_("Danh sách ký có tài liệu bị lặp lại."), field="documents")
         now = self._clock.now()

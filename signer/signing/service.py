@@ -87,6 +87,7 @@ class Signing:
         self._activations = Activations(clock, audit, envelopes, settings.pin_attempts)
         self._passkeys = Passkeys(settings, clock, envelopes, vault)
         self._approvals = Approvals(settings, clock, audit, self._activations, self._passkeys)
+        self.require_list_length = self._approvals.require_length
         self._signatures = Signatures(clock, audit, files, vault, self._trust)
         self.pages = PageRenderer()
         self.images = SignatureImages(clock, audit, files, inventory)

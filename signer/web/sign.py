@@ -97,6 +97,7 @@ def review(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     if not chosen:
         nothing = Invalid(N_("Hãy chọn ít nhất một tài liệu để ký."))
         return inbox(errors=(FormError(field=None, error=nothing), *errors))
+    services().signing.require_list_length(len(chosen))
     found = [services().dossiers.document_of(actor(), number) for number in chosen]
     waiting = [document for document in found if document.my_turn]
     versions = [(document.id, document.sha256) for document in waiting]
