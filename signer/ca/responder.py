@@ -100,6 +100,7 @@ class OcspResponder:
         self._issuer = authority.certificate
         self._signer_now = signer
         self._signer: RoleSigner | None = None
+        self._changing = threading.Lock()
         self._life = timedelta(seconds=profiles.ocsp.answer_seconds)
         self._max_age = min(timedelta(seconds=profiles.ocsp.max_age_seconds), self._life / 2)
         self._clock = clock
@@ -330,9 +331,10 @@ class OcspResponder:
         if self.watch.is_fresh():
             return
         signer = self._signer_now()
-        if signer is not self._signer:
-            self._signer = signer
-            self._memory.forget(None)
+        with self._changing:  # two that see a new signer at once: the second forgets nothing anew
+            if signer is not self._signer:
+                self._signer = signer
+                self._memory.forget(None)
         self.watch.look()
 
     def _remember(

@@ -1,5 +1,6 @@
 """Who answers in the CA's name: the OCSP signer and the TSA, each a certificate and its key."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,8 +36,9 @@ class RoleSigner:
 class RoleFile:
     """Gives the signer whose certificate lies in a file, and its successor once that changes.
 
-    Call it for each signature: it costs one look at the file's date. Threads may share it. The
-    HSM is not touched here, so a signer is known while its key is away.
+    Call it for each signature: it costs one look at the file's date. Threads may share it, and
+    all get one object for one file, so that what each of them signed counts as the same signer's.
+    The HSM is not touched here, so a signer is known while its key is away.
     """
 
     def __init__(self, file: Path, key_for: Callable[[Any], RoleKey]) -> None:
@@ -44,29 +46,31 @@ class RoleFile:
         self._file = file
         self._key_for = key_for
         self._seen: tuple[tuple[int, int, int] | None, RoleSigner | None] = (None, None)
+        self._reading = threading.Lock()
 
     def __call__(self) -> RoleSigner | None:
         """The signer; None before the ceremony made one.
 
         A file that cannot be read is logged and the signer known before goes on.
         """
-        mark, signer = self._seen
-        try:
-            facts = self._file.stat()
-            found = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
-            if found == mark:
+        with self._reading:
+            mark, signer = self._seen
+            try:
+                facts = self._file.stat()
+                found = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+                if found == mark:
+                    return signer
+                certificate = x509.load_pem_x509_certificate(self._file.read_bytes())
+                signer = RoleSigner(
+                    key=self._key_for(certificate.public_key()), certificate=certificate
+                )
+            except FileNotFoundError:
                 return signer
-            certificate = x509.load_pem_x509_certificate(self._file.read_bytes())
-            signer = RoleSigner(
-                key=self._key_for(certificate.public_key()), certificate=certificate
-            )
-        except FileNotFoundError:
+            except (OSError, ValueError, TypeError):
+                _log.exception("a role's certificate cannot be read", file=self._file.name)
+                return signer
+            self._seen = (found, signer)
             return signer
-        except (OSError, ValueError, TypeError):
-            _log.exception("a role's certificate cannot be read", file=self._file.name)
-            return signer
-        self._seen = (found, signer)
-        return signer
 
 
 class InForce:

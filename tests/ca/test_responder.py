@@ -1,6 +1,8 @@
 """What is said of a certificate, by whom, until when, and who reads it as we mean it."""
 
+import contextlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from signer.ca import ocsp as our
 from signer.ca.issuing import Issuing
 from signer.ca.models import Certificate, CertificateState, OcspAnswer
 from signer.ca.responder import OcspResponder
-from signer.ca.roles import RoleFile, RoleSigner
+from signer.ca.roles import RoleFile, RoleKey, RoleSigner
 from signer.db import db, release, transaction
 from signer.errors import Unavailable
 from signer.pkcs11 import Hsm, ensure_ca_key
@@ -349,6 +351,26 @@ def test_a_new_signer_signs_everything_anew(desk: Desk, hsm: Hsm, tmp_path: Path
     assert read.certificates == [second.certificate]
     file.write_text("spoiled")  # half-written by somebody: the one known before goes on
     assert desk.read(made.serial, nonce=b"n").certificates == [second.certificate]
+
+
+def test_threads_that_meet_at_a_new_file_get_one_signer(desk: Desk, tmp_path: Path) -> None:
+    """Two objects for one file would each make the responder forget what the other signed."""
+    file = tmp_path / "ocsp.pem"
+    signer = desk.signer
+    assert signer is not None
+    file.write_bytes(signer.certificate.public_bytes(Encoding.PEM))
+    together = threading.Barrier(2)
+
+    def key_for(public_key: object) -> RoleKey:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(0.2)  # a second reader, if one can be here, is met
+        return signer.key
+
+    role = RoleFile(file, key_for)
+    with ThreadPoolExecutor(8) as threads:
+        got = list(threads.map(lambda _: role(), range(16)))
+    assert got[0] is not None
+    assert {id(one) for one in got} == {id(got[0])}
 
 
 def test_no_answer_outlives_its_signer(desk: Desk) -> None:
