@@ -253,7 +253,7 @@ class OcspResponder:
     def _sign(self, request: OcspRequest, before: int, found: dict[int, Known]) -> "_Signed":
         signer = self._signer
         now = whole_second(self._clock.now())
-        if signer is None or not _is_valid(signer, now):
+        if signer is None or not signer.is_valid(now):
             raise Unavailable(_NO_SIGNER)
         # Nobody can check an answer after its signer's certificate has run out.
         next_update = min(now + self._life, signer.certificate.not_valid_after_utc)
@@ -395,8 +395,3 @@ class OcspResponder:
             self._newly_signed(ocsp.cert_id_of(cert_id))
             self._ageing.pop(cert_id, None)
         return stored
-
-
-def _is_valid(signer: RoleSigner, at: datetime) -> bool:
-    certificate = signer.certificate
-    return certificate.not_valid_before_utc <= at < certificate.not_valid_after_utc

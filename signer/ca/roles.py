@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ class RoleSigner:
 
     key: RoleKey
     certificate: x509.Certificate
+
+    def is_valid(self, at: datetime) -> bool:
+        """The certificate's own dates include the moment."""
+        return self.certificate.not_valid_before_utc <= at < self.certificate.not_valid_after_utc
 
 
 class RoleFile:
