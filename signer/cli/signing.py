@@ -102,9 +102,13 @@ def sign(
         level=None if level is None else Level(level),
         certify=certify,
     )
+    signed, is_stamped = services.document_stamps.stamp_file(signed)
     out.write_bytes(services.files.get(signed))
+    if not is_stamped:
+        say(_("Chưa lấy được dấu thời gian: tệp chỉ đạt mức B-B."), err=True)
     if console.wants_json():
-        console.show_json({"out": str(out), "sha256": signed, "page": place.page})
+        told = {"out": str(out), "sha256": signed, "page": place.page, "is_stamped": is_stamped}
+        console.show_json(told)
     else:
         say(_("Đã ký: %(file)s"), file=out)
 

@@ -96,6 +96,29 @@ class DocumentStamps:
             self._go_without(document, step)
         return True
 
+    def stamp_file(self, sha256: str) -> tuple[str, bool]:
+        """The hash of a signed file of no dossier with the stamp that it lacks, and True.
+
+        Its own hash and False where the city goes on without one. `Unavailable` where it waits:
+        asked again, only the stamp is fetched.
+        """
+        complete = self._augmenting.find_complete(sha256)
+        if complete is not None:
+            return complete, True
+        try:
+            signed = self._augmenting.augment(
+                sha256,
+                level=self._augmenting.wanted_level(sha256),
+                subject=f"file:{sha256}",
+                action="document.stamped",
+                store=lambda _signed: None,
+            )
+        except Unavailable:
+            if not self._stamping.may_go_without:
+                raise
+            return sha256, False
+        return signed.sha256, True
+
     def _go_without(self, document: DocumentView, step: StepView) -> None:
         with transaction():
             self._audit.record("system", "document.unstamped", f"document:{document.id}")

@@ -49,6 +49,22 @@ class Augmenting:
         )
         return Level(wanted) if wanted else self._stamping.level
 
+    def find_complete(self, sha256: str) -> str | None:
+        """The signed file once it has all that its signature was to reach; None before that."""
+        stamped = db.session.scalar(
+            select(PdfRevision.output_sha256).where(
+                PdfRevision.input_sha256 == sha256, PdfRevision.kind == "stamp"
+            )
+        )
+        if stamped is not None:
+            return stamped
+        lacking = db.session.scalar(
+            select(Signature.id).where(
+                Signature.output_sha256 == sha256, Signature.level != Signature.wanted_level
+            )
+        )
+        return sha256 if lacking is None else None
+
     def augment(
         self,
         sha256: str,
