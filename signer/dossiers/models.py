@@ -1,11 +1,34 @@
 """Dossiers, their documents in every version, and who signs them in which order."""
 
 from datetime import date, datetime
+from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from signer.db import Base, PathColumn, UTCDateTime
+from signer.errors import N_
+
+
+class StepKind(StrEnum):
+    """What is wanted of whoever's turn it is; all but the first two are done with a body's seal."""
+
+    SIGN = "sign"
+    INITIAL = "initial"
+    SEAL = "seal"
+    COPY = "copy"
+    APPENDIX = "appendix"
+    INCOMING = "incoming"
+
+
+STEP_NAMES: dict[StepKind, str] = {
+    StepKind.SIGN: N_("Ký"),
+    StepKind.INITIAL: N_("Ký nháy"),
+    StepKind.SEAL: N_("Đóng dấu"),
+    StepKind.COPY: N_("Sao y"),
+    StepKind.APPENDIX: N_("Đóng dấu phụ lục"),
+    StepKind.INCOMING: N_("Đóng dấu đến"),
+}
 
 
 class Dossier(Base):
@@ -63,7 +86,11 @@ class DocumentVersion(Base):
 class Step(Base):
     """One signature wanted on a document; steps go in the order of their position.
 
-    `stamping`: signed, and the time stamp that its level asks for is still to come.
+    `unit_id`: of which body's seal, for all kinds but a person's own (sign, initial);
+    `person_id` is then the seal's keeper.
+
+    `stamping`: signed, and the time stamp that its level asks for is still to come; `withdrawn`:
+    an agency's step that was taken back before its turn was used.
     """
 
     __tablename__ = "step"
@@ -72,15 +99,38 @@ class Step(Base):
     document_id: Mapped[int] = mapped_column(ForeignKey("document.id"))
     position: Mapped[int]
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(10), server_default="sign")
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("org_unit.id"), index=True)
     state: Mapped[str] = mapped_column(String(20))
     note: Mapped[str | None] = mapped_column(Text)
     acted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     __table_args__ = (
         UniqueConstraint("document_id", "position"),
-        UniqueConstraint("document_id", "person_id"),
+        # Each signs once and initials once; one keeper may keep the seals of several bodies.
+        Index(
+            "uq_step_person",
+            *("document_id", "person_id", "kind"),
+            unique=True,
+            sqlite_where=text("unit_id IS NULL"),
+            postgresql_where=text("unit_id IS NULL"),
+        ),
+        Index(
+            "uq_step_seal",
+            *("document_id", "unit_id", "kind"),
+            unique=True,
+            sqlite_where=text("state <> 'withdrawn'"),
+            postgresql_where=text("state <> 'withdrawn'"),
+        ),
         CheckConstraint(
-            "state IN ('blocked', 'waiting', 'stamping', 'signed', 'returned')", name="state"
+            "kind IN ('sign', 'initial', 'seal', 'copy', 'appendix', 'incoming')", name="kind"
+        ),
+        CheckConstraint(
+            "(unit_id IS NULL) = (kind IN ('sign', 'initial'))", name="agency_has_unit"
+        ),
+        CheckConstraint(
+            "state IN ('blocked', 'waiting', 'stamping', 'signed', 'returned', 'withdrawn')",
+            name="state",
         ),
     )
 

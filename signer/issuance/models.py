@@ -91,8 +91,69 @@ class Decision(Base):
     )
 
 
+class Seal(Base):
+    """One certificate in a body's own name: asked for, decided, kept by one person, ended.
+
+    The keeper signs with it under a PIN of their own. Another keeper is another row, key and
+    certificate: nobody opens what somebody else has sealed (Decree 30/2020, article 32).
+    """
+
+    __tablename__ = "seal"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("org_unit.id"), index=True)
+    unit_path: Mapped[str] = mapped_column(PathColumn, index=True)
+    keeper_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    state: Mapped[str] = mapped_column(String(10), index=True)
+    document_ref: Mapped[str] = mapped_column(String(100))
+    """Number and sign of the paper that asks for it (Form 02) or hands it over."""
+    reason: Mapped[str] = mapped_column(Text)
+    requester_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    requested_by: Mapped[str] = mapped_column(String(200))
+    requested_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    approver_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    decided_by: Mapped[str | None] = mapped_column(String(200))
+    decided_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    note: Mapped[str | None] = mapped_column(Text)
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
+    error: Mapped[str | None] = mapped_column(Text)
+    end_ground: Mapped[str | None] = mapped_column(String(40))
+    """A code of the closed list in grounds.py (R25)."""
+    end_document_ref: Mapped[str | None] = mapped_column(String(100))
+    ended_by: Mapped[str | None] = mapped_column(String(200))
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('pending', 'approved', 'ready', 'rejected', 'cancelled', 'ending', 'ended')",
+            name="state",
+        ),
+        CheckConstraint("approver_id <> requester_id", name="not_own_request"),
+        CheckConstraint(
+            "state IN ('pending', 'cancelled') OR approver_id IS NOT NULL", name="decided"
+        ),
+        Index(
+            "uq_seal_open_unit",
+            "unit_id",
+            unique=True,
+            sqlite_where=text("state IN ('pending', 'approved')"),
+            postgresql_where=text("state IN ('pending', 'approved')"),
+        ),
+        Index(
+            "uq_seal_live_unit",
+            "unit_id",
+            unique=True,
+            sqlite_where=text("state = 'ready'"),
+            postgresql_where=text("state = 'ready'"),
+        ),
+    )
+
+
 class SigningKey(Base):
-    """A person's key pair: the private half wrapped by the HSM, the public half, its certificate.
+    """A key pair: the private half wrapped by the HSM, the public half, its certificate.
+
+    It is a person's, or a body's seal; never both, so that what is asked of a person's keys never
+    finds a seal.
 
     `wrapped` is there from making until activation; then the PIN envelope (activation table)
     is the only copy and this column is emptied.
@@ -101,8 +162,9 @@ class SigningKey(Base):
     __tablename__ = "signing_key"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
-    request_item_id: Mapped[int] = mapped_column(ForeignKey("request_item.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    request_item_id: Mapped[int | None] = mapped_column(ForeignKey("request_item.id"))
+    seal_id: Mapped[int | None] = mapped_column(ForeignKey("seal.id"), unique=True)
     generation: Mapped[int]
     """1 for the first key of a request; one more each time a locked key is replaced."""
     state: Mapped[str] = mapped_column(String(20))
@@ -114,6 +176,11 @@ class SigningKey(Base):
 
     __table_args__ = (
         UniqueConstraint("request_item_id", "generation"),
+        CheckConstraint(
+            "(seal_id IS NULL) = (person_id IS NOT NULL)"
+            " AND (person_id IS NULL) = (request_item_id IS NULL)",
+            name="one_owner",
+        ),
         CheckConstraint("state IN ('new', 'ready', 'active', 'locked', 'retired')", name="state"),
         # The keys that wait for their owner: few, and lists ask for them.
         Index(

@@ -169,3 +169,17 @@ class SignatureImage(Base):
     width_px: Mapped[int]
     height_px: Mapped[int]
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class SealImage(Base):
+    """The image of a body's seal with its real size, at which it is always shown (R41)."""
+
+    __tablename__ = "seal_image"
+
+    unit_id: Mapped[int] = mapped_column(ForeignKey("org_unit.id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    width_px: Mapped[int]
+    height_px: Mapped[int]
+    width_mm: Mapped[float]
+    height_mm: Mapped[float]
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -121,3 +121,30 @@ def test_and_go_back(engine: Engine) -> None:
     assert after == [(*before[0][:3], 3), before[1]]
     migrations.upgrade(engine)
     assert migrations.is_current(engine)
+
+
+def test_a_key_of_a_seal_bars_the_way_back(engine: Engine) -> None:
+    """Release 0004 knows only people's keys: going back says so, and nothing is lost."""
+    migrations.upgrade(engine)
+    seal = {
+        "id": 1,
+        "unit_id": 1,
+        "unit_path": "0001.",
+        "keeper_id": 1,
+        "state": "cancelled",
+        "document_ref": "12/CV-UBND",
+        "reason": "Con dấu của phường",
+        "requester_id": 1,
+        "requested_by": "Cán bộ đầu mối",
+        "requested_at": NOW,
+    }
+    key = {"id": 9, "generation": 1, "state": "retired", "kek": "signer-kek", "seal_id": 1}
+    with engine.begin() as connection:
+        connection.execute(insert(_table(engine, "seal")), [seal])
+        connection.execute(
+            insert(_table(engine, "signing_key")),
+            [key | {"public_key_der": b"spki", "created_at": NOW}],
+        )
+    with pytest.raises(RuntimeError, match="keys of seals"):
+        migrations.downgrade(engine, "0004")
+    assert migrations.is_current(engine)
