@@ -25,6 +25,7 @@ from signer.inventory.policy_change import POLICY_JOB_KIND
 from signer.inventory.service import Inventory
 from signer.inventory.structure import STRUCTURE_JOB_KIND
 from signer.issuance.revoking import REVOKE_JOB_KIND
+from signer.issuance.seals import SEAL_JOB_KIND
 from signer.issuance.service import JOB_KIND, Issuance
 from signer.jobs import Jobs
 from signer.jobs.service import Handler
@@ -86,6 +87,7 @@ class Services:
             REVOKE_JOB_KIND: self.issuance.revoking.revoke_items,
             ROSTER_JOB_KIND: self.inventory.rosters.applying.do_items,
             POLICY_JOB_KIND: self.inventory.policy.count_items,
+            SEAL_JOB_KIND: self.issuance.seals.issue_items,
             RESTAMP_JOB_KIND: self.document_stamps.renew_items,
             STRUCTURE_JOB_KIND: self.inventory.structure.carry_items,
         }

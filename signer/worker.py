@@ -13,10 +13,12 @@ from signer.db import db, release
 from signer.dossiers.stamping import RESTAMP_JOB_KIND
 from signer.errors import Unavailable
 from signer.issuance.revoking import REVOKE_JOB_KIND
+from signer.issuance.seals import SEAL_JOB_KIND
 from signer.issuance.service import JOB_KIND
 from signer.role_signers import renew_role_signers
 from signer.services import Services, services
 
+_NEED_THE_HSM = frozenset({JOB_KIND, SEAL_JOB_KIND})
 IDLE_SECONDS = 1.0
 CRL_SECONDS = 10.0
 """How soon at the latest a revocation is looked for and the list published anew, also in the
@@ -116,7 +118,7 @@ class _Duties:
     def store(self, rooms: Services) -> None:
         """Jobs that need no HSM go on, such as a roster's, for their half of the time."""
         self.is_interrupted = False
-        others = rooms.job_handlers.keys() - {JOB_KIND, REVOKE_JOB_KIND, RESTAMP_JOB_KIND}
+        others = rooms.job_handlers.keys() - {*_NEED_THE_HSM, REVOKE_JOB_KIND, RESTAMP_JOB_KIND}
         self.is_interrupted = self._run(rooms, others)
 
     def _run(self, rooms: Services, kinds: Iterable[str]) -> bool:
@@ -167,11 +169,12 @@ class _Duties:
         """What a crash left is signed, roles are renewed, jobs go on until lists are due again."""
         if not self._resumed:
             rooms.issuance.issuing.resume()
+            rooms.issuance.seals.resume()
             self._resumed = True
         if time.monotonic() >= self._roles_due:
             self._roles_due = time.monotonic() + SWEEP_SECONDS  # its fault must not stop jobs
             renew_role_signers(rooms)
-        self.is_interrupted |= self._run(rooms, {JOB_KIND})
+        self.is_interrupted |= self._run(rooms, _NEED_THE_HSM)
 
 
 def _newest_roster(rooms: Services) -> object:

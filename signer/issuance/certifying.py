@@ -74,7 +74,7 @@ class Certifying:
         )
         return [item_id for item_id in item_ids if item_id not in have]
 
-    def add_keys(self, keys: Sequence[tuple[WrappedKey, int, int, int]]) -> None:
+    def add_keys(self, keys: Sequence[tuple[WrappedKey, int, int | None, int]]) -> None:
         """Stores (key, person, request item, generation) of each, in the open transaction."""
         now = self._clock.now()
         rows = [

@@ -153,6 +153,8 @@ class Issuing:
             SigningKey.state == "new", SigningKey.generation > 1
         )
         for person_id in db.session.scalars(replaced.order_by(SigningKey.person_id)).all():
+            if person_id is None:  # a seal's key is never replaced, only handed over
+                continue
             try:
                 self.finish_replacement(person_id, actor)
             except Unavailable:

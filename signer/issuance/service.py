@@ -23,6 +23,7 @@ from signer.issuance.models import CertificateRequest, Decision, RequestItem
 from signer.issuance.rehoming import Rehoming
 from signer.issuance.requesting import Requesting
 from signer.issuance.revoking import REVOKE_JOB_KIND, Revoking
+from signer.issuance.seals import Seals
 from signer.issuance.states import SigningState, Standing, asked_in, is_covered, is_pending
 from signer.issuance.states import states_of as _states_of
 from signer.issuance.views import RequestPerson, RequestView, request_rows
@@ -58,6 +59,7 @@ class Issuance:
         self.issuing = Issuing(settings, clock, audit, vault, authority)
         self.rehoming = Rehoming(jobs)
         self.revoking = Revoking(settings, clock, audit, jobs, authority)
+        self.seals = Seals(settings, clock, audit, jobs, inventory, vault, authority)
 
     def requests(
         self,

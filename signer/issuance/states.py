@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, select, text
+from sqlalchemy import ColumnElement, Integer, Select, and_, exists, func, select, text, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
 
 from signer.ca.models import Certificate
@@ -154,7 +154,8 @@ def among_of(state: str) -> Select[int] | None:
     """
     items = select(RequestItem.person_id).where(RequestItem.state == "open")
     # The index is found only by its own condition, letter by letter.
-    keys = select(SigningKey.person_id).where(text("signing_key.state IN ('ready', 'locked')"))
+    owners = select(type_coerce(SigningKey.person_id, Integer))  # never NULL but for a seal's key
+    keys = owners.where(text("signing_key.state IN ('ready', 'locked')"))
     match state:
         case "pending" | SigningState.REQUESTED | SigningState.APPROVED:
             return items
@@ -164,7 +165,7 @@ def among_of(state: str) -> Select[int] | None:
             return keys.where(SigningKey.state == state)
         case SigningState.SUSPENDED:
             by_certificate = SigningKey.certificate_id == Certificate.id
-            found = select(SigningKey.person_id).join(Certificate, by_certificate)
+            found = owners.join(Certificate, by_certificate)
             return found.where(Certificate.state == "suspended")
     return None
 
@@ -190,7 +191,7 @@ def _read_certificates(states: dict[int, Standing], at: datetime) -> None:
     for keys in (current, (SigningKey.id.in_(newest),)):
         rows = db.session.execute(
             select(
-                SigningKey.person_id,
+                type_coerce(SigningKey.person_id, Integer).label("person_id"),
                 SigningKey.state,
                 Certificate.state,
                 Certificate.serial_hex,
