@@ -23,6 +23,7 @@ from signer.issuance.keys import CurrentKey
 from signer.signing.activation import Activations
 from signer.signing.envelopes import Opened
 from signer.signing.geometry import Box
+from signer.signing.looks import Look
 from signer.signing.models import Activation
 from signer.signing.passkeys import Passkeys
 
@@ -46,11 +47,14 @@ class Wish:
     document_id: int | None = None
     unseen: bool = False
     """Its owner signs it expressly without having had it on the screen."""
+    look: Look | None = None
+    """None for an official's own signature."""
 
     def to_json(self) -> dict[str, object]:
         """Plain JSON values, which the list's hash is over."""
         box = self.place.box
-        return {
+        look = {} if self.look is None else {"look": self.look.to_json()}
+        return look | {
             "intent": self.intent,
             "sha256": self.input_sha256,
             "page": self.place.page,
@@ -296,6 +300,7 @@ def _wish(told: Mapping[str, Any]) -> Wish:
         ),
         document_id=told["document"],
         unseen=told["unseen"],
+        look=Look.from_json(told["look"]) if "look" in told else None,
     )
 
 

@@ -1,7 +1,9 @@
 """The image of a person's own signature: handed in, cleaned in the sandbox, kept by its hash."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
@@ -76,28 +78,15 @@ class SignatureImages:
         """
         person = self._person_of(actor)
         release()
-        if not 0 < len(png) <= LIMIT_BYTES:
-            raise Invalid(
-                N_("Hãy chọn một ảnh PNG không quá %(most)s MB."),
-                field="image",
-                most=LIMIT_BYTES // 1024**2,
-            )
-        try:
-            reply = drawing_sandbox().call(
-                "images_task:accept", {}, (png,), seconds=CLEANING_SECONDS
-            )
-        except SandboxFailure as failure:
-            raise Invalid(
-                N_("Không đọc được hình ảnh: tệp phải là ảnh PNG không bị lỗi."), field="image"
-            ) from failure
-        sha256 = self._files.put(reply.blobs[0])
+        told, clean = cleaned(png)
+        sha256 = self._files.put(clean)
         with transaction():
             db.session.merge(
                 SignatureImage(
                     person_id=person.id,
                     sha256=sha256,
-                    width_px=int(reply.value["width"]),
-                    height_px=int(reply.value["height"]),
+                    width_px=int(told["width"]),
+                    height_px=int(told["height"]),
                     updated_at=self._clock.now(),
                 )
             )
@@ -109,9 +98,9 @@ class SignatureImages:
                 actor.name, "signature_image.stored", f"person:{person.code}", sha256=sha256
             )
         looked_at = {
-            NOT_BLUE: reply.value["blue"] < MOSTLY,
-            WAS_WHITE: reply.value["was_opaque"],
-            TOO_COARSE: max(reply.value["width"], reply.value["height"]) < COARSE_PX,
+            NOT_BLUE: told["blue"] < MOSTLY,
+            WAS_WHITE: told["was_opaque"],
+            TOO_COARSE: max(told["width"], told["height"]) < COARSE_PX,
         }
         return tuple(sentence for sentence, applies in looked_at.items() if applies)
 
@@ -141,3 +130,20 @@ def _told(row: SignatureImage) -> OwnImage:
         height_px=row.height_px,
         updated_at=row.updated_at,
     )
+
+
+def cleaned(png: bytes) -> tuple[Mapping[str, Any], bytes]:
+    """What the sandbox says of the image, and the image cut to its ink; `Invalid` if it is none."""
+    if not 0 < len(png) <= LIMIT_BYTES:
+        raise Invalid(
+            N_("Hãy chọn một ảnh PNG không quá %(most)s MB."),
+            field="image",
+            most=LIMIT_BYTES // 1024**2,
+        )
+    try:
+        reply = drawing_sandbox().call("images_task:accept", {}, (png,), seconds=CLEANING_SECONDS)
+    except SandboxFailure as failure:
+        raise Invalid(
+            N_("Không đọc được hình ảnh: tệp phải là ảnh PNG không bị lỗi."), field="image"
+        ) from failure
+    return reply.value, reply.blobs[0]

@@ -45,6 +45,11 @@ class PlacementReason(StrEnum):
     NEAR_TITLE = "near_title"
     FREE_AREA = "free_area"
     BOTTOM_MARGIN = "bottom_margin"
+    AFTER_TEXT = "after_text"
+    OVER_SIGNATURE = "over_signature"
+    TOP_CORNER = "top_corner"
+    TOP_OF_SCAN = "top_of_scan"
+    CROWDED = "crowded"
 
 
 SENTENCES = {
@@ -56,6 +61,17 @@ SENTENCES = {
     ),
     PlacementReason.BOTTOM_MARGIN: N_(
         "Không tìm thấy chỗ trống; khung chữ ký đặt ở lề dưới của trang cuối, hãy kiểm tra lại."
+    ),
+    PlacementReason.AFTER_TEXT: N_("Chữ ký nháy đặt sau dòng cuối của văn bản."),
+    PlacementReason.OVER_SIGNATURE: N_(
+        "Con dấu đặt về bên trái chữ ký của người có thẩm quyền, trùm lên khoảng một phần ba."
+    ),
+    PlacementReason.TOP_CORNER: N_("Thông tin ký số đặt ở góc trên bên phải của trang đầu."),
+    PlacementReason.CROWDED: N_(
+        "Góc trên bên phải của trang đầu không còn chỗ trống: hãy dời khung để không che chữ."
+    ),
+    PlacementReason.TOP_OF_SCAN: N_(
+        "Trang đầu là ảnh quét nên hệ thống không biết chỗ nào trống: hãy dời khung nếu che chữ."
     ),
 }
 """What the signer is told about the proposal."""
@@ -118,6 +134,33 @@ def propose(
             if box := sheets[page].box_below(segment.box):
                 return Placement(page=page, box=box, reason=PlacementReason.NEAR_TITLE)
     return _somewhere(words_by_page, page_sizes, existing_fields)
+
+
+def propose_small(
+    words_by_page: Mapping[int, Sequence[Word]],
+    page_sizes: Sequence[PageSize],
+    size: tuple[float, float],
+    existing_fields: Sequence[SignatureField] = (),
+) -> Placement:
+    """A place of this size after the last line that has room beside it, for who initials."""
+    width, height = size
+    for page in sorted(words_by_page, reverse=True):
+        sheet = _Sheet(page_sizes[page - 1], _obstacles(words_by_page, existing_fields, page))
+        middle = page_sizes[page - 1].width / 2
+        # The left column first: on the right stands whoever signs.
+        words = sorted(
+            words_by_page[page],
+            key=lambda word: (word.box.x1 > middle, word.box.y0, -word.box.x1),
+        )
+        for word in words:
+            x0, y0 = word.box.x1 + 2 * CLEARANCE, (word.box.y0 + word.box.y1 - height) / 2
+            box = Box(x0=x0, y0=y0, x1=x0 + width, y1=y0 + height)
+            if sheet.is_free(box):
+                return Placement(page=page, box=box, reason=PlacementReason.AFTER_TEXT)
+    place = _somewhere(words_by_page, page_sizes, existing_fields)
+    x1, y1 = place.box.x1, place.box.y0 + height
+    small = Box(x0=max(place.box.x0, x1 - width), y0=place.box.y0, x1=x1, y1=y1)
+    return replace(place, box=small)
 
 
 @dataclass(frozen=True, kw_only=True)

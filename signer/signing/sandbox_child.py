@@ -14,7 +14,15 @@ from signer.errors import SignerError
 from signer.signing.sandbox import Trouble, error_to_json, pack, unpack
 
 TASK_MODULES = frozenset(
-    {"sandbox_child", "preflight_task", "pages_task", "pdf_task", "images_task", "validation_task"}
+    {
+        "sandbox_child",
+        "preflight_task",
+        "pages_task",
+        "pdf_task",
+        "images_task",
+        "validation_task",
+        "scans_task",
+    }
 )
 """Only functions of these modules of this package can be asked for."""
 

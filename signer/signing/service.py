@@ -1,64 +1,52 @@
 """Signing a PDF with a person's own key, and judging any PDF's signatures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import select
 
 from signer.accounts import Actor
 from signer.audit import Audit
 from signer.ca.authority import Authority
 from signer.clock import Clock
 from signer.config import Settings
-from signer.db import db, release, transaction
-from signer.errors import N_, NotFound, SignerError
+from signer.db import db, release
+from signer.errors import N_, Invalid, SignerError
 from signer.files import Files
-from signer.inventory.models import OrgUnit, Person
+from signer.inventory.models import Person
 from signer.inventory.service import Inventory
 from signer.issuance import keys
 from signer.issuance.keys import CurrentKey
 from signer.pkcs11.vault import Vault
 from signer.signing import cms
 from signer.signing.activation import Activations
-from signer.signing.appearance import AppearanceText
+from signer.signing.appearance import AppearanceKind, AppearanceText
 from signer.signing.approvals import Approval, Approvals, Factor, PinFactor, Place, Wish
 from signer.signing.envelopes import Envelopes
 from signer.signing.geometry import PageSize
 from signer.signing.images import SignatureImages
 from signer.signing.levels import Level
+from signer.signing.looks import Look, place_look
+from signer.signing.models import SignatureImage
+from signer.signing.own_keys import OwnKeys, unit_name
 from signer.signing.own_output import Trust, known_revisions
 from signer.signing.pages import PageRenderer, Word
-from signer.signing.passkeys import Passkeys, PasskeyView, checked_label
+from signer.signing.passkeys import Passkeys
 from signer.signing.pdf import SignedPdf
 from signer.signing.placement import Placement, propose
 from signer.signing.preflight import Preflight, inspect
 from signer.signing.sandbox import public_sandbox
+from signer.signing.seal_images import SealImages
 from signer.signing.signatures import Hand, Outcome, Signatures, Store
 from signer.signing.stamping import Stamping
-from signer.signing.usable import require_may_sign, usable_key
 from signer.signing.validation import Verdict, validate
 
 DEMO_MARK = "MẪU – KHÔNG CÓ GIÁ TRỊ"
 """Drawn in red in every signature made on invented data (R16); papers are Vietnamese always."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeyState:
-    """What an official sees of the own signature; `state` is none, ready, active or locked."""
-
-    person_id: int
-    person_code: str
-    person_name: str
-    unit_name: str
-    state: str
-    serial_hex: str | None
-    not_after: datetime | None
-    attempts_left: int
 
 
 class Signing:
@@ -84,95 +72,39 @@ class Signing:
         self._authority = authority
         self._stamping = stamping
         envelopes = Envelopes(vault)
-        self._activations = Activations(clock, audit, envelopes, settings.pin_attempts)
+        activations = Activations(clock, audit, envelopes, settings.pin_attempts)
         self._passkeys = Passkeys(settings, clock, envelopes, vault)
-        self._approvals = Approvals(settings, clock, audit, self._activations, self._passkeys)
+        self._own = own = OwnKeys(clock, audit, inventory, authority, activations, self._passkeys)
+        self.person_of = own.person_of
+        self.key_of, self.key_of_person = own.key_of, own.key_of_person
+        self.seal_states = own.seal_states
+        self.activate, self.activate_person = own.activate, own.activate_person
+        self.activate_seal = own.activate_seal
+        self.passkeys_of, self.passkey_options = own.passkeys_of, own.passkey_options
+        self.add_passkey, self.remove_passkey = own.add_passkey, own.remove_passkey
+        self._approvals = Approvals(settings, clock, audit, activations, self._passkeys)
         self.require_list_length = self._approvals.require_length
         self._signatures = Signatures(clock, audit, files, vault, self._trust)
         self.pages = PageRenderer()
         self.images = SignatureImages(clock, audit, files, inventory)
-
-    def key_of(self, actor: Actor) -> KeyState:
-        """The state of the actor's own key; `NotFound` when the account belongs to nobody."""
-        return self.key_of_person(self.person_of(actor))
-
-    def key_of_person(self, person: Person) -> KeyState:
-        """The state of this person's key."""
-        key = keys.find_current_key(person.id)
-        usable = key is not None and key.certificate_state == "issued"
-        return KeyState(
-            person_id=person.id,
-            person_code=person.code,
-            person_name=person.full_name,
-            unit_name=self._unit_name(person),
-            state=key.state if key is not None and usable else "none",
-            serial_hex=key.serial_hex if key is not None else None,
-            not_after=key.not_after if key is not None else None,
-            attempts_left=self._activations.attempts_left(key.id) if key is not None else 0,
-        )
-
-    def activate(self, actor: Actor, pin: str) -> None:
-        """The actor's key is sealed under the PIN and can sign from now on."""
-        self.activate_person(self.person_of(actor), pin, actor.name)
-
-    def activate_person(self, person: Person, pin: str, actor_name: str) -> None:
-        """As `activate`, for the person; `NotFound` without a key that waits for activation.
-
-        `Forbidden` for whoever may not sign in the present state of service (R11).
-        """
-        require_may_sign(person)
-        key = keys.find_current_key(person.id)
-        if key is None or key.state != "ready":
-            raise NotFound(N_("Không có khóa ký nào đang chờ kích hoạt."))
-        wrapped = keys.wrapped_of(key.id)
-        release()
-        salt, envelope = self._activations.seal(wrapped, pin, key.id)
-        with transaction():
-            keys.mark_active(key.id)
-            self._activations.store(key.id, salt, envelope)
-            self._audit.record(
-                actor_name, "key.activated", f"person:{person.code}", serial=key.serial_hex
-            )
-
-    def passkeys_of(self, actor: Actor) -> tuple[PasskeyView, ...]:
-        """The passkeys that open the actor's own key."""
-        key = keys.find_current_key(self.person_of(actor).id)
-        return self._passkeys.of_key(key.id) if key is not None else ()
-
-    def passkey_options(self, actor: Actor) -> dict[str, Any]:
-        """What a new passkey of the own key is asked for: WebAuthn's creation options as JSON."""
-        person = self.person_of(actor)
-        key = usable_key(self._authority, person, self._clock.now())
-        return self._passkeys.creation_options(key.id, actor.name, person.full_name)
-
-    def add_passkey(self, actor: Actor, pin: str, response: dict[str, Any], label: str) -> None:
-        """The passkey opens the own key from now on, beside the PIN, which proves whose it is."""
-        key = usable_key(self._authority, self.person_of(actor), self._clock.now())
-        checked_label(label)
-        new = self._passkeys.checked(key.id, response)
-        opened = self._activations.open(key.id, pin, actor.name)
-        sealed = self._passkeys.seal(opened.wrapped, new, key.id)
-        with transaction():
-            self._passkeys.store(key.id, new, sealed, label)
-            self._audit.record(actor.name, "passkey.added", f"key:{key.id}", label=label)
-
-    def remove_passkey(self, actor: Actor, passkey_id: int) -> None:
-        """The passkey opens nothing any more; the PIN still does."""
-        key = keys.find_current_key(self.person_of(actor).id)
-        if key is None:
-            raise NotFound(N_("Không tìm thấy khóa truy cập này."))
-        with transaction():
-            self._passkeys.retire(key.id, passkey_id)
-            self._audit.record(actor.name, "passkey.removed", f"key:{key.id}", passkey=passkey_id)
+        self.seal_images = SealImages(clock, audit, files, inventory)
 
     def offer(
-        self, person: Person, actor_name: str, wishes: Sequence[Wish]
+        self,
+        person: Person,
+        actor_name: str,
+        wishes: Sequence[Wish],
+        *,
+        unit_id: int | None = None,
     ) -> tuple[Approval, dict[str, Any] | None]:
         """The list waits for the person's factor; with a passkey's request options, if any.
 
-        Refused, by name, when person, key or certificate may not sign.
+        `unit_id`: it is for the seal of that body. Refused, by name, when person, key or
+        certificate may not sign, and when a look is not one of that key.
         """
-        key = usable_key(self._authority, person, self._clock.now())
+        key = self._own.usable(person, unit_id)
+        for wish in wishes:
+            _require_fitting(wish, unit_id)
         at = self._clock.now()
         cms.check_may_sign(self._template(key).certificate, at)
         approval = self._approvals.offer(key, actor_name, wishes)
@@ -204,7 +136,7 @@ class Signing:
         approval = self.approval_of(person, activation_id)
         if approval.state == "used":
             return self._signatures.of_list(approval)
-        key = usable_key(self._authority, person, self._clock.now())
+        key = self._own.usable(person, keys.unit_of_key(approval.key_id))
         hand = self._hand(person, actor_name, key, level, certify)
         wishes = [wish for wish in approval.wishes if wish.intent not in refused]
         done: dict[str, str] = {}
@@ -340,6 +272,60 @@ class Signing:
         }
         return propose(words, report.pages, name, title, report.fields)
 
+    def propose_look(
+        self,
+        sha256: str,
+        unit_id: int | None,
+        look: Look,
+        personal_field: str | None = None,
+        *,
+        person_id: int | None = None,
+    ) -> Placement:
+        """Where a mark of that look belongs, in the size it needs.
+
+        A seal belongs to the field of that name, signed by that person, whose image it covers by a
+        third; initials are those of that person.
+        """
+        person = db.session.get(Person, person_id) if person_id is not None else None
+        image = db.session.get(SignatureImage, person_id) if person is not None else None
+        text = look.on(self._text_of(person, unit_id))
+        release()
+        with self._files.path(sha256) as path:
+            report = inspect(path, self._settings.upload_limit_bytes)
+            words = {
+                number: self.pages.text(path, number) for number in range(1, len(report.pages) + 1)
+            }
+        return place_look(
+            text,
+            self._clock.now(),
+            report,
+            words,
+            field_name=personal_field,
+            image_px=None if image is None else (image.width_px, image.height_px),
+        )
+
+    def _text_of(self, person: Person | None, unit_id: int | None) -> AppearanceText:
+        """The block of this person, or of this body's seal."""
+        mark = DEMO_MARK if self._settings.demo else ""
+        if unit_id is None:
+            assert person is not None
+            return AppearanceText(
+                name=person.full_name,
+                organisation=unit_name(person.unit_id),
+                title=person.title or "",
+                mark=mark,
+                image_png=self.images.png_of(person.id),
+            )
+        name = unit_name(unit_id)
+        seal = self.seal_images.find_of(unit_id)
+        return AppearanceText(
+            name=name,
+            organisation=name,
+            mark=mark,
+            image_png=self.seal_images.png_of(unit_id),
+            image_mm=None if seal is None else (seal.width_mm, seal.height_mm),
+        )
+
     def _template(self, key: CurrentKey) -> cms.CmsTemplate:
         certificate_der = self._authority.certificate_of(int(key.serial_hex, 16)).der
         return cms.template_of(certificate_der, tuple(self._authority.chain_der()))
@@ -355,13 +341,7 @@ class Signing:
         template = self._template(key)
         cms.check_may_sign(template.certificate, self._clock.now())
         certificate_der = template.certificate.public_bytes(Encoding.DER)
-        look = AppearanceText(
-            name=person.full_name,
-            organisation=self._unit_name(person),
-            title=person.title or "",
-            mark=DEMO_MARK if self._settings.demo else "",
-            image_png=self.images.png_of(person.id),
-        )
+        look = self._text_of(person, key.unit_id)
         level, code = level or self._stamping.level, person.code
         release()
         stamper = self._stamping.stamper() if level.has_stamp else None
@@ -379,16 +359,12 @@ class Signing:
             certify=self._settings.certify_first if certify is None else certify,
         )
 
-    def person_of(self, actor: Actor) -> Person:
-        """Whose account it is; `NotFound` when it belongs to nobody on the list."""
-        person = (
-            self._inventory.person_of_account(actor.account_id)
-            if actor.account_id is not None
-            else None
-        )
-        if person is None:
-            raise NotFound(N_("Tài khoản này chưa gắn với cán bộ nào trong danh sách."))
-        return person
 
-    def _unit_name(self, person: Person) -> str:
-        return db.session.scalar(select(OrgUnit.name).where(OrgUnit.id == person.unit_id)) or ""
+def _require_fitting(wish: Wish, unit_id: int | None) -> None:
+    """An official's key makes personal signatures and initials, a seal's key the other marks."""
+    kind = AppearanceKind.PERSONAL if wish.look is None else wish.look.kind
+    if (unit_id is None) != (kind in (AppearanceKind.PERSONAL, AppearanceKind.INITIAL)):
+        raise Invalid(
+            N_("Chữ ký cá nhân không dùng thay con dấu của cơ quan, và ngược lại."),
+            field="documents",
+        )

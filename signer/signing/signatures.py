@@ -252,7 +252,7 @@ class Signatures:
                     field_name=wish.place.field_name,
                     page=wish.place.page,
                     box=wish.place.box,
-                    appearance=hand.look,
+                    appearance=hand.look if wish.look is None else wish.look.on(hand.look),
                     at=at,
                     certify=hand.certify,
                 )

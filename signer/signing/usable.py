@@ -18,6 +18,21 @@ def usable_key(authority: Authority, person: Person, now: datetime) -> CurrentKe
     key = keys.find_current_key(person.id)
     if key is None:
         raise NotFound(N_("Bạn chưa được cấp chứng thư chữ ký số."))
+    return _in_force(authority, key, now)
+
+
+def usable_seal(authority: Authority, person: Person, unit_id: int, now: datetime) -> CurrentKey:
+    """The key of the body's seal; for whoever keeps it now, and refused by name otherwise."""
+    require_may_sign(person)
+    key = keys.find_seal_key(unit_id)
+    if key is None:
+        raise NotFound(N_("Cơ quan chưa có con dấu số đang dùng được."))
+    if key.person_id != person.id:
+        raise Forbidden(N_("Bạn không phải là người giữ con dấu số của cơ quan này."))
+    return _in_force(authority, key, now)
+
+
+def _in_force(authority: Authority, key: CurrentKey, now: datetime) -> CurrentKey:
     status = authority.status_of(int(key.serial_hex, 16), now)
     if status is CertificateStatus.REVOKED:
         raise Forbidden(N_("Chứng thư số đã bị thu hồi"))
