@@ -25,6 +25,7 @@ from signer.clock import Clock
 from signer.config import Settings, read_secret
 from signer.db import db, follow
 from signer.dossiers.rehoming import follow_units as rehome_dossiers
+from signer.dossiers.sealing import follow_seals
 from signer.dossiers.service import Dossiers
 from signer.dossiers.stamping import DocumentStamps
 from signer.errors import N_, ConfigError
@@ -62,6 +63,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     follow(app, rooms.campaigns.follow)
     follow(app, rooms.issuance.rehoming.follow)
     follow(app, rehome_dossiers)
+    follow(app, follow_seals)
     follow(app, rehome_campaigns)
     limits.register(app)
     web.register(app)

@@ -11,16 +11,24 @@ from sqlalchemy.exc import IntegrityError
 from signer.accounts import Actor
 from signer.clock import HANOI, Clock
 from signer.db import LOST_RACE, Base, db, move_state, transaction
-from signer.dossiers.models import Document, DocumentShowing, DocumentVersion, Dossier, Step
+from signer.dossiers.models import Document, DocumentShowing, DocumentVersion, Step, StepKind
+from signer.dossiers.sealing import Sealing
+from signer.dossiers.turns import own_step
+from signer.dossiers.turns import pass_on as pass_on  # also for who stamps
 from signer.dossiers.views import DocumentView, StepView
 from signer.errors import N_, Conflict, Forbidden, Invalid, SignerError
+from signer.signing.appearance import COPY_FORMS, MISSING, AppearanceKind
 from signer.signing.approvals import Factor, Place, Wish
 from signer.signing.geometry import Box
 from signer.signing.levels import Level
+from signer.signing.looks import Look
 from signer.signing.pdf import SignedPdf
+from signer.signing.placement import Placement
 from signer.signing.service import Signing
 
 CHANGED = N_("Tài liệu đã thay đổi so với lúc bạn xem; hãy mở lại tài liệu.")
+_NOT_YOURS = N_("Tài liệu này không chờ chữ ký của bạn.")
+_FACT_LENGTH = 100
 _VERSIONS = Base.metadata.tables[DocumentVersion.__tablename__]
 
 
@@ -35,6 +43,12 @@ class Wanted:
     field_name: str | None = None
     unseen: bool = False
     """To be signed expressly without having been looked at."""
+    number: str = ""
+    """Of the main document, for an appendix; among those that came in, for one of them."""
+    copy_form: str = ""
+    """SAO Y, SAO LỤC or TRÍCH SAO, for a copy."""
+    forwarded_to: str = ""
+    file_symbol: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +76,13 @@ class Approving:
         self,
         clock: Clock,
         signing: Signing,
+        sealing: Sealing,
         read: Callable[[Actor, Sequence[int]], list[DocumentView]],
     ) -> None:
         """`read` gives the documents that the actor may see; `NotFound` for another one."""
         self._clock = clock
         self._signing = signing
+        self._sealing = sealing
         self._read = read
 
     def note_shown(self, actor: Actor, document_id: int, sha256: str) -> None:
@@ -102,16 +118,26 @@ class Approving:
     def offer(self, actor: Actor, wanted: Sequence[Wanted]) -> Offer:
         """The list waits some minutes for the actor's factor; refused when one of it may not be.
 
-        It is the actor's turn, the document is the one shown, and it was shown or is signed
-        expressly unseen.
+        It is the actor's turn, the document is the one shown, it was shown or is signed expressly
+        unseen, and it is in order for a body's seal. One list is for one key: the actor's own, or
+        that of one seal.
         """
         self._signing.require_list_length(len(wanted))  # each of them is read, page by page
         person = self._signing.person_of(actor)
         documents = self._read(actor, [one.document_id for one in wanted])
         seen = self.shown(actor, [(one.document_id, one.shown_sha256) for one in wanted])
+        steps = [own_step(document, person.id) for document in documents]
+        units = {step.unit_id for step in steps}
+        if len(units) > 1:
+            raise Invalid(
+                N_(
+                    "Mỗi lần chỉ ký bằng chữ ký của bạn, hoặc bằng con dấu của một cơ quan;"
+                    " hãy chọn riêng."
+                ),
+                field="documents",
+            )
         wishes = []
-        for one, document in zip(wanted, documents, strict=True):
-            step = own_step(document, person.id)
+        for one, document, step in zip(wanted, documents, steps, strict=True):
             refusal = _refusal(document, step, one.shown_sha256)
             if refusal is not None:
                 raise refusal
@@ -121,16 +147,20 @@ class Approving:
                     field="documents",
                     name=document.file_name,
                 )
+            self._sealing.require_order(document, step)
+            look = look_of(step, one)
             wishes.append(
                 Wish(
                     intent=intent_of(step, document.sha256),
                     input_sha256=document.sha256,
-                    place=self._place(actor, one),
+                    place=self._place(actor, document, step, one, look),
                     document_id=document.id,
                     unseen=one.unseen,
+                    look=look,
                 )
             )
-        approval, passkey = self._signing.offer(person, actor.name, wishes)
+        (unit_id,) = units
+        approval, passkey = self._signing.offer(person, actor.name, wishes, unit_id=unit_id)
         return Offer(
             activation_id=approval.id,
             list_sha256=approval.list_sha256,
@@ -149,18 +179,23 @@ class Approving:
         approval = self._signing.approval_of(person, activation_id)
         ids = [wish.document_id for wish in approval.wishes if wish.document_id is not None]
         documents = {document.id: document for document in self._read(actor, ids)}
+        steps: dict[str, StepView] = {}
         refused: dict[str, SignerError] = {}
         for wish in approval.wishes:
             if wish.document_id is None:
                 raise Conflict(CHANGED)  # a list of files is signed elsewhere
             document = documents[wish.document_id]
-            refusal = _refusal(document, own_step(document, person.id), wish.input_sha256)
+            step = _step_of_wish(document, wish)
+            if step is None or step.person_id != person.id:  # the seal has another keeper by now
+                refused[wish.intent] = Forbidden(_NOT_YOURS)
+                continue
+            steps[wish.intent] = step
+            refusal = _refusal(document, step, wish.input_sha256)
             if refusal is not None:
                 refused[wish.intent] = refusal
 
         def store(wish: Wish, signed: SignedPdf) -> None:
-            document = documents[wish.document_id or 0]
-            self._advance(actor, document, own_step(document, person.id), signed)
+            self._advance(actor, documents[wish.document_id or 0], steps[wish.intent], signed)
 
         outcomes = self._signing.sign_list(
             person, actor.name, activation_id, factor, refused=refused, store=store
@@ -169,11 +204,38 @@ class Approving:
             results=tuple((one.wish.document_id or 0, one.sha256, one.error) for one in outcomes)
         )
 
-    def _place(self, actor: Actor, one: Wanted) -> Place:
-        if one.page is not None and (one.box is not None or one.field_name is not None):
-            return Place(page=one.page, box=one.box, field_name=one.field_name)
-        found = self._signing.propose(actor, one.shown_sha256)
-        return Place(page=found.page, box=found.box, field_name=found.field_name)
+    def place_of(self, actor: Actor, wanted: Wanted) -> Placement:
+        """Where the mark of the actor's step is proposed; refused when it may not be put there."""
+        (document,) = self._read(actor, [wanted.document_id])
+        step = own_step(document, self._signing.person_of(actor).id)
+        self._sealing.require_order(document, step)
+        return self._proposed(actor, document, step, look_of(step, wanted))
+
+    def _proposed(
+        self, actor: Actor, document: DocumentView, step: StepView, look: Look | None
+    ) -> Placement:
+        if look is None:
+            return self._signing.propose(actor, document.sha256)
+        field, person_id = None, step.person_id if step.unit_id is None else None
+        if look.kind is AppearanceKind.SEAL:
+            field, person_id = self._sealing.last_signature(document)
+        return self._signing.propose_look(
+            document.sha256, step.unit_id, look, field, person_id=person_id
+        )
+
+    def _place(
+        self, actor: Actor, document: DocumentView, step: StepView, one: Wanted, look: Look | None
+    ) -> Place:
+        chosen = one.page is not None and (one.box is not None or one.field_name is not None)
+        if chosen and step.unit_id is None:
+            return Place(page=one.page or 1, box=one.box, field_name=one.field_name)
+        found = self._proposed(actor, document, step, look)
+        if not chosen or one.box is None:
+            return Place(page=found.page, box=found.box, field_name=found.field_name)
+        # Only the place is chosen: a seal has its real size (R39), a text the size of its letters.
+        left, top = one.box.x0, one.box.y1
+        box = Box(x0=left, y0=top - found.box.height, x1=left + found.box.width, y1=top)
+        return Place(page=one.page or 1, box=box)
 
     def _advance(
         self, actor: Actor, document: DocumentView, step: StepView, signed: SignedPdf
@@ -206,35 +268,46 @@ class Approving:
             pass_on(document, step.position)
 
 
-def pass_on(document: DocumentView, position: int) -> None:
-    """The next signer's turn has come, or the document is signed; in the open transaction."""
-    following = [other for other in document.steps if other.position == position + 1]
-    if following:
-        move_state(Step, following[0].id, "blocked", "waiting")
-        return
-    move_state(Document, document.id, "waiting", "signed")
-    others = select(Document.id).where(
-        Document.dossier_id == document.dossier_id, Document.state != "signed"
-    )
-    db.session.execute(
-        update(Dossier)
-        .where(Dossier.id == document.dossier_id, Dossier.state == "open", ~others.exists())
-        .values(state="done")
-        .execution_options(synchronize_session="fetch")
-    )
-
-
 def intent_of(step: StepView, sha256: str) -> str:
     """The name of the act: this step on these bytes."""
     return f"step-{step.id}-{sha256}"
 
 
-def own_step(document: DocumentView, person_id: int) -> StepView:
-    """The person's step; `Forbidden` when no signature of this person is wanted."""
+def look_of(step: StepView, wanted: Wanted) -> Look | None:
+    """What the step leaves on the page; None for a person's own signature.
+
+    `Invalid` names a fact that the look must show and that is missing.
+    """
+    if step.kind is StepKind.SIGN:
+        return None
+    if step.kind is StepKind.COPY and wanted.copy_form not in COPY_FORMS:
+        raise Invalid(MISSING["copy_form"], field="copy_form")
+    number = wanted.number.strip()
+    if step.kind in (StepKind.APPENDIX, StepKind.INCOMING) and not number:
+        raise Invalid(MISSING["number"], field="number")
+    for name, text in (
+        ("number", number),
+        ("forwarded_to", wanted.forwarded_to),
+        ("file_symbol", wanted.file_symbol),
+    ):
+        if len(text) > _FACT_LENGTH:
+            raise Invalid(
+                N_("Nội dung này dài quá %(limit)s ký tự."), field=name, limit=_FACT_LENGTH
+            )
+    return Look(
+        kind=AppearanceKind(step.kind),
+        number=number,
+        copy_form=wanted.copy_form,
+        forwarded_to=wanted.forwarded_to.strip(),
+        file_symbol=wanted.file_symbol.strip(),
+    )
+
+
+def _step_of_wish(document: DocumentView, wish: Wish) -> StepView | None:
     for step in document.steps:
-        if step.person_id == person_id:
+        if intent_of(step, wish.input_sha256) == wish.intent:
             return step
-    raise Forbidden(N_("Tài liệu này không chờ chữ ký của bạn."))
+    return None
 
 
 def _refusal(document: DocumentView, step: StepView, sha256: str) -> SignerError | None:

@@ -10,8 +10,9 @@ from signer.accounts import Actor, Permission
 from signer.audit import Audit
 from signer.clock import Clock
 from signer.db import LOST_RACE, db, release, transaction
-from signer.dossiers.models import Document, DocumentVersion, Dossier
+from signer.dossiers.models import Document, DocumentVersion, Dossier, StepKind
 from signer.dossiers.service import Dossiers
+from signer.dossiers.turns import DONE
 from signer.dossiers.views import DocumentView, StepView
 from signer.errors import N_, Conflict
 from signer.files import Files
@@ -42,13 +43,13 @@ class Preparing:
         Who has an empty field of the document already needs none.
         """
         document = self._unsigned(actor, document_id)
+        steps = [step for step in document.steps if step.kind is StepKind.SIGN]
         people = db.session.scalars(
-            select(Person).where(Person.id.in_([step.person_id for step in document.steps]))
+            select(Person).where(Person.id.in_([step.person_id for step in steps]))
         ).all()
         title_of = {person.id: person.title or "" for person in people}
         signatories = [
-            Signatory(name=step.person_name, title=title_of[step.person_id])
-            for step in document.steps
+            Signatory(name=step.person_name, title=title_of[step.person_id]) for step in steps
         ]
         release()
         with self._files.path(document.sha256) as path:
@@ -60,7 +61,7 @@ class Preparing:
         places = propose_all(words, report.pages, signatories, report.fields)
         return tuple(
             Slot(name=_name(step), page=place.page, box=place.box, tooltip=step.person_name)
-            for step, place in zip(document.steps, places, strict=True)
+            for step, place in zip(steps, places, strict=True)
             if place.field_name is None
         )
 
@@ -73,6 +74,13 @@ class Preparing:
             prepare_fields(source, output, slots)
 
         self._next_version(actor, document_id, shown_sha256, "ban_co_o_ky", make)
+
+    def place_all(self, actor: Actor, dossier_id: int) -> None:
+        """Every signer of every document has a field where it is proposed, before anybody signs."""
+        for document in self._dossiers.dossier_of(actor, dossier_id).documents:
+            slots = self.proposed(actor, document.id)
+            if slots:
+                self.place(actor, document.id, document.sha256, slots)
 
     def repair(self, actor: Actor, document_id: int, shown_sha256: str) -> None:
         """The newest version shows the same pages without damage and without what was unused."""
@@ -143,7 +151,7 @@ class Preparing:
         document = self._dossiers.document_of(actor, document_id)
         path = db.session.scalar(select(Dossier.unit_path).where(Dossier.id == document.dossier_id))
         actor.require(Permission.DOSSIER_CREATE, path)
-        if any(step.state not in ("waiting", "blocked") for step in document.steps):
+        if any(step.state in (*DONE, "returned") for step in document.steps):
             raise Conflict(N_("Tài liệu đã có người ký hoặc đã bị trả lại nên không sửa được nữa."))
         if shown_sha256 not in (None, document.sha256):
             raise Conflict(N_("Tài liệu đã thay đổi so với lúc bạn xem; hãy mở lại tài liệu."))

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from signer.db import db
-from signer.dossiers.models import Document, DocumentVersion, Dossier, Step
+from signer.dossiers.models import Document, DocumentVersion, Dossier, Step, StepKind
 from signer.dossiers.views import DocumentView, StepView, VersionView
 from signer.inventory.models import OrgUnit, Person
 
@@ -45,14 +45,15 @@ def documents_of(ids: Sequence[int], person_id: int | None) -> list[DocumentView
     ):
         versions[version.document_id].append(_version_view(version))
     steps: dict[int, list[StepView]] = {document_id: [] for document_id in ids}
-    for step, person in db.session.execute(
-        select(Step, Person)
+    for step, person, unit in db.session.execute(
+        select(Step, Person, OrgUnit)
         .join(Person, Person.id == Step.person_id)
+        .outerjoin(OrgUnit, OrgUnit.id == Step.unit_id)
         .where(Step.document_id.in_(ids))
         .order_by(Step.position)
         .execution_options(populate_existing=True)
     ):
-        steps[step.document_id].append(_step_view(step, person))
+        steps[step.document_id].append(_step_view(step, person, unit))
     views = {
         document.id: DocumentView(
             id=document.id,
@@ -67,9 +68,13 @@ def documents_of(ids: Sequence[int], person_id: int | None) -> list[DocumentView
             due_on=dossier.due_on,
             versions=tuple(versions[document.id]),
             steps=tuple(steps[document.id]),
-            my_turn=any(
-                step.state == "waiting" and step.person_id == person_id
-                for step in steps[document.id]
+            my_step=next(
+                (
+                    step
+                    for step in steps[document.id]
+                    if step.state == "waiting" and step.person_id == person_id
+                ),
+                None,
             ),
         )
         for document, dossier in rows
@@ -88,14 +93,18 @@ def _version_view(row: DocumentVersion) -> VersionView:
     )
 
 
-def _step_view(step: Step, person: Person) -> StepView:
+def _step_view(step: Step, person: Person, unit: OrgUnit | None) -> StepView:
     return StepView(
         id=step.id,
         position=step.position,
+        kind=StepKind(step.kind),
         person_id=person.id,
         person_code=person.code,
         person_name=person.full_name,
         state=step.state,
         signed_at=step.acted_at if step.state == "signed" else None,
         note=step.note,
+        unit_id=step.unit_id,
+        unit_code=unit.code if unit else None,
+        unit_name=unit.name if unit else None,
     )

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, func, or_, select
 
@@ -14,16 +14,19 @@ from signer.accounts.permissions import ROLE_PERMISSIONS
 from signer.audit import Audit
 from signer.clock import Clock
 from signer.db import advisory_lock, db, move_state, release, transaction
-from signer.dossiers.approving import Approving, BatchOutcome, Offer, Wanted, own_step
-from signer.dossiers.models import Document, DocumentVersion, Dossier, Step
+from signer.dossiers.approving import Approving, Wanted
+from signer.dossiers.models import Document, DocumentVersion, Dossier, Step, StepKind
 from signer.dossiers.reading import documents_of, dossier_rows
+from signer.dossiers.sealing import WITHOUT_SIGNERS, Sealing, SealWish
+from signer.dossiers.turns import DONE, own_step
 from signer.dossiers.views import DocumentView, DossierView
 from signer.errors import N_, Invalid, NotFound
 from signer.files import Files
 from signer.inventory.models import Person
 from signer.inventory.service import Inventory
-from signer.signing.approvals import Factor, PinFactor
+from signer.signing.approvals import PinFactor
 from signer.signing.geometry import Box
+from signer.signing.scans import require_scan
 from signer.signing.service import Signing
 
 _FILES = 20
@@ -42,7 +45,11 @@ class Dossiers:
         self._files = files
         self._inventory = inventory
         self._signing = signing
-        self._approving = Approving(clock, signing, self._documents_of)
+        self.sealing = Sealing(audit, files, signing, self._documents_of)
+        approving = Approving(clock, signing, self.sealing, self._documents_of)
+        self.note_shown, self.shown = approving.note_shown, approving.shown
+        self.place_of, self.offer = approving.place_of, approving.offer
+        self.sign_batch = approving.sign_batch
 
     def create(
         self,
@@ -53,24 +60,46 @@ class Dossiers:
         due_on: date | None,
         files: Sequence[tuple[str, Path]],
         signers: Sequence[str],
+        initials: Sequence[str] = (),
+        seal: SealWish | None = None,
+        appendices: Sequence[tuple[str, Path]] = (),
     ) -> int:
         """The id of a new dossier; every signer signs every document, in the order given.
 
+        Who initials comes first, a body's seal last. A copy, or a paper that came in, may need no
+        signer. `appendices` in files of their own get the body's signature only, after the seal.
         Each PDF passes the preflight first; one that does not is named and nothing is stored.
         """
         title = title.strip()
         if not title or len(title) > 300:
             raise Invalid(N_("Hãy ghi trích yếu của hồ sơ, không quá 300 ký tự."), field="title")
-        if not files or len(files) > _FILES:
+        if not files or len(files) + len(appendices) > _FILES:
             raise Invalid(N_("Hãy chọn từ 1 đến 20 tệp PDF."), field="files")
-        if not signers or len(signers) > _SIGNERS or len(set(signers)) != len(signers):
-            raise Invalid(N_("Hãy chọn từ 1 đến 10 người ký, mỗi người một lần."), field="signers")
+        _require_people(signers, initials, seal)
+        if appendices and (seal is None or seal.kind is not StepKind.SEAL):
+            raise Invalid(
+                N_("Phụ lục, văn bản kèm theo ở tệp riêng cần chọn cơ quan đóng dấu."),
+                field="seal_unit",
+            )
         unit = self._inventory.unit_of(unit_code)
         actor.require(Permission.DOSSIER_CREATE, unit.path)
-        people = self._people(signers)
+        steps = [
+            *(_Planned(StepKind.INITIAL, one.id) for one in self._people(initials, "initials")),
+            *(_Planned(StepKind.SIGN, one.id) for one in self._people(signers, "signers")),
+        ]
+        of_appendices: list[_Planned] = []
+        if seal is not None:
+            body = self.sealing.body_of(actor, seal.unit_code)
+            steps.append(_Planned(seal.kind, body.keeper_id, body.unit_id))
+            of_appendices.append(_Planned(StepKind.APPENDIX, body.keeper_id, body.unit_id))
         release()  # no connection is held while the files are read
+        if seal is not None and seal.kind is StepKind.COPY:
+            for _name, path in files:
+                require_scan(path)
         stored = [
-            (_file_name(name), path.stat().st_size, *self._take(name, path)) for name, path in files
+            (_file_name(name), path.stat().st_size, *self._take(name, path), plan)
+            for plan, some in ((steps, files), (of_appendices, appendices))
+            for name, path in some
         ]
         with transaction():
             dossier = Dossier(
@@ -86,14 +115,16 @@ class Dossiers:
             )
             db.session.add(dossier)
             db.session.flush()
-            for name, size_bytes, sha256, pages in stored:
-                self._add_document(dossier.id, name, size_bytes, sha256, pages, people, actor)
+            for name, size_bytes, sha256, pages, plan in stored:
+                self._add_document(dossier.id, name, size_bytes, sha256, pages, plan, actor)
             self._audit.record(
                 actor.name,
                 "dossier.created",
                 f"dossier:{dossier.code}",
-                documents=[sha256 for _, _, sha256, _ in stored],
+                documents=[sha256 for _, _, sha256, _, _ in stored],
                 signers=list(signers),
+                initials=list(initials),
+                seal=f"{seal.kind}:{seal.unit_code}" if seal is not None else "",
             )
         return dossier.id
 
@@ -165,6 +196,10 @@ class Dossiers:
         shown_sha256: str,
         field_name: str | None = None,
         unseen: bool = False,
+        number: str = "",
+        copy_form: str = "",
+        forwarded_to: str = "",
+        file_symbol: str = "",
     ) -> DocumentView:
         """The document has the actor's signature, stored as a new version.
 
@@ -172,7 +207,7 @@ class Dossiers:
         actor's turn. A retry after a lost answer returns the document already signed.
         """
         document = self.document_of(actor, document_id)
-        if own_step(document, self._signing.person_of(actor).id).state in ("signed", "stamping"):
+        if own_step(document, self._signing.person_of(actor).id).state in DONE:
             return document
         offer = self.offer(
             actor,
@@ -184,6 +219,10 @@ class Dossiers:
                     box=box,
                     field_name=field_name,
                     unseen=unseen,
+                    number=number,
+                    copy_form=copy_form,
+                    forwarded_to=forwarded_to,
+                    file_symbol=file_symbol,
                 )
             ],
         )
@@ -191,22 +230,6 @@ class Dossiers:
         if error is not None:
             raise error
         return self.document_of(actor, document_id)
-
-    def note_shown(self, actor: Actor, document_id: int, sha256: str) -> None:
-        """It is on record that the actor had these bytes on the screen; `Conflict` for others."""
-        self._approving.note_shown(actor, document_id, sha256)
-
-    def shown(self, actor: Actor, versions: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
-        """Those of the (document, SHA-256) that the actor had on the screen."""
-        return self._approving.shown(actor, versions)
-
-    def offer(self, actor: Actor, wanted: Sequence[Wanted]) -> Offer:
-        """The list waits some minutes for the actor's factor; refused when one of it may not be."""
-        return self._approving.offer(actor, wanted)
-
-    def sign_batch(self, actor: Actor, activation_id: int, factor: Factor) -> BatchOutcome:
-        """Each document of the offered list has the actor's signature, or its reason why not."""
-        return self._approving.sign_batch(actor, activation_id, factor)
 
     def send_back(self, actor: Actor, document_id: int, reason: str) -> None:
         """The signer refuses with a reason; the dossier goes back to whoever drafted it."""
@@ -247,16 +270,14 @@ class Dossiers:
             )
         return self._files.put(path), len(report.pages)
 
-    def _people(self, codes: Sequence[str]) -> list[Person]:
+    def _people(self, codes: Sequence[str], field: str) -> list[Person]:
         found = {
             person.code: person
             for person in db.session.scalars(select(Person).where(Person.code.in_(codes)))
         }
         for code in codes:
             if code not in found:
-                raise Invalid(
-                    N_("Không tìm thấy cán bộ có mã %(code)s."), field="signers", code=code
-                )
+                raise Invalid(N_("Không tìm thấy cán bộ có mã %(code)s."), field=field, code=code)
         return [found[code] for code in codes]
 
     def _next_code(self, unit_code: str) -> str:
@@ -279,7 +300,7 @@ class Dossiers:
         size_bytes: int,
         sha256: str,
         pages: int,
-        people: Sequence[Person],
+        steps: Sequence["_Planned"],
         actor: Actor,
     ) -> None:
         document = Document(dossier_id=dossier_id, file_name=name, pages=pages, state="waiting")
@@ -296,13 +317,17 @@ class Dossiers:
                 created_at=self._clock.now(),
             )
         )
-        for position, person in enumerate(people, start=1):
+        for position, step in enumerate(steps, start=1):
+            # An appendix waits until the main document has the seal (`turns.pass_on`).
+            is_first = position == 1 and step.kind is not StepKind.APPENDIX
             db.session.add(
                 Step(
                     document_id=document.id,
                     position=position,
-                    person_id=person.id,
-                    state="waiting" if position == 1 else "blocked",
+                    kind=step.kind,
+                    person_id=step.person_id,
+                    unit_id=step.unit_id,
+                    state="waiting" if is_first else "blocked",
                 )
             )
 
@@ -332,6 +357,24 @@ class Dossiers:
         )
         return statement.where(
             or_(mine.exists(), *(in_subtree(Dossier.unit_path, scope) for scope in scopes))
+        )
+
+
+class _Planned(NamedTuple):
+    """A step that a document is to have."""
+
+    kind: StepKind
+    person_id: int
+    unit_id: int | None = None
+
+
+def _require_people(signers: Sequence[str], initials: Sequence[str], seal: SealWish | None) -> None:
+    least = 0 if seal is not None and seal.kind in WITHOUT_SIGNERS else 1
+    if not least <= len(signers) <= _SIGNERS or len(set(signers)) != len(signers):
+        raise Invalid(N_("Hãy chọn từ 1 đến 10 người ký, mỗi người một lần."), field="signers")
+    if len(initials) > _SIGNERS or len(set(initials)) != len(initials):
+        raise Invalid(
+            N_("Hãy chọn không quá 10 người ký nháy, mỗi người một lần."), field="initials"
         )
 
 

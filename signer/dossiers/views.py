@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from signer.dossiers.models import StepKind
+
 
 @dataclass(frozen=True, kw_only=True)
 class VersionView:
@@ -18,21 +20,31 @@ class VersionView:
 
 @dataclass(frozen=True, kw_only=True)
 class StepView:
-    """One signature wanted; `state` is blocked, waiting, signed or returned."""
+    """One signature wanted; `state` is blocked, waiting, stamping, signed, returned or withdrawn.
+
+    The unit is the body whose seal is wanted, None for a person's own signature.
+    """
 
     id: int
     position: int
+    kind: StepKind
     person_id: int
     person_code: str
     person_name: str
     state: str
     signed_at: datetime | None
     note: str | None
+    unit_id: int | None = None
+    unit_code: str | None = None
+    unit_name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentView:
-    """One document with all its versions and steps; `sha256` is the newest version's."""
+    """One document with all its versions and steps; `sha256` is the newest version's.
+
+    `my_step` is the one that waits for whoever asked.
+    """
 
     id: int
     dossier_id: int
@@ -46,7 +58,12 @@ class DocumentView:
     due_on: date | None
     versions: tuple[VersionView, ...]
     steps: tuple[StepView, ...]
-    my_turn: bool
+    my_step: StepView | None = None
+
+    @property
+    def my_turn(self) -> bool:
+        """Something of whoever asked is wanted now."""
+        return self.my_step is not None
 
 
 @dataclass(frozen=True, kw_only=True)
