@@ -7,7 +7,8 @@ from signer.api import docs, problems
 from signer.api.accounts import accounts, me, sessions
 from signer.api.campaigns import campaigns
 from signer.api.coverage import coverage
-from signer.api.dossiers import documents, dossiers
+from signer.api.documents import documents
+from signer.api.dossiers import dossiers
 from signer.api.jobs import jobs
 from signer.api.operations import make_api
 from signer.api.outside import outside

@@ -11,7 +11,7 @@ from signer.api.problems import Unauthorized
 from signer.doors import BEFORE_NEW_PASSWORD, PUBLIC
 from signer.errors import Forbidden
 from signer.services import services
-from signer.signing.service import KeyState
+from signer.signing.own_keys import KeyState
 
 sessions = Operations("sessions", "Logging in with name and password; the token goes in a header")
 me = Operations("me", "The caller's own signing key")

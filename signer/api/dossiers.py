@@ -1,298 +1,21 @@
-"""Dossiers and their papers: handing in, reading, signing, sending back."""
+"""Dossiers: made with their papers and steps, listed, shown."""
 
 from datetime import date
-from typing import Any
 
 import marshmallow as ma
-from flask import Response, send_file
 from marshmallow import fields
 from werkzeug.datastructures import FileStorage
 
 from signer.accounts import Permission
 from signer.api.access import actor
+from signer.api.documents import Document
 from signer.api.operations import BEFORE, LIMIT, File, Operations, Schema
-from signer.api.wording import Said, say
-from signer.doors import LARGEST_ID, saved
-from signer.dossiers.approving import Offer, Wanted
-from signer.dossiers.views import DocumentView, DossierView
+from signer.doors import saved
+from signer.dossiers.models import StepKind
+from signer.dossiers.sealing import AGENCY_KINDS, SealWish
+from signer.dossiers.views import DossierView
 from signer.errors import N_, Invalid
 from signer.services import services
-from signer.signing.approvals import PasskeyFactor, PinFactor
-from signer.signing.geometry import Box
-from signer.signing.placement import Placement
-
-documents = Operations("documents", "The papers of a dossier and their signatures")
-_SIGN = Permission.DOCUMENT_SIGN
-
-_PDF = "application/pdf"
-_MOST_PAGES = 100_000
-_FARTHEST = 20_000
-"""In points; the largest page of a PDF measures 14,400 (ISO 32000-1, annex C.2)."""
-
-
-class Version(Schema):
-    """The file as it was after one step; 0 is the paper as it was handed in."""
-
-    number = fields.Integer(required=True)
-    sha256 = fields.String(required=True)
-    size_bytes = fields.Integer(required=True)
-    file_name = fields.String(required=True)
-    created_at = fields.DateTime(required=True)
-    created_by = fields.String(required=True)
-
-
-class Step(Schema):
-    """Whose signature is wanted, and what came of it."""
-
-    id = fields.Integer(required=True)
-    position = fields.Integer(required=True)
-    person_code = fields.String(required=True)
-    person_name = fields.String(required=True)
-    state = fields.String(required=True)
-    signed_at = fields.DateTime(required=True, allow_none=True)
-    note = fields.String(required=True, allow_none=True)
-
-
-class Document(Schema):
-    """A paper; `sha256` is the hash of its newest version."""
-
-    id = fields.Integer(required=True)
-    dossier_id = fields.Integer(required=True)
-    dossier_code = fields.String(required=True)
-    dossier_title = fields.String(required=True)
-    file_name = fields.String(required=True)
-    sha256 = fields.String(required=True)
-    size_bytes = fields.Integer(required=True)
-    pages = fields.Integer(required=True)
-    state = fields.String(required=True)
-    due_on = fields.Date(required=True, allow_none=True)
-    my_turn = fields.Boolean(required=True)
-    versions = fields.List(fields.Nested(Version), required=True)
-    steps = fields.List(fields.Nested(Step), required=True)
-
-
-class BoxAnswer(Schema):
-    """A rectangle in points on the page as displayed, the origin at its lower left corner."""
-
-    x0 = fields.Float(required=True)
-    y0 = fields.Float(required=True)
-    x1 = fields.Float(required=True)
-    y1 = fields.Float(required=True)
-
-
-class Proposal(Schema):
-    """Where the caller's signature belongs, and why; `field` names an empty field of the file."""
-
-    page = fields.Integer(required=True)
-    box = fields.Nested(BoxAnswer, required=True)
-    field = fields.String(attribute="field_name", required=True, allow_none=True)
-    reason = Said(attribute="sentence", required=True)
-
-
-class SignBody(Schema):
-    """The PIN, the place, and the hash of the version that was looked at."""
-
-    pin = fields.String(
-        required=True, validate=ma.validate.Length(max=100), metadata={"format": "password"}
-    )
-    page = fields.Integer(required=True, validate=ma.validate.Range(1, _MOST_PAGES))
-    box = fields.List(
-        fields.Float(validate=ma.validate.Range(-_FARTHEST, _FARTHEST)),
-        allow_none=True,
-        validate=ma.validate.Length(equal=4),
-        metadata={"description": "x0, y0, x1, y1 in points; left out only with `field`"},
-    )
-    field = fields.String(allow_none=True)
-    shown_sha256 = fields.String(required=True)
-    unseen = fields.Boolean(
-        load_default=False,
-        metadata={"description": "Sign expressly without having fetched the file"},
-    )
-
-
-class WantedBody(Schema):
-    """One paper of a list; without `page` the signature goes where it is proposed."""
-
-    document_id = fields.Integer(required=True, validate=ma.validate.Range(1, LARGEST_ID))
-    shown_sha256 = fields.String(required=True)
-    page = fields.Integer(validate=ma.validate.Range(1, _MOST_PAGES))
-    box = fields.List(
-        fields.Float(validate=ma.validate.Range(-_FARTHEST, _FARTHEST)),
-        validate=ma.validate.Length(equal=4),
-    )
-    field = fields.String()
-    unseen = fields.Boolean(load_default=False)
-
-
-class OfferBody(Schema):
-    """The papers to be signed with one approval."""
-
-    documents = fields.List(
-        fields.Nested(WantedBody), required=True, validate=ma.validate.Length(min=1, max=1000)
-    )
-
-
-class OfferAnswer(Schema):
-    """The list as it will be approved; `passkey` is WebAuthn's request options."""
-
-    activation_id = fields.Integer(required=True)
-    list_sha256 = fields.String(required=True)
-    expires_at = fields.DateTime(required=True)
-    passkey = fields.Dict(keys=fields.String(), required=True, allow_none=True)
-
-
-class ApproveBody(Schema):
-    """One factor for the whole list: the PIN, or what the authenticator answered."""
-
-    pin = fields.String(validate=ma.validate.Length(max=100), metadata={"format": "password"})
-    passkey = fields.Dict(keys=fields.String())
-
-
-class Signed(Schema):
-    """What came of one paper: the hash of its new version, or why there is none."""
-
-    document_id = fields.Integer(required=True)
-    sha256 = fields.String(required=True, allow_none=True)
-    reason = fields.String(required=True, allow_none=True)
-
-
-class ReturnBody(Schema):
-    """Why the paper goes back."""
-
-    reason = fields.String(required=True, validate=ma.validate.Length(min=1, max=500))
-
-
-class FileQuery(Schema):
-    """Which version."""
-
-    version = fields.Integer(
-        validate=ma.validate.Range(0, LARGEST_ID), metadata={"description": "Newest when left out"}
-    )
-
-
-@documents.get("/me/documents", _SIGN, answer=Document(many=True))
-def list_waiting_documents() -> list[DocumentView]:
-    """The papers that wait for the caller's signature, the most urgent first."""
-    return services().dossiers.inbox(actor())
-
-
-@documents.get("/documents/<id:document_id>", Permission.DOSSIER_VIEW, answer=Document())
-def get_document(document_id: int) -> DocumentView:
-    """One paper with its versions and signing steps."""
-    return services().dossiers.document_of(actor(), document_id)
-
-
-@documents.get("/documents/<id:document_id>/proposal", _SIGN, answer=Proposal())
-def propose_place(document_id: int) -> Placement:
-    """Where the caller's signature belongs in the newest version."""
-    document = services().dossiers.document_of(actor(), document_id)
-    return services().signing.propose(actor(), document.sha256)
-
-
-@documents.post("/documents/<id:document_id>/sign", _SIGN, body=SignBody, answer=Document())
-def sign_document(
-    document_id: int,
-    pin: str,
-    page: int,
-    shown_sha256: str,
-    unseen: bool,
-    box: list[float] | None = None,
-    field: str | None = None,
-) -> DocumentView:
-    """Sign the version that was looked at; asked again after a lost answer, nothing is repeated.
-
-    409 when the paper has changed meanwhile or the key is locked; 422 on `pin` says how many
-    attempts are left.
-    """
-    return services().dossiers.sign(
-        actor(),
-        document_id,
-        pin=pin,
-        page=page,
-        box=_box(box, field),
-        shown_sha256=shown_sha256,
-        field_name=field,
-        unseen=unseen,
-    )
-
-
-@documents.post("/me/approvals", _SIGN, body=OfferBody, answer=OfferAnswer(), status=201)
-def offer_documents(documents: list[dict[str, Any]]) -> Offer:
-    """Put together the list that one PIN or passkey approves; it holds for some minutes."""
-    return services().dossiers.offer(actor(), [_wanted(**one) for one in documents])
-
-
-@documents.post(
-    "/me/approvals/<id:activation_id>/sign", _SIGN, body=ApproveBody, answer=Signed(many=True)
-)
-def sign_documents(
-    activation_id: int, pin: str | None = None, passkey: dict[str, Any] | None = None
-) -> list[dict[str, object]]:
-    """Sign every paper of the list; used once, and asked again it says what came of it."""
-    if (pin is None) == (passkey is None):
-        raise Invalid(N_("Hãy dùng mã PIN hoặc khóa truy cập (passkey), một trong hai."))
-    factor = PasskeyFactor(response=passkey) if passkey is not None else PinFactor(pin=pin or "")
-    outcome = services().dossiers.sign_batch(actor(), activation_id, factor)
-    return [
-        {
-            "document_id": document_id,
-            "sha256": sha256,
-            "reason": None if error is None else say(error.sentence, **error.values),
-        }
-        for document_id, sha256, error in outcome.results
-    ]
-
-
-@documents.post("/documents/<id:document_id>/return", _SIGN, body=ReturnBody, answer=Document())
-def return_document(document_id: int, reason: str) -> DocumentView:
-    """Refuse to sign, with a reason; the paper goes back to whoever drafted it."""
-    services().dossiers.send_back(actor(), document_id, reason)
-    return services().dossiers.document_of(actor(), document_id)
-
-
-@documents.get(
-    "/documents/<id:document_id>/file", Permission.DOSSIER_VIEW, query=FileQuery, content_type=_PDF
-)
-def download_document(document_id: int, version: int | None = None) -> Response:
-    """A version of the paper, byte for byte."""
-    name, sha256 = services().dossiers.file_of(actor(), document_id, version)
-    if services().dossiers.document_of(actor(), document_id).my_turn:
-        services().dossiers.note_shown(actor(), document_id, sha256)
-    with services().files.path(sha256) as path:
-        # Opened here and read later, so the file may lose its name meanwhile.
-        return send_file(path.open("rb"), _PDF, as_attachment=True, download_name=name)
-
-
-def _wanted(
-    document_id: int,
-    shown_sha256: str,
-    unseen: bool,
-    page: int | None = None,
-    box: list[float] | None = None,
-    field: str | None = None,
-) -> Wanted:
-    if page is None and (box is not None or field is not None):
-        raise Invalid(N_("Hãy cho biết vị trí khung chữ ký."), field="page")
-    return Wanted(
-        document_id=document_id,
-        shown_sha256=shown_sha256,
-        page=page,
-        box=None if page is None else _box(box, field),
-        field_name=field,
-        unseen=unseen,
-    )
-
-
-def _box(corners: list[float] | None, field: str | None) -> Box | None:
-    if corners is None:
-        if field is None:
-            raise Invalid(N_("Hãy cho biết vị trí khung chữ ký."), field="box")
-        return None
-    x0, y0, x1, y1 = corners
-    if not (x0 < x1 and y0 < y1):
-        raise Invalid(N_("Khung chữ ký phải có chiều rộng và chiều cao dương."), field="box")
-    return Box(x0=x0, y0=y0, x1=x1, y1=y1)
-
 
 dossiers = Operations("dossiers", "Papers that wait for signatures")
 
@@ -306,16 +29,39 @@ class DossierQuery(Schema):
 
 
 class DossierForm(Schema):
-    """A dossier with its papers; every signer signs every paper, in the order given."""
+    """A dossier with its papers; every signer signs every paper, in the order given.
+
+    Who initials comes before the signers, a body's seal after them. A copy, or a paper that came
+    in, may have no signers.
+    """
 
     title = fields.String(required=True, validate=ma.validate.Length(min=1, max=300))
     unit = fields.String(required=True)
     due_on = fields.Date()
     signers = fields.List(
         fields.String(),
-        required=True,
-        validate=ma.validate.Length(min=1),
+        load_default=list,
         metadata={"description": "Person codes, one field each"},
+    )
+    initials = fields.List(
+        fields.String(),
+        load_default=list,
+        metadata={"description": "Codes of those who initial, one field each"},
+    )
+    seal_kind = fields.String(
+        validate=ma.validate.OneOf(sorted(AGENCY_KINDS - {StepKind.APPENDIX})),
+        metadata={"description": "What a body does at the end, with its seal"},
+    )
+    seal_unit = fields.String(metadata={"description": "Code of that body"})
+    place_fields = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Give every signer an empty field where it is proposed"},
+    )
+    appendices: fields.List[FileStorage] = fields.List(
+        File(),
+        load_default=list,
+        validate=ma.validate.Length(max=20),
+        metadata={"description": "PDF files that get the body's signature alone, after the seal"},
     )
     files: fields.List[FileStorage] = fields.List(
         File(),
@@ -355,13 +101,37 @@ class DossierWithDocuments(Dossier):
     status=201,
 )
 def create_dossier(
-    title: str, unit: str, signers: list[str], files: list[FileStorage], due_on: date | None = None
+    title: str,
+    unit: str,
+    signers: list[str],
+    initials: list[str],
+    files: list[FileStorage],
+    appendices: list[FileStorage],
+    place_fields: bool,
+    due_on: date | None = None,
+    seal_kind: str | None = None,
+    seal_unit: str | None = None,
 ) -> DossierView:
     """Make a dossier; it goes to its first signer at once."""
-    with saved(files, "files") as papers:
+    seal = None
+    if seal_kind is not None:
+        if seal_unit is None:
+            raise Invalid(N_("Hãy chọn cơ quan có con dấu."), field="seal_unit")
+        seal = SealWish(unit_code=seal_unit, kind=StepKind(seal_kind))
+    with saved(files, "files") as papers, saved(appendices, "appendices") as attached:
         dossier_id = services().dossiers.create(
-            actor(), title=title, unit_code=unit, due_on=due_on, files=papers, signers=signers
+            actor(),
+            title=title,
+            unit_code=unit,
+            due_on=due_on,
+            files=papers,
+            signers=signers,
+            initials=initials,
+            seal=seal,
+            appendices=attached,
         )
+    if place_fields:
+        services().preparing.place_all(actor(), dossier_id)
     return services().dossiers.dossier_of(actor(), dossier_id)
 
 
