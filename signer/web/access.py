@@ -18,6 +18,7 @@ csrf = CSRFProtect()
 _TAKE_FILES = (
     *("dossiers.create", "roster.check", "scoring.set_score", "verify.verify"),
     *("outside.upload", "outside.bring_list", "signature_image.store"),
+    "own_seals.store_image",
 )
 _FORM_BYTES = 1024 * 1024
 """More than any form without a file; files would go to this machine's disk before a view runs."""

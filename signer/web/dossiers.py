@@ -3,17 +3,22 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
-from flask import g, render_template, request, send_file
+from flask import flash, g, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from signer.accounts import Permission
-from signer.errors import N_, Invalid
+from signer.dossiers.models import StepKind
+from signer.dossiers.sealing import AGENCY_KINDS, SealWish
+from signer.dossiers.turns import DONE
+from signer.errors import N_, Invalid, SignerError
 from signer.inventory.people import PeopleFilter
 from signer.services import services
 from signer.signing.geometry import Box, PageSize
 from signer.web.access import actor
+from signer.web.formats import say
 from signer.web.forms import FormError, day_from, number_in_query, required
 from signer.web.labels import unit_options
 from signer.web.pages import Pages, told
@@ -52,24 +57,35 @@ def show(dossier_id: int) -> ResponseReturnValue:
     unsigned = {
         document.id: report_of(document.sha256)
         for document in dossier.documents
-        if may_prepare and all(step.state in ("waiting", "blocked") for step in document.steps)
+        if may_prepare and not any(step.state in (*DONE, "returned") for step in document.steps)
     }
-    return render_template("dossiers/show.html", dossier=dossier, states=STATES, unsigned=unsigned)
+    return render_template(
+        "dossiers/show.html",
+        dossier=dossier,
+        states=STATES,
+        unsigned=unsigned,
+        bodies=services().dossiers.sealing.bodies(actor()) if may_prepare else (),
+        agency_kinds=[kind for kind in StepKind if kind in AGENCY_KINDS],
+    )
 
 
 @blueprint.page("/dossiers/new", Permission.DOSSIER_CREATE)
 def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     """The form; files that were already sent stay chosen when something else was wrong."""
     kept: tuple[KeptFile, ...] = g.get("kept_files", ())
+    appendices: tuple[KeptFile, ...] = g.get("kept_appendices", ())
     units = services().inventory.visible_units(actor(), Permission.DOSSIER_CREATE)
     return render_template(
         "dossiers/new.html",
         errors=errors,
         choices=unit_options(units, _("Chọn đơn vị")),
         files_at_once=FILES_AT_ONCE,
-        signers=_signer_codes(),
-        kept=[(file, _is_damaged(file)) for file in kept],
+        signers=_codes("signers"),
+        initials=_codes("initials"),
+        bodies=services().dossiers.sealing.bodies(actor()),
+        kept=[(file, _is_damaged(file)) for file in (*kept, *appendices)],
         kept_token=kept_token(kept) if kept else "",
+        appendices_token=kept_token(appendices) if appendices else "",
     )
 
 
@@ -77,19 +93,53 @@ def new_page(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     """A new dossier goes to its first signer."""
     g.kept_files = files = (*kept_files("kept"), *keep("files"))
+    g.kept_appendices = appendices = (*kept_files("kept_appendices"), *keep("appendices"))
     if not files:
         raise Invalid(N_("Hãy chọn ít nhất một tệp PDF."), field="files")
-    files = tuple(_readable(file) for file in files)
     with ExitStack() as stack:
+
+        def opened(kept: Sequence[KeptFile]) -> list[tuple[str, Path]]:
+            readable = [_readable(file) for file in kept]
+            store = services().files
+            return [(f.name, stack.enter_context(store.path(f.sha256))) for f in readable]
+
         dossier_id = services().dossiers.create(
             actor(),
             title=required("title", N_("Hãy ghi tên hồ sơ.")),
             unit_code=required("unit_code", N_("Hãy chọn đơn vị.")),
             due_on=day_from(request.form, "due_on"),
-            files=[(f.name, stack.enter_context(services().files.path(f.sha256))) for f in files],
-            signers=_signer_codes(),
+            files=opened(files),
+            appendices=opened(appendices),
+            signers=_codes("signers"),
+            initials=_codes("initials"),
+            seal=_seal_wish(),
         )
+    if request.form.get("slots"):
+        _place_slots(dossier_id)
     return told(_("Đã lập hồ sơ và trình ký."), ".show", dossier_id=dossier_id)
+
+
+@blueprint.form("/documents/<int:document_id>/agency", Permission.DOSSIER_CREATE)
+def add_agency_step(document_id: int) -> ResponseReturnValue:
+    """A body's step comes after all others of the document."""
+    services().dossiers.sealing.add(
+        actor(),
+        document_id,
+        _agency_kind(),
+        required("seal_unit", N_("Hãy chọn cơ quan có con dấu.")),
+    )
+    dossier_id = services().dossiers.document_of(actor(), document_id).dossier_id
+    return told(_("Đã chuyển cho người giữ con dấu."), ".show", dossier_id=dossier_id)
+
+
+@blueprint.form(
+    "/documents/<int:document_id>/agency/<int:step_id>/take-back", Permission.DOSSIER_CREATE
+)
+def take_back(document_id: int, step_id: int) -> ResponseReturnValue:
+    """The body's step is wanted no more."""
+    services().dossiers.sealing.take_back(actor(), document_id, step_id)
+    dossier_id = services().dossiers.document_of(actor(), document_id).dossier_id
+    return told(_("Đã rút lại bước của cơ quan."), ".show", dossier_id=dossier_id)
 
 
 @blueprint.page("/dossiers/people", Permission.DOSSIER_CREATE)
@@ -205,7 +255,31 @@ def _typed_fields(number: int) -> BoxFields | None:
         return None
 
 
-def _signer_codes() -> list[str]:
+def _codes(field: str) -> list[str]:
     """One code per line, as the plain form sends them; each once, in the order of signing."""
-    typed = request.form.get("signers", "").replace(",", "\n").splitlines()
+    typed = request.form.get(field, "").replace(",", "\n").splitlines()
     return list(dict.fromkeys(code.strip().upper() for code in typed if code.strip()))
+
+
+def _seal_wish() -> SealWish | None:
+    """Which body is to do what at the end; None when nothing was chosen."""
+    if not request.form.get("seal_kind"):
+        return None
+    return SealWish(
+        unit_code=required("seal_unit", N_("Hãy chọn cơ quan có con dấu.")), kind=_agency_kind()
+    )
+
+
+def _agency_kind() -> StepKind:
+    kind = request.form.get("seal_kind", "")
+    if kind not in AGENCY_KINDS:
+        raise Invalid(N_("Hãy chọn việc cần cơ quan thực hiện."), field="seal_kind")
+    return StepKind(kind)
+
+
+def _place_slots(dossier_id: int) -> None:
+    """The dossier is made either way; without slots its page offers to place them."""
+    try:
+        services().preparing.place_all(actor(), dossier_id)
+    except SignerError as error:
+        flash(_("Chưa đặt sẵn được ô ký: %(why)s", why=say(error.sentence, **error.values)), "warn")

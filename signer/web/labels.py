@@ -6,6 +6,7 @@ from flask import Flask
 
 from signer.accounts import SYSTEM
 from signer.campaigns.kinds import TASK_STATE_NAMES, VIEW_WORDS, TaskState
+from signer.dossiers.models import STEP_NAMES, StepKind
 from signer.errors import N_
 from signer.inventory.fields import FIELD_NAMES
 from signer.inventory.identity import mask
@@ -62,6 +63,7 @@ def register(app: Flask) -> None:
         task_state_name=lambda state: say(TASK_STATE_NAMES[TaskState(state)]),
         view_words=lambda view: say(VIEW_WORDS[view]),
         field_name=lambda field: say(FIELD_NAMES[field]),
+        step_name=lambda kind: say(STEP_NAMES[StepKind(kind)]),
     )
 
 

@@ -35,6 +35,7 @@ _GROUPS = (
             Entry("/inbox", N_("Việc chờ ký"), "pen", _P.DOCUMENT_SIGN),
             Entry("/dossiers", N_("Hồ sơ"), "folder", _P.DOSSIER_VIEW),
             Entry("/activate", N_("Chữ ký của tôi"), "key", _P.DOCUMENT_SIGN),
+            Entry("/my-seals", N_("Con dấu tôi giữ"), "seal", _P.DOCUMENT_SIGN),
         ),
     ),
     Group(
@@ -45,6 +46,7 @@ _GROUPS = (
             Entry("/roster", N_("Nạp danh sách"), "upload", _P.ROSTER_IMPORT),
             Entry("/duplicates", N_("Hồ sơ trùng"), "person", _P.PERSON_EDIT),
             Entry("/requests", N_("Đề nghị cấp"), "tray", _P.REQUEST_VIEW),
+            Entry("/seals", N_("Con dấu cơ quan"), "seal", _P.REQUEST_VIEW),
             Entry("/drafts", N_("Việc cần xử lý"), "bell", _P.CERTIFICATE_REVOKE),
             Entry("/expiring", N_("Sắp hết hạn"), "clock", _P.PERSON_VIEW),
             Entry("/outside", N_("Chứng thư bên ngoài"), "check", _P.CERTIFICATE_IMPORT),

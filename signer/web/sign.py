@@ -9,19 +9,22 @@ from flask_babel import gettext as _
 
 from signer.accounts import Permission
 from signer.dossiers.approving import BatchOutcome, Wanted
-from signer.dossiers.views import DocumentView
+from signer.dossiers.models import StepKind
+from signer.dossiers.turns import DONE
+from signer.dossiers.views import DocumentView, StepView
 from signer.errors import N_, Conflict, Invalid, NotFound
 from signer.services import services
+from signer.signing.appearance import COPY_FORMS
 from signer.signing.approvals import Factor, PasskeyFactor, PinFactor
 from signer.signing.geometry import PageSize
+from signer.signing.own_keys import KeyState
 from signer.signing.preflight import Preflight
-from signer.signing.service import KeyState
 from signer.web.access import actor, safe_next
 from signer.web.forms import FormError, json_in, numbers_in, required
 from signer.web.page_text import lines_of
 from signer.web.pages import Pages, told
 from signer.web.problems import told_to_script
-from signer.web.signature_box import BoxFields, box_of, fields_of, parse_fields, text_of
+from signer.web.signing_form import offered, place_of, wanted_in_form, wanted_there
 
 blueprint = Pages("sign", __name__)
 _SIGN, _VIEW = Permission.DOCUMENT_SIGN, Permission.DOSSIER_VIEW
@@ -42,17 +45,12 @@ class ShownPage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShownPlace:
-    """Where the box stands when the form opens, and why there.
+class Waiting:
+    """The documents that wait for one key: the visitor's own, or that of a seal they keep."""
 
-    `field_name` is the document's own empty field, used as long as the box stays at
-    `field_place`.
-    """
-
-    fields: BoxFields
-    sentence: str = ""
-    field_name: str = ""
-    field_place: str = ""
+    unit_name: str | None
+    key: KeyState | None
+    documents: tuple[DocumentView, ...]
 
 
 @blueprint.page("/activate", _SIGN)
@@ -81,13 +79,17 @@ def activate() -> ResponseReturnValue:
 
 @blueprint.page("/inbox", _SIGN)
 def inbox(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
-    """The documents that wait for this official's signature."""
-    return render_template(
-        "sign/inbox.html",
-        documents=services().dossiers.inbox(actor()),
-        key=_own_key(),
-        errors=errors,
-    )
+    """What waits for this official's signature, and for each seal that the official keeps."""
+    by_unit: dict[tuple[int | None, str | None], list[DocumentView]] = {}
+    for document in services().dossiers.inbox(actor()):
+        if document.my_step is not None:
+            asked = document.my_step.unit_id, document.my_step.unit_name
+            by_unit.setdefault(asked, []).append(document)
+    groups = [
+        Waiting(unit_name=name, key=_key_for(unit_id), documents=tuple(documents))
+        for (unit_id, name), documents in sorted(by_unit.items(), key=lambda one: one[0][0] or 0)
+    ]
+    return render_template("sign/inbox.html", groups=groups, key=_own_key(), errors=errors)
 
 
 @blueprint.page("/inbox/review", _SIGN)
@@ -102,14 +104,17 @@ def review(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
     waiting = [document for document in found if document.my_turn]
     versions = [(document.id, document.sha256) for document in waiting]
     shown = {number for number, _sha256 in services().dossiers.shown(actor(), versions)}
+    step = waiting[0].my_step if waiting else None
     return render_template(
         "sign/review.html",
+        step=step,
         documents=[(document, report_of(document.sha256)) for document in waiting],
         shown=shown,
         unseen=sum(document.id not in shown for document in waiting),
-        key=_own_key(),
-        has_passkeys=_has_passkeys(),
+        key=_key_for(step.unit_id if step else None),
+        has_passkeys=_has_passkeys(step),
         errors=errors,
+        copy_forms=[(form, form) for form in COPY_FORMS],
         here=url_for(".review", document=[document.id for document in waiting]),
     )
 
@@ -121,7 +126,7 @@ def sign_several() -> ResponseReturnValue | None:
         return None
     results = [
         (services().dossiers.document_of(actor(), number), error)
-        for number, _sha256, error in _signed(_wanted).results
+        for number, _sha256, error in _signed(wanted_in_form).results
     ]
     failed = [document.id for document, error in results if error is not None]
     return render_template("sign/batch.html", results=results, failed=failed)
@@ -131,7 +136,7 @@ def sign_several() -> ResponseReturnValue | None:
 @told_to_script
 def offer() -> ResponseReturnValue:
     """JSON for the script: what the passkey is asked, bound to exactly these documents."""
-    made = services().dossiers.offer(actor(), _wanted())
+    made = offered(wanted_in_form())
     return {"activation_id": made.activation_id, "passkey": made.passkey}
 
 
@@ -148,17 +153,23 @@ def signing_page(document_id: int, errors: tuple[FormError, ...] = ()) -> Respon
     """The pages of the newest version; with the signing form when it is this official's turn."""
     document = services().dossiers.document_of(actor(), document_id)
     report = report_of(document.sha256)
-    can_sign = document.my_turn and report.may_sign
-    if document.my_turn:
+    step, place, problem = document.my_step, None, None
+    if step is not None:
         services().dossiers.note_shown(actor(), document_id, document.sha256)
+        if report.may_sign:
+            place, problem = place_of(document, report.pages)
     return render_template(
         "sign/document.html",
         document=document,
+        step=step,
         report=report,
         pages=list(shown_pages(document.sha256, report.pages)),
-        place=_place(document, report.pages) if can_sign else None,
-        key=_own_key() if document.my_turn else None,
-        has_passkeys=can_sign and _has_passkeys(),
+        place=place,
+        problem=problem,
+        key=_key_for(step.unit_id) if step is not None else None,
+        image=_image_for(step) if place is not None else None,
+        has_passkeys=place is not None and _has_passkeys(step),
+        copy_forms=[(form, form) for form in COPY_FORMS],
         errors=errors,
         dpi=(PLAIN_DPI, SHARP_DPI),
         next=_next(),
@@ -169,15 +180,19 @@ def signing_page(document_id: int, errors: tuple[FormError, ...] = ()) -> Respon
 def sign(document_id: int) -> ResponseReturnValue:
     """The document is signed in the box, provided that it is still the one that was shown."""
     document = services().dossiers.document_of(actor(), document_id)
-    if _is_signed_by_visitor(document):  # the answer to the first press was lost
+    if not document.my_turn and _is_signed_by_visitor(
+        document
+    ):  # the answer to the first press was lost
         return redirect(url_for(".signed_page", document_id=document_id))
     try:
-        for _id, _sha256, error in _signed(lambda: [_wanted_there(document_id)]).results:
+        for _id, _sha256, error in _signed(lambda: [wanted_there(document_id)]).results:
             if error is not None:
                 raise error
     except Conflict as error:
         # A lost race or a locked key: nothing was signed, and a page of its own says what to do.
-        page = render_template("sign/conflict.html", document=document, key=_own_key(), error=error)
+        step = document.my_step
+        key = _key_for(step.unit_id if step is not None else None)
+        page = render_template("sign/conflict.html", document=document, key=key, error=error)
         return page, 409
     return redirect(url_for(".signed_page", document_id=document_id))
 
@@ -221,47 +236,24 @@ def _signed(wanted: Callable[[], list[Wanted]]) -> BatchOutcome:
         factor: Factor = PasskeyFactor(response=json_in("assertion", NO_ANSWER))
     else:
         factor = PinFactor(pin=required("pin", N_("Hãy nhập mã PIN.")))
-        approved = services().dossiers.offer(actor(), wanted()).activation_id
+        approved = offered(wanted()).activation_id
     return services().dossiers.sign_batch(actor(), approved, factor)
 
 
-def _wanted() -> list[Wanted]:
-    """The documents of the form: one with its place, or several where the service proposes."""
-    chosen = numbers_in("document")
-    if "page" in request.form:
-        return [_wanted_there(chosen[0])] if chosen else []
-    versions = [(number, _shown_sha256(number)) for number in chosen]
-    consent = bool(request.form.get("unseen"))
-    shown = services().dossiers.shown(actor(), versions)
-    return [
-        Wanted(
-            document_id=number,
-            shown_sha256=sha256,
-            unseen=consent and (number, sha256) not in shown,
-        )
-        for number, sha256 in versions
-    ]
+def _has_passkeys(step: StepView | None) -> bool:
+    unit_id = step.unit_id if step is not None else None
+    key = _key_for(unit_id)
+    return key is not None and bool(services().signing.passkeys_of(actor(), unit_id))
 
 
-def _wanted_there(document_id: int) -> Wanted:
-    fields = parse_fields(request.form)
-    newest = services().dossiers.document_of(actor(), document_id).sha256
-    return Wanted(
-        document_id=document_id,
-        shown_sha256=_shown_sha256(document_id),
-        page=fields.page,
-        box=box_of(fields, services().signing.pages_of(newest)),
-        field_name=_untouched_field(fields),
-    )
-
-
-def _shown_sha256(document_id: int) -> str:
-    return request.form.get(f"sha256-{document_id}", "")
-
-
-def _has_passkeys() -> bool:
-    key = _own_key()
-    return key is not None and bool(services().signing.passkeys_of(actor()))
+def _image_for(step: StepView | None) -> str | None:
+    """The address of what will stand in the box: the visitor's own image, or that of the seal."""
+    if step is not None and step.kind is StepKind.SEAL:
+        return url_for("own_seals.picture", code=step.unit_code)
+    if step is not None and step.kind in (StepKind.SIGN, StepKind.INITIAL):
+        image = services().signing.images.find_of(actor())
+        return url_for("signature_image.picture", v=image.sha256) if image is not None else None
+    return None
 
 
 def report_of(sha256: str) -> Preflight:
@@ -277,27 +269,12 @@ def shown_pages(sha256: str, sizes: Sequence[PageSize]) -> Iterator[ShownPage]:
         yield ShownPage(number=number, size=size, lines=tuple(lines_of(words)))
 
 
-def _place(document: DocumentView, sizes: Sequence[PageSize]) -> ShownPlace:
-    """As typed when the form was refused and the numbers are numbers, else as proposed."""
-    if request.method == "POST":
-        try:
-            return ShownPlace(fields=parse_fields(request.form))
-        except Invalid:
-            pass  # the error summary names the field; the proposal stands in for it
-    proposed = services().signing.propose(actor(), document.sha256)
-    fields = fields_of(proposed.page, proposed.box, sizes[proposed.page - 1])
-    return ShownPlace(
-        fields=fields,
-        sentence=proposed.sentence,
-        field_name=proposed.field_name or "",
-        field_place=text_of(fields) if proposed.field_name else "",
-    )
-
-
-def _untouched_field(fields: BoxFields) -> str | None:
-    """The document's own field that was proposed, unless the box was moved away from it."""
-    stayed = request.form.get("field_place") == text_of(fields)
-    return request.form.get("field_name") or None if stayed else None
+def _key_for(unit_id: int | None) -> KeyState | None:
+    """The visitor's own key, or that of the body's seal that the visitor keeps."""
+    if unit_id is None:
+        return _own_key()
+    states = services().signing.seal_states(actor())
+    return next((state for state in states if state.unit_id == unit_id), None)
 
 
 def _own_key() -> KeyState | None:
@@ -311,8 +288,7 @@ def _own_key() -> KeyState | None:
 def _is_signed_by_visitor(document: DocumentView) -> bool:
     key = _own_key()
     return key is not None and any(
-        step.person_id == key.person_id and step.state in ("stamping", "signed")
-        for step in document.steps
+        step.person_id == key.person_id and step.state in DONE for step in document.steps
     )
 
 

@@ -50,7 +50,7 @@ def parse_fields(form: Mapping[str, str]) -> BoxFields:
     )
 
 
-def box_of(fields: BoxFields, sizes: tuple[PageSize, ...]) -> Box:
+def box_of(fields: BoxFields, sizes: tuple[PageSize, ...], *, any_size: bool = False) -> Box:
     """The box in displayed points; `Invalid` when it is too small or leaves its page."""
     if not 1 <= fields.page <= len(sizes):
         raise Invalid(
@@ -59,7 +59,8 @@ def box_of(fields: BoxFields, sizes: tuple[PageSize, ...]) -> Box:
             pages=len(sizes),
             page=fields.page,
         )
-    _check_size(fields)
+    if not any_size:
+        _check_size(fields)
     size = sizes[fields.page - 1]
     x0, width = fields.left_mm * POINTS_PER_MM, fields.width_mm * POINTS_PER_MM
     y1, height = size.height - fields.top_mm * POINTS_PER_MM, fields.height_mm * POINTS_PER_MM

@@ -1,19 +1,19 @@
-// The form for a new dossier: finds signers by name and keeps them in order. Without this script
+// The form for a new dossier: finds people by name and keeps them in order. Without this script
 // the codes are typed into the text area, one per line, which stays the truth of the form.
 
 const WAIT_MS = 250;
 
-class Signers {
-  constructor(form) {
-    this.codes = form.elements.signers;
-    this.plain = form.querySelector("[data-plain]");
-    this.part = form.querySelector("[data-script-only]");
-    this.search = form.querySelector("[data-search]");
-    this.results = form.querySelector("[data-results]");
-    this.list = form.querySelector("[data-chosen]");
-    this.row = form.querySelector("[data-chosen-row]");
-    this.nobody = form.querySelector("[data-nobody]");
-    this.live = form.querySelector("[data-live]");
+class People {
+  constructor(root) {
+    this.plain = root.querySelector("[data-plain]");
+    this.codes = this.plain.querySelector("textarea");
+    this.part = root.querySelector("[data-script-only]");
+    this.search = root.querySelector("[data-search]");
+    this.results = root.querySelector("[data-results]");
+    this.list = root.querySelector("[data-chosen]");
+    this.row = root.querySelector("[data-chosen-row]");
+    this.nobody = root.querySelector("[data-nobody]");
+    this.live = root.querySelector("[data-live]");
     this.part.hidden = false;
     this.plain.hidden = true;
     this.#showErrors();
@@ -31,8 +31,8 @@ class Signers {
     const error = this.plain.querySelector(".field-error");
     this.codes.removeAttribute("required");
     if (error) this.search.after(error);
-    for (const link of document.querySelectorAll('a[href="#field-signers"]')) {
-      link.setAttribute("href", "#signer-search");
+    for (const link of document.querySelectorAll(`a[href="#${this.codes.id}"]`)) {
+      link.setAttribute("href", `#${this.search.id}`);
     }
   }
 
@@ -131,6 +131,5 @@ function watchSizes(input) {
   });
 }
 
-const form = document.querySelector("[data-dossier-form]");
-if (form) new Signers(form);
+for (const root of document.querySelectorAll("[data-people]")) new People(root);
 document.querySelectorAll("input[type=file][data-limit]").forEach(watchSizes);

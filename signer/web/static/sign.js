@@ -118,6 +118,7 @@ class SignatureBox {
     this.preview = layer.querySelector("[data-preview]");
     this.corners = [...layer.querySelectorAll("[data-corner]")];
     this.live = part.querySelector("[data-live]");
+    this.isFixed = "fixed" in layer.dataset; // a seal has its real size, a text that of its letters
     this.proposed = this.#fromFields();
     this.place = { ...this.proposed };
     this.handle.setAttribute("tabindex", "0");
@@ -163,8 +164,9 @@ class SignatureBox {
     next.page = Math.min(Math.max(Math.round(next.page) || 1, 1), this.viewer.pages.length);
     const page = this.#pageSize(next.page);
     const clamp = (value, low, high) => Math.min(Math.max(value, low), Math.max(low, high));
-    next.width = clamp(next.width, Math.min(SMALLEST_MM.width * POINTS_PER_MM, page.width), page.width);
-    next.height = clamp(next.height, Math.min(SMALLEST_MM.height * POINTS_PER_MM, page.height), page.height);
+    if (this.isFixed) Object.assign(next, { width: this.proposed.width, height: this.proposed.height });
+    else next.width = clamp(next.width, Math.min(SMALLEST_MM.width * POINTS_PER_MM, page.width), page.width);
+    if (!this.isFixed) next.height = clamp(next.height, Math.min(SMALLEST_MM.height * POINTS_PER_MM, page.height), page.height);
     next.x = clamp(next.x, 0, page.width - next.width);
     next.y = clamp(next.y, 0, page.height - next.height);
     this.place = next;
@@ -242,8 +244,9 @@ class SignatureBox {
   #fits({ page, x, y, width, height }) {
     if (!this.viewer.page(page)) return false;
     const size = this.#pageSize(page);
-    return x >= 0 && y >= 0 && width >= SMALLEST_MM.width * POINTS_PER_MM
-      && height >= SMALLEST_MM.height * POINTS_PER_MM
+    const least = this.isFixed ? { width: 0, height: 0 } : SMALLEST_MM;
+    return x >= 0 && y >= 0 && width >= least.width * POINTS_PER_MM
+      && height >= least.height * POINTS_PER_MM
       && x + width <= size.width && y + height <= size.height;
   }
 
