@@ -84,8 +84,9 @@ def test_from_a_messy_roster_to_a_signed_dossier(
     hr.get_by_label("Tên hồ sơ").fill("Quyết định cử công chức đi học")
     hr.get_by_label("Đơn vị trình").select_option("HN")
     hr.locator("input[type=file]").set_input_files(DATA / "pdf" / "quyet_dinh.pdf")
-    hr.get_by_label("Tìm người ký").fill("hoang kim anh")
-    hr.locator("[data-results] button").first.click()
+    hr.get_by_label("Tìm người ký", exact=True).fill("hoang kim anh")
+    found = hr.get_by_role("region", name="Kết quả tìm: Tìm người ký", exact=True)
+    found.get_by_role("button").first.click()
     hr.get_by_role("main").get_by_role("button", name="Trình ký").click()
     expect(hr.get_by_role("main")).to_contain_text("quyet_dinh.pdf")
 

@@ -10,7 +10,7 @@ from signer.campaigns.kinds import LackCause, Measure, TaskState
 from signer.campaigns.models import Campaign
 from signer.db import db, release
 from signer.inventory.bodies import Duty
-from signer.inventory.models import Person
+from signer.inventory.models import OrgUnit, Person
 from signer.inventory.states import PersonState
 from signer.inventory.structure_plan import ActKind, Heir, UnitAct
 from signer.issuance.grounds import Act, Ground
@@ -23,6 +23,7 @@ from tests.factories import OTHER_WARD, WARD, City
 from tests.outside.bringing import brought, listed, p7b
 from tests.outside.fake_vgca import Generation, forged, person_dn
 from tests.outside.test_import import BA_DINH, _row
+from tests.sealing import kept
 from tests.web.visitor import account_of, set_person
 
 DATA = Path(__file__).parents[1] / "data"
@@ -107,6 +108,10 @@ PAGES: dict[str, tuple[Role | None, tuple[str, ...]]] = {
         ),
     ),
     "/signature-image": (HEAD, ("/signature-image",)),
+    "/my-seals": (HEAD, ("/my-seals",)),
+    "/seals": (HR, ("/seals",)),
+    "/seals/<int:seal_id>": (HR, ("/seals/1", "/seals/2")),
+    "/seals/new": (HR, ("/seals/new",)),
     "/units": (ADMIN, ("/units", "/units?as_of=2025-06-30")),
     "/units/<code>": (ADMIN, (f"/units/{WARD}", f"/units/{OTHER_WARD}?as_of=2026-12-01")),
     "/verify": (None, ("/verify", "/khong-co")),
@@ -305,9 +310,13 @@ def _dossiers(
     account = account_of(city, person, HEAD)
     signer = services.accounts.actor_of(account[0])
     services.signing.activate(signer, PIN)
+    clerk = city.actor("van-thu", HR)
+    kept(services, city, person, db.session.get_one(OrgUnit, person.unit_id).code)
+    asking = city.actor("asks-for-a-seal", HR, None)
+    services.issuance.seals.hand_over(asking, 1, person.code, "02/BB")
     files = ("quyet_dinh.pdf", "bao_cao_29_trang.pdf", "ban_quet.pdf")
     names["dossier"] = services.dossiers.create(
-        city.actor("van-thu", HR),
+        clerk,
         title="Quyết định cử công chức đi học",
         unit_code=WARD,
         due_on=None,

@@ -207,7 +207,7 @@ def test_signers_are_chosen_by_search(
     page.select_option("#field-unit_code", WARD)
     page.set_input_files("#field-files", PDFS / FILES[0])
     for person in (one, two):
-        page.get_by_label("Tìm người ký").press_sequentially(person.code.lower())
+        page.get_by_label("Tìm người ký", exact=True).press_sequentially(person.code.lower())
         expect(page.locator(f"[data-add='{person.code}']")).to_be_visible()
         page.keyboard.press("Enter")
         expect(page.locator(f"[data-signer='{person.code}']")).to_be_visible()
