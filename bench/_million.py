@@ -29,7 +29,7 @@ from flask import Flask
 from sqlalchemy import Table, create_engine, select, text
 
 from signer.accounts import SYSTEM, Role
-from signer.app import create_app
+from signer.app import create_rooms
 from signer.cli.ceremony import hold_ceremony
 from signer.clock import Clock
 from signer.config import Settings
@@ -113,7 +113,7 @@ def _served(home: Path, postgresql: bool) -> Iterator[Flask]:
             hold_ceremony(settings, NOW - timedelta(days=366 * _YEARS_BACK))
             secret.touch(mode=0o600)
             secret.write_text(secrets.token_hex(32))
-        app = create_app(settings, StandingClock())
+        app = create_rooms(settings, StandingClock())
         with app.app_context():
             Base.metadata.create_all(db.engine)
             yield app

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from sqlalchemy import event
 
 from signer.accounts import SYSTEM, Role
-from signer.app import create_app
+from signer.app import create_rooms
 from signer.ca.certificate import (
     Addresses,
     Issuer,
@@ -52,7 +52,7 @@ def measure() -> dict[str, Any]:
         secret = settings.below_home(settings.secret_key_file)
         secret.touch(mode=0o600)
         secret.write_text(secrets.token_hex(32))
-        app = create_app(settings)
+        app = create_rooms(settings)
         rooms: Services = app.extensions["signer"]
         with app.app_context():
             Base.metadata.create_all(db.engine)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from signer.accounts import SYSTEM
-from signer.app import create_app
+from signer.app import create_rooms
 from signer.cli.ceremony import hold_ceremony
 from signer.clock import Clock
 from signer.config import Settings
@@ -86,7 +86,7 @@ def _found(settings: Settings, told: Any) -> None:
     secret = settings.below_home(settings.secret_key_file)
     secret.touch(mode=0o600)
     secret.write_text(secrets.token_hex(32))
-    app = create_app(settings)
+    app = create_rooms(settings)
     rooms: Services = app.extensions["signer"]
     with app.app_context():
         Base.metadata.create_all(db.engine)
@@ -129,7 +129,7 @@ def _rate(settings: Settings, people: list[str], level: Level) -> float:
 
 def _official(settings: Settings, code: str, start: Any, told: Any) -> None:
     configure_softhsm(settings.home)
-    app = create_app(settings)
+    app = create_rooms(settings)
     rooms: Services = app.extensions["signer"]
     with app.app_context():
         made = _approve(rooms, code, _dossiers(rooms, code))

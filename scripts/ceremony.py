@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from signer.app import create_app
+from signer.app import create_rooms
 from signer.cli.ceremony import EMBEDDED
 from signer.cli.ceremony.program import run
 from signer.cli.console import sentence
@@ -25,7 +25,7 @@ def main() -> None:
     arguments.add_argument("file", nargs="?", type=Path, default=EMBEDDED, help="the YAML file")
     arguments.add_argument("--check", action="store_true", help="look only, make nothing")
     chosen = arguments.parse_args()
-    run(chosen.file, create_app, only_check=chosen.check)
+    run(chosen.file, create_rooms, only_check=chosen.check)
 
 
 if __name__ == "__main__":

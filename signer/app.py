@@ -46,17 +46,14 @@ from signer.signing.service import Signing
 from signer.signing.stamping import Stamping
 
 
-def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
-    """The application with all its services; touches neither the database nor the HSM yet.
+def create_rooms(settings: Settings, clock: Clock | None = None) -> Flask:
+    """An application of all services and no door: what commands and the worker need.
 
-    Raises `ConfigError` when the installation lacks something that `signer setup` makes.
+    Touches neither the database nor the HSM yet. Raises `ConfigError` when the installation lacks
+    something that `signer setup` makes.
     """
     _log_without_values()
     app = _with_database(settings)
-    app.config["SECRET_KEY"] = read_secret(settings.below_home(settings.secret_key_file))
-    app.config["MAX_CONTENT_LENGTH"] = settings.upload_limit_bytes + 1024 * 1024
-    if settings.proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0)  # type: ignore[method-assign]  # Flask's own way
     rooms = build_services(settings, clock or Clock())
     app.extensions["signer"] = rooms
     follow(app, rooms.reports.follow)  # before all that read where people stand
@@ -65,6 +62,20 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     follow(app, rehome_dossiers)
     follow(app, follow_seals)
     follow(app, rehome_campaigns)
+    return app
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
+    """The application of a server: all services behind pages, API and validation addresses.
+
+    Raises `ConfigError` as `create_rooms` does.
+    """
+    app = create_rooms(settings, clock)
+    rooms: Services = app.extensions["signer"]
+    app.config["SECRET_KEY"] = read_secret(settings.below_home(settings.secret_key_file))
+    app.config["MAX_CONTENT_LENGTH"] = settings.upload_limit_bytes + 1024 * 1024
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0)  # type: ignore[method-assign]  # Flask's own way
     limits.register(app)
     web.register(app)
     api.register(app)
@@ -81,7 +92,7 @@ def create_validation(
     """The validation role alone: OCSP, time stamps, certificates and lists, and no other address.
 
     Call the second before the first question, in the process that serves, and the third after the
-    last. Raises `ConfigError` as `create_app` does; needs no secret key, for it knows nobody.
+    last. Raises `ConfigError` as `create_rooms` does; needs no secret key, for it knows nobody.
     """
     _log_without_values()
     app = _with_database(settings)
@@ -166,7 +177,8 @@ def build_services(settings: Settings, clock: Clock) -> Services:
 def main() -> int:
     """The `signer` command."""
     machine = cli.Machine(
-        create_app=_create_for_good,
+        create_app=_for_good(create_app),
+        create_rooms=_for_good(create_rooms),
         create_validation=create_validation,
         work=worker.work,
         start_worker=worker.start_thread,
@@ -174,14 +186,18 @@ def main() -> int:
     return cli.main(machine)
 
 
-def _create_for_good(settings: Settings, clock: Clock | None = None) -> Flask:
+def _for_good(create: cli.CreateApp) -> cli.CreateApp:
     """The application of a process that has one: the collector leaves it and its imports alone.
 
     Otherwise it looks at all of them again and again while rows come by the hundred thousand.
     """
-    app = create_app(settings, clock)
-    gc.freeze()
-    return app
+
+    def created(settings: Settings, clock: Clock | None = None) -> Flask:
+        app = create(settings, clock)
+        gc.freeze()
+        return app
+
+    return created
 
 
 def _with_database(settings: Settings) -> Flask:

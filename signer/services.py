@@ -42,7 +42,7 @@ from signer.signing.stamping import Stamping
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """One object per room, built once by `create_app`."""
+    """One object per room, built once by `create_rooms`."""
 
     settings: Settings
     clock: Clock

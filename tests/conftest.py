@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from signer.app import create_app
+from signer.app import create_app, create_rooms
+from signer.cli import CreateApp
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import db
@@ -74,9 +75,9 @@ def installed(
 
 
 @contextmanager
-def running(settings: Settings, clock: Clock) -> Iterator[Flask]:
+def running(settings: Settings, clock: Clock, create: CreateApp = create_app) -> Iterator[Flask]:
     """The application on an empty database, in its context."""
-    made = create_app(settings, clock)
+    made = create(settings, clock)
     made.testing = True
     with made.app_context():
         db.create_all()
@@ -92,10 +93,21 @@ def settings(tmp_path: Path, token_home: Path, pki: Path, database_url: str) -> 
     return installed(tmp_path, token_home, pki, database_url)
 
 
+_BEHIND_DOORS = ("web", "api")
+"""Folders whose tests ask pages and addresses; another test that does is marked `doors`."""
+
+
 @pytest.fixture
-def app(settings: Settings, clock: StandingClock) -> Iterator[Flask]:
+def create(request: pytest.FixtureRequest) -> CreateApp:
+    """A server's application where a test asks it, else the services alone: half the time."""
+    asks = request.path.parent.name in _BEHIND_DOORS or request.node.get_closest_marker("doors")
+    return create_app if asks else create_rooms
+
+
+@pytest.fixture
+def app(settings: Settings, clock: StandingClock, create: CreateApp) -> Iterator[Flask]:
     """The application on an empty database, in its context."""
-    with running(settings, clock) as made:
+    with running(settings, clock, create) as made:
         yield made
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import pytest
 from babel.messages.pofile import read_po
 from flask import Flask
 
@@ -23,6 +24,7 @@ def commands(group: click.Group, path: str = "signer") -> Iterator[tuple[str, cl
             yield from commands(command, f"{path} {name}")
 
 
+@pytest.mark.doors
 def test_every_address_names_its_access(app: Flask) -> None:
     """Deny by default: a view on which nobody decided would be a hole, so there is none."""
     undecided = [

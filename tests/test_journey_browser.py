@@ -13,7 +13,7 @@ from signer.services import Services
 from signer.worker import start_thread
 from tests.factories import City
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.doors, pytest.mark.timeout(300)]
 
 DATA = Path(__file__).parent / "data"
 PASSWORD = "một mật khẩu đủ dài"

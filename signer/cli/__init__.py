@@ -20,12 +20,12 @@ from signer.cli import (
     units,
     verifying,
 )
-from signer.cli.console import Machine, _, sentence
+from signer.cli.console import CreateApp, Machine, _, sentence
 from signer.cli.inventory_check import inventory
 from signer.cli.setup import setup
 from signer.errors import SignerError
 
-__all__ = ["Machine", "main"]
+__all__ = ["CreateApp", "Machine", "main"]
 
 EX_USAGE = 64
 """sysexits.h; click's own 2 would look like `signer verify` saying "indeterminate"."""

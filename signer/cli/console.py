@@ -86,7 +86,7 @@ def with_services(command: Callable[Concatenate[Services, _P], _T]) -> Callable[
 
     @functools.wraps(command)
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        with opened(this_machine().create_app(settings_of_this_machine())) as rooms:
+        with opened(this_machine().create_rooms(settings_of_this_machine())) as rooms:
             return command(rooms, *args, **kwargs)
 
     return run
@@ -122,6 +122,9 @@ class Machine:
     """What the composition root hands to the commands, which may not import it."""
 
     create_app: "CreateApp"
+    """All services with the doors of a server."""
+    create_rooms: "CreateApp"
+    """All services alone, which is what a command needs."""
     create_validation: Callable[
         [Settings], "tuple[WSGIApplication, Callable[[], None], Callable[[], None]]"
     ]

@@ -72,7 +72,7 @@ def serve(port: int, threads: int, role: str, workers: int) -> None:
 @click.command(help=_("Xử lý các công việc đang chờ cho đến khi được bảo dừng."))
 def worker() -> None:
     """A process that works off jobs; any number of them may run."""
-    app = this_machine().create_app(settings_of_this_machine())
+    app = this_machine().create_rooms(settings_of_this_machine())
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_args: stop.set())

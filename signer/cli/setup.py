@@ -51,7 +51,7 @@ def setup(no_serve: bool, empty: bool, reset: bool, port: int) -> None:
             question = _("Chuyển toàn bộ dữ liệu trong %(folder)s sang bên và bắt đầu lại?")
             click.confirm(question % {"folder": settings.home}, abort=True)
         say(_("Dữ liệu cũ nằm tại: %(folder)s"), folder=set_aside(settings))
-    made = set_up(settings, this_machine().create_app, demo=not empty, port=port)
+    made = set_up(settings, this_machine().create_rooms, demo=not empty, port=port)
     show_logins(made)
     if no_serve:
         say(_("Đã cài đặt xong. Chạy scripts/run để phục vụ."))
@@ -63,7 +63,7 @@ def setup(no_serve: bool, empty: bool, reset: bool, port: int) -> None:
     serve_embedded(this_machine(), port, PLACES)
 
 
-def set_up(settings: Settings, create_app: CreateApp, *, demo: bool, port: int = 8080) -> SetUp:
+def set_up(settings: Settings, create_rooms: CreateApp, *, demo: bool, port: int = 8080) -> SetUp:
     """The installation below `settings.home` is complete; what exists is kept.
 
     `demo` fills a home that is made now with the invented city, and never one that exists. A
@@ -83,7 +83,7 @@ def set_up(settings: Settings, create_app: CreateApp, *, demo: bool, port: int =
     if ceremony_is_due(settings, now, ceremony):
         say(f"{_('Tạo token, khóa và chứng thư của CA')}…", err=True)
         hold_ceremony(settings, now, ceremony=ceremony)
-    with opened(create_app(settings, clock)) as rooms:
+    with opened(create_rooms(settings, clock)) as rooms:
         logins = _fill(rooms, settings, clock)
     (settings.home / _UNFINISHED).unlink(missing_ok=True)
     return SetUp(settings=settings, logins=logins, is_new=is_new)

@@ -36,7 +36,7 @@ class Standings:
     def follow(self, changes: Changes) -> None:
         """Everybody whom these changed rows are about is counted anew, in the open transaction.
 
-        `create_app` makes it run inside every transaction.
+        `create_rooms` makes it run inside every transaction.
         """
         people = set(changes.get("person", ()))
         for chunk in in_chunks(changes.get("certificate", ()), CHUNK):

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from signer.accounts import Role
-from signer.app import create_app
+from signer.app import create_rooms
 from signer.cli import Machine, main
 from signer.config import Settings
 from signer.db import db, release
@@ -63,14 +63,15 @@ def signer(
     opened: list[Flask] = []
 
     def open_anew(_loaded: Settings) -> Flask:
-        opened.append(create_app(settings, clock))
+        opened.append(create_rooms(settings, clock))
         return opened[-1]
 
     def no_server(*_words: object) -> Any:  # these commands start none
         raise AssertionError
 
     machine = Machine(
-        create_app=open_anew,
+        create_app=no_server,
+        create_rooms=open_anew,
         create_validation=no_server,
         work=no_server,
         start_worker=no_server,

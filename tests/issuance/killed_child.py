@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from signer.app import create_app
+from signer.app import create_rooms
 from signer.ca import issuing
 from signer.config import Settings
 from signer.dossiers.approving import Wanted
@@ -119,7 +119,7 @@ def live(plan: dict[str, Any], point: KillPoint) -> None:
         token_pin_file=Path(plan["pin_file"]),
         signature_level="b-b",
     )
-    app = create_app(settings, StandingClock(datetime.fromisoformat(plan["at"])))
+    app = create_rooms(settings, StandingClock(datetime.fromisoformat(plan["at"])))
     log_signatures(Path(plan["log"]))
     point.watch_commits()
     point.watch_files()

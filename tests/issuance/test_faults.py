@@ -32,13 +32,13 @@ _WORKER = """
 import sys
 from datetime import datetime
 from pathlib import Path
-from signer.app import create_app
+from signer.app import create_rooms
 from signer.config import Settings
 from tests.clocks import StandingClock
 
 home, database, pin_file, at = sys.argv[1:]
 settings = Settings(home=Path(home), database_url=database, token_pin_file=Path(pin_file))
-app = create_app(settings, StandingClock(datetime.fromisoformat(at)))
+app = create_rooms(settings, StandingClock(datetime.fromisoformat(at)))
 with app.app_context():
     rooms = app.extensions["signer"]
     rooms.issuance.issuing.resume()

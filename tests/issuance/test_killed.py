@@ -22,7 +22,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from signer.accounts import SYSTEM, Role
-from signer.app import create_app
+from signer.app import create_rooms
 from signer.audit.models import AuditEvent
 from signer.ca.invariants import one_instant
 from signer.ca.models import Certificate, CertificateBytes
@@ -68,7 +68,7 @@ class House:
         """
         with self._copy() as settings:
             self._mortals.kill(self._plan(settings, act, facts), point)
-            app = create_app(settings, self._clock)
+            app = create_rooms(settings, self._clock)
             services: Services = app.extensions["signer"]
             try:
                 with app.app_context():

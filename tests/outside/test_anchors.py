@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from signer.app import create_app
+from signer.app import create_rooms
 from signer.config import Settings
 from signer.errors import ConfigError
 from signer.outside.anchors import Anchors, load_anchors
@@ -75,10 +75,10 @@ def test_a_wrong_trust_file_stops_the_start(
     spoil: Callable[[Path], None], named: str, settings: Settings
 ) -> None:
     """One sentence names what is wrong; nothing is served that trusts something else."""
-    create_app(settings)
+    create_rooms(settings)
     spoil(settings.home / "trust")
     with pytest.raises(ConfigError) as refused:
-        create_app(settings)
+        create_rooms(settings)
     assert named in str(refused.value)
 
 

@@ -18,6 +18,7 @@ from tests.outside.fake_vgca import Generation, forged, person_dn
 from tests.outside.test_import import BA_DINH, _row
 from tests.web.visitor import Visitor
 
+pytestmark = pytest.mark.doors
 EVIL = "=HYPERLINK(1)"
 
 

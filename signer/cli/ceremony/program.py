@@ -20,7 +20,7 @@ from signer.errors import N_
 from signer.services import Services
 
 
-def run(file: Path, create_app: Callable[[Settings], Flask], *, only_check: bool) -> None:
+def run(file: Path, create_rooms: Callable[[Settings], Flask], *, only_check: bool) -> None:
     """The ceremony in the file is held, or only checked; says what came of each step."""
     settings = settings_of_this_machine()
     ceremony = read_ceremony(file, settings)
@@ -33,7 +33,7 @@ def run(file: Path, create_app: Callable[[Settings], Flask], *, only_check: bool
             show(done.step, done)
         say(_("Tệp nghi lễ hợp lệ; chưa có gì được tạo."))
         return
-    with _rooms(settings, create_app) as rooms:
+    with _rooms(settings, create_rooms) as rooms:
         held = hold_ceremony(settings, now, ceremony=ceremony, rooms=rooms, tell=show)
     if any(isinstance(step, RoleStep) for step in held.waiting):
         say(_("Còn chứng thư chờ cơ sở dữ liệu: hãy chạy “signer setup” ở máy chủ."))
@@ -45,7 +45,7 @@ def run(file: Path, create_app: Callable[[Settings], Flask], *, only_check: bool
 
 @contextmanager
 def _rooms(
-    settings: Settings, create_app: Callable[[Settings], Flask]
+    settings: Settings, create_rooms: Callable[[Settings], Flask]
 ) -> Iterator[Callable[[], Services | None]]:
     """Gives what opens the service, once the CA's certificates are there; None without database."""
     with ExitStack() as stack:
@@ -54,7 +54,7 @@ def _rooms(
         def rooms() -> Services | None:
             if not settings.below_home(settings.secret_key_file).exists():
                 return None  # a machine for ceremonies alone
-            found = stack.enter_context(opened(create_app(settings)))
+            found = stack.enter_context(opened(create_rooms(settings)))
             return found if migrations.is_current(db.engine) else None
 
         yield rooms
