@@ -148,6 +148,7 @@ def test_another_public_key_is_named(services: Services, people: list[int]) -> N
 def run(app: Flask, *arguments: str) -> tuple[int, str]:
     """(exit code, output) of `signer` with these words, on this test's installation."""
     machine = Machine(
+        create_app=lambda _settings: app,
         create_rooms=lambda _settings: app,
         create_validation=lambda _settings: app,
         work=lambda *_: None,
