@@ -62,9 +62,10 @@ def test_the_clerk_may_ask_again_after_a_fault(
 @both_databases
 def test_of_two_clerks_at_once_one_is_told(services: Services, locked: Person, app: Flask) -> None:
     """One new key, one new certificate; never an error nobody expected."""
+    code = locked.code  # read here: the row belongs to this thread's session
 
     def ask(_: int) -> str:
-        services.issuance.allow_reactivation(SYSTEM, locked.code)
+        services.issuance.allow_reactivation(SYSTEM, code)
         return "done"
 
     outcomes = all_at_once(app, ask, askers=2)
