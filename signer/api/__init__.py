@@ -18,6 +18,7 @@ from signer.api.reports import reports
 from signer.api.requests import expiring, requests
 from signer.api.revocations import revocations
 from signer.api.rosters import rosters
+from signer.api.seals import seals
 from signer.api.signature_image import signature_image
 from signer.api.units import units
 from signer.api.verify import verify
@@ -34,6 +35,7 @@ GROUPS = (
     expiring,
     outside,
     revocations,
+    seals,
     jobs,
     dossiers,
     documents,

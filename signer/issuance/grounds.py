@@ -193,3 +193,10 @@ def grounds_for(act: Act) -> tuple[GroundRule, ...]:
         for rule in GROUNDS.values()
         if act in rule.acts and rule.holder in (Holder.ANYBODY, Holder.PERSON)
     )
+
+
+BODY_GROUNDS = (
+    *(Ground.KEY_EXPOSED, Ground.DEVICE_LOST, Ground.MANAGING_BODY_REQUEST),
+    *(Ground.BODY_DISSOLVED, Ground.BODY_SPLIT, Ground.BODY_MERGED, Ground.BODY_RENAMED),
+)
+"""Those of the closed lists on which a body's seal is ended, as a form lists them."""

@@ -22,7 +22,7 @@ from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound, SignerErro
 from signer.inventory.models import OrgUnit, Person
 from signer.inventory.policy import rules
 from signer.inventory.service import Inventory
-from signer.issuance.grounds import GROUNDS, Ground
+from signer.issuance.grounds import BODY_GROUNDS, GROUNDS, Ground
 from signer.issuance.keys import retire_keys
 from signer.issuance.models import Seal, SigningKey
 from signer.issuance.seal_views import SealView, seal_rows, views_of
@@ -291,11 +291,13 @@ class Seals:
 
     # Ended ---------------------------------------------------------------------------------------
 
-    def end(self, actor: Actor, seal_id: int, *, reason: Ground, document_ref: str) -> None:
+    def end(self, actor: Actor, seal_id: int, *, ground: Ground, document_ref: str) -> None:
         """The seal signs no more and its certificate is revoked; the order is stored first."""
         seal = self.view_of(actor, seal_id)
         row = db.session.get_one(Seal, seal_id)
         actor.require(Permission.CERTIFICATE_REVOKE, row.unit_path)
+        if ground not in BODY_GROUNDS:
+            raise Invalid(N_("Hãy chọn lý do thu hồi."), field="ground")
         if not document_ref.strip():
             raise Invalid(N_("Hãy ghi số, ký hiệu văn bản làm căn cứ."), field="document_ref")
         with transaction():
@@ -304,12 +306,12 @@ class Seals:
                 seal_id,
                 "ready",
                 "ending",
-                end_ground=reason,
+                end_ground=ground,
                 end_document_ref=document_ref.strip()[:_LONGEST_REF],
                 ended_by=actor.display_name,
             )
             self._audit.record(
-                actor.name, "seal.ended", f"seal:{seal_id}", unit=seal.unit_code, ground=reason
+                actor.name, "seal.ended", f"seal:{seal_id}", unit=seal.unit_code, ground=ground
             )
         self._finish_ending(seal_id)
 

@@ -23,7 +23,7 @@ from signer.signing.usable import require_may_sign, usable_key, usable_seal
 
 @dataclass(frozen=True, kw_only=True)
 class KeyState:
-    """What an official sees of the own signature, or of a seal; `unit_id` is the seal's body.
+    """What an official sees of the own signature, or of a seal: then `unit_id` is the seal's body.
 
     `state` is none, ready, active or locked.
     """
@@ -37,6 +37,7 @@ class KeyState:
     not_after: datetime | None
     attempts_left: int
     unit_id: int | None = None
+    unit_code: str = ""
 
 
 class OwnKeys:
@@ -72,15 +73,24 @@ class OwnKeys:
         found = (keys.find_seal_key(unit_id) for unit_id in keys.units_kept_by(person.id))
         return tuple(self._state_of(person, key) for key in found if key is not None)
 
+    def seal_state(self, actor: Actor, unit_id: int) -> KeyState:
+        """The state of the seal of this body; `NotFound` when the actor does not keep it."""
+        for state in self.seal_states(actor):
+            if state.unit_id == unit_id:
+                return state
+        raise NotFound(N_("Bạn không giữ con dấu số của cơ quan này."))
+
     def _state_of(self, person: Person, key: CurrentKey | None) -> KeyState:
         usable = key is not None and key.certificate_state == "issued"
         unit_id = key.unit_id if key is not None else None
+        unit = db.session.get(OrgUnit, unit_id or person.unit_id)
         return KeyState(
             person_id=person.id,
             person_code=person.code,
             person_name=person.full_name,
-            unit_name=unit_name(unit_id or person.unit_id),
+            unit_name=unit.name if unit is not None else "",
             unit_id=unit_id,
+            unit_code=unit.code if unit is not None else "",
             state=key.state if key is not None and usable else "none",
             serial_hex=key.serial_hex if key is not None else None,
             not_after=key.not_after if key is not None else None,

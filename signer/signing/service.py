@@ -77,7 +77,7 @@ class Signing:
         self._own = own = OwnKeys(clock, audit, inventory, authority, activations, self._passkeys)
         self.person_of = own.person_of
         self.key_of, self.key_of_person = own.key_of, own.key_of_person
-        self.seal_states = own.seal_states
+        self.seal_states, self.seal_state = own.seal_states, own.seal_state
         self.activate, self.activate_person = own.activate, own.activate_person
         self.activate_seal = own.activate_seal
         self.passkeys_of, self.passkey_options = own.passkeys_of, own.passkey_options

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from signer.accounts import Permission
-from signer.errors import N_, Invalid, NotFound
+from signer.errors import N_, Invalid
 from signer.services import services
 from signer.signing.images import LIMIT_BYTES
 from signer.web.access import actor
@@ -27,7 +27,6 @@ def show(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
             for key in services().signing.seal_states(actor())
             if key.unit_id is not None
         ],
-        codes=_codes(),
         limit_mb=LIMIT_BYTES // 1024**2,
         errors=errors,
     )
@@ -58,10 +57,8 @@ def store_image(unit_id: int) -> ResponseReturnValue:
         )
     except ValueError as error:
         raise Invalid(N_("Kích thước phải là con số, tính bằng mm."), field=None) from error
-    codes = _codes()
-    if unit_id not in codes:
-        raise NotFound(N_("Bạn không giữ con dấu số của cơ quan này."))
-    found = services().signing.seal_images.store(actor(), codes[unit_id], png, width, height)
+    code = services().signing.seal_state(actor(), unit_id).unit_code
+    found = services().signing.seal_images.store(actor(), code, png, width, height)
     for sentence in found:
         flash(_(sentence), "warn")
     return told(_("Đã lưu hình ảnh con dấu. Các lần đóng dấu sau dùng hình này."), ".show")
@@ -73,10 +70,3 @@ def picture(code: str) -> Response:
     response = Response(services().signing.seal_images.png(actor(), code), mimetype="image/png")
     response.cache_control.private = True
     return response
-
-
-def _codes() -> dict[int, str]:
-    """The code of each body whose seal the visitor keeps, by its id."""
-    person = services().signing.person_of(actor())
-    kept = services().issuance.seals.seals_kept_by(person.id)
-    return {seal.unit_id: seal.unit_code for seal in kept}

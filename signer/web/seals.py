@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 
 from signer.accounts import Permission
 from signer.errors import N_, Invalid
-from signer.issuance.grounds import GROUNDS, Ground
+from signer.issuance.grounds import BODY_GROUNDS, GROUNDS, Ground
 from signer.services import services
 from signer.web.access import actor
 from signer.web.formats import say
@@ -25,11 +25,6 @@ STATES = {
     "ending": ("wait", N_("Đang thu hồi")),
     "ended": ("mute", N_("Đã thu hồi")),
 }
-_GROUNDS = (
-    *(Ground.KEY_EXPOSED, Ground.DEVICE_LOST, Ground.MANAGING_BODY_REQUEST),
-    *(Ground.BODY_DISSOLVED, Ground.BODY_SPLIT, Ground.BODY_MERGED, Ground.BODY_RENAMED),
-)
-"""Those of the closed list (R25) that can concern a body."""
 
 
 @blueprint.page("/seals", Permission.REQUEST_VIEW)
@@ -69,7 +64,7 @@ def show(seal_id: int, errors: tuple[FormError, ...] = ()) -> ResponseReturnValu
         "seals/show.html",
         seal=services().issuance.seals.view_of(actor(), seal_id),
         states=STATES,
-        grounds=[(ground.value, say(GROUNDS[ground].label)) for ground in _GROUNDS],
+        grounds=[(ground.value, say(GROUNDS[ground].label)) for ground in BODY_GROUNDS],
         errors=errors,
     )
 
@@ -111,9 +106,9 @@ def hand_over(seal_id: int) -> ResponseReturnValue:
 def end(seal_id: int) -> ResponseReturnValue:
     """The certificate is revoked for good."""
     ground = choice(Ground, request.form.get("ground"))
-    if ground not in _GROUNDS:
+    if ground is None:
         raise Invalid(N_("Hãy chọn lý do thu hồi."), field="ground")
     services().issuance.seals.end(
-        actor(), seal_id, reason=ground, document_ref=request.form.get("end_document_ref", "")
+        actor(), seal_id, ground=ground, document_ref=request.form.get("end_document_ref", "")
     )
     return told(_("Đã thu hồi con dấu số."), ".show", seal_id=seal_id)
