@@ -15,6 +15,7 @@ from signer.cli import (
     restamping,
     revoking,
     roster,
+    seals,
     server,
     signing,
     units,
@@ -34,6 +35,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     *(issuing.request, issuing.issue, issuing.expiring, people.coverage, units.unit),
     *(people.person, people.duplicate, people.policy),
     *(revoking.revoke, revoking.suspend, revoking.release, revoking.draft),
+    seals.seal,
     *(signing.activate, signing.sign, verifying.verify, restamping.restamp),
     *(setup, server.doctor, server.serve, server.worker),
 )

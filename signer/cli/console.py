@@ -161,6 +161,12 @@ class _Day(click.DateTime):
 
 DAY = _Day(["%Y-%m-%d", "%d/%m/%Y"])
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+pin_option = click.option(
+    "--pin-file",
+    type=FILE,
+    required=True,
+    help=_("Tệp chứa mã PIN ở dòng đầu, chỉ chủ sở hữu đọc được."),
+)
 unit_option = click.option("--unit", help=_("Mã đơn vị; bỏ trống là toàn thành phố."))
 dry_run_option = click.option("--dry-run", is_flag=True, help=_("Chỉ cho xem điều sẽ xảy ra."))
 yes_option = click.option("--yes", is_flag=True, help=_("Thực hiện mà không hỏi lại."))

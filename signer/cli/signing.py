@@ -15,17 +15,11 @@ from signer.signing.geometry import Box
 from signer.signing.levels import Level
 
 _person = click.option("--person", "code", required=True, help=_("Mã cán bộ."))
-_pin_file = click.option(
-    "--pin-file",
-    type=console.FILE,
-    required=True,
-    help=_("Tệp chứa mã PIN ở dòng đầu, chỉ chủ sở hữu đọc được."),
-)
 
 
 @click.command(help=_("Đặt mã PIN cho khóa ký của một người; khóa đang bị khóa được cấp lại."))
 @_person
-@_pin_file
+@console.pin_option
 @console.with_services
 def activate(services: Services, code: str, pin_file: Path) -> None:
     """The person's key is sealed under the PIN; a locked key is first replaced by a new one."""
@@ -40,7 +34,7 @@ def activate(services: Services, code: str, pin_file: Path) -> None:
 @click.command(help=_("Ký một tệp PDF bằng khóa của một người."))
 @click.argument("source", type=console.FILE)
 @_person
-@_pin_file
+@console.pin_option
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),

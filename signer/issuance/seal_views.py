@@ -8,10 +8,21 @@ from sqlalchemy import Select, select
 
 from signer.ca.models import Certificate
 from signer.db import db
+from signer.errors import N_
 from signer.inventory.models import OrgUnit, Person
 from signer.inventory.policy import rules
 from signer.inventory.states import PersonState
 from signer.issuance.models import Seal, SigningKey
+
+STATE_NAMES = {
+    "pending": N_("Chờ duyệt"),
+    "approved": N_("Đang cấp"),
+    "ready": N_("Đang hiệu lực"),
+    "rejected": N_("Không duyệt"),
+    "cancelled": N_("Đã rút lại"),
+    "ending": N_("Đang thu hồi"),
+    "ended": N_("Đã thu hồi"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -116,7 +116,17 @@ class OwnKeys:
         require_may_sign(person)
         key = keys.find_seal_key(unit_id)
         mine = key if key is not None and key.person_id == person.id else None
-        self._activate(mine, pin, actor.name, f"seal:{mine.seal_id if mine else ''}")
+        self._activate_seal(mine, pin, actor.name)
+
+    def activate_seal_of(self, unit_id: int, pin: str, actor_name: str) -> None:
+        """As `activate_seal`, for whoever keeps the body's seal: at the server's own console."""
+        key = keys.find_seal_key(unit_id)
+        if key is not None:
+            require_may_sign(db.session.get_one(Person, key.person_id))
+        self._activate_seal(key, pin, actor_name)
+
+    def _activate_seal(self, key: CurrentKey | None, pin: str, actor_name: str) -> None:
+        self._activate(key, pin, actor_name, f"seal:{key.seal_id if key else ''}")
 
     def _activate(self, key: CurrentKey | None, pin: str, actor_name: str, subject: str) -> None:
         if key is None or key.state != "ready":

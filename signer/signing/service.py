@@ -79,7 +79,7 @@ class Signing:
         self.key_of, self.key_of_person = own.key_of, own.key_of_person
         self.seal_states, self.seal_state = own.seal_states, own.seal_state
         self.activate, self.activate_person = own.activate, own.activate_person
-        self.activate_seal = own.activate_seal
+        self.activate_seal, self.activate_seal_of = own.activate_seal, own.activate_seal_of
         self.passkeys_of, self.passkey_options = own.passkeys_of, own.passkey_options
         self.add_passkey, self.remove_passkey = own.add_passkey, own.remove_passkey
         self._approvals = Approvals(settings, clock, audit, activations, self._passkeys)

@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from signer.accounts import Permission
 from signer.errors import N_, Invalid
 from signer.issuance.grounds import BODY_GROUNDS, GROUNDS, Ground
+from signer.issuance.seal_views import STATE_NAMES
 from signer.services import services
 from signer.web.access import actor
 from signer.web.formats import say
@@ -16,15 +17,11 @@ from signer.web.pages import Pages, told
 
 blueprint = Pages("seals", __name__)
 _PAGE = 50
-STATES = {
-    "pending": ("wait", N_("Chờ duyệt")),
-    "approved": ("wait", N_("Đang cấp")),
-    "ready": ("ok", N_("Đang hiệu lực")),
-    "rejected": ("bad", N_("Không duyệt")),
-    "cancelled": ("mute", N_("Đã rút lại")),
-    "ending": ("wait", N_("Đang thu hồi")),
-    "ended": ("mute", N_("Đã thu hồi")),
-}
+_TONES = {
+    "pending": "wait", "approved": "wait", "ready": "ok", "rejected": "bad",
+    "cancelled": "mute", "ending": "wait", "ended": "mute",
+}  # fmt: skip
+STATES = {state: (_TONES[state], name) for state, name in STATE_NAMES.items()}
 
 
 @blueprint.page("/seals", Permission.REQUEST_VIEW)
