@@ -17,6 +17,7 @@ from signer.dossiers.turns import own_step
 from signer.dossiers.turns import pass_on as pass_on  # also for who stamps
 from signer.dossiers.views import DocumentView, StepView
 from signer.errors import N_, Conflict, Forbidden, Invalid, SignerError
+from signer.issuance.keys import unit_of_key
 from signer.signing.appearance import COPY_FORMS, MISSING, AppearanceKind
 from signer.signing.approvals import Factor, Place, Wish
 from signer.signing.geometry import Box
@@ -177,6 +178,7 @@ class Approving:
         """
         person = self._signing.person_of(actor)
         approval = self._signing.approval_of(person, activation_id)
+        unit_id = unit_of_key(approval.key_id)
         ids = [wish.document_id for wish in approval.wishes if wish.document_id is not None]
         documents = {document.id: document for document in self._read(actor, ids)}
         steps: dict[str, StepView] = {}
@@ -186,7 +188,7 @@ class Approving:
                 raise Conflict(CHANGED)  # a list of files is signed elsewhere
             document = documents[wish.document_id]
             step = _step_of_wish(document, wish)
-            if step is None or step.person_id != person.id:  # the seal has another keeper by now
+            if step is None or not _is_for(step, wish, person.id, unit_id):
                 refused[wish.intent] = Forbidden(_NOT_YOURS)
                 continue
             steps[wish.intent] = step
@@ -308,6 +310,13 @@ def _step_of_wish(document: DocumentView, wish: Wish) -> StepView | None:
         if intent_of(step, wish.input_sha256) == wish.intent:
             return step
     return None
+
+
+def _is_for(step: StepView, wish: Wish, person_id: int, unit_id: int | None) -> bool:
+    """The step still waits for this person, this key and this mark: a seal may have been handed
+    over since it was offered, and rows may have been written by somebody else."""
+    kind = StepKind.SIGN if wish.look is None else StepKind(wish.look.kind)
+    return (step.person_id, step.unit_id, step.kind) == (person_id, unit_id, kind)
 
 
 def _refusal(document: DocumentView, step: StepView, sha256: str) -> SignerError | None:
