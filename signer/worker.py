@@ -111,6 +111,7 @@ class _Duties:
             self._frees_leases = False
         if time.monotonic() >= self._orders_due:
             rooms.issuance.revoking.resume(given_before=LEFT_ALONE)
+            rooms.issuance.seals.resume()
             self._orders_due = time.monotonic() + CRL_SECONDS
         orders = {REVOKE_JOB_KIND: rooms.job_handlers[REVOKE_JOB_KIND]}
         rooms.jobs.run(orders, stop=self._stop.is_set)
@@ -169,7 +170,6 @@ class _Duties:
         """What a crash left is signed, roles are renewed, jobs go on until lists are due again."""
         if not self._resumed:
             rooms.issuance.issuing.resume()
-            rooms.issuance.seals.resume()
             self._resumed = True
         if time.monotonic() >= self._roles_due:
             self._roles_due = time.monotonic() + SWEEP_SECONDS  # its fault must not stop jobs

@@ -5,6 +5,7 @@ another keeper gets another key and certificate, on a paper of hand-over, and th
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -316,6 +317,7 @@ class Seals:
         self._finish_ending(seal_id)
 
     def _finish_ending(self, seal_id: int) -> None:
+        """The certificate is revoked and the key retired, whoever else does it at the same time."""
         row = db.session.execute(
             select(SigningKey.id, Certificate.serial_hex, Certificate.state, Seal.end_ground)
             .join(SigningKey, SigningKey.seal_id == Seal.id)
@@ -325,10 +327,11 @@ class Seals:
         release()
         if row.state != CertificateState.REVOKED:
             reason = GROUNDS[Ground(row.end_ground)].reason
-            self._authority.revoke(int(row.serial_hex, 16), reason, "system")
-        with transaction():
-            retire_keys(SigningKey.id == row.id)
+            with suppress(Conflict):  # revoked by another process since it was read
+                self._authority.revoke(int(row.serial_hex, 16), reason, "system")
+        with suppress(Conflict), transaction():
             move_state(Seal, seal_id, "ending", "ended", ended_at=self._clock.now())
+            retire_keys(SigningKey.id == row.id)
             changed("seal", [seal_id])
 
     # Looked at -----------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ BOX = Box(x0=300, y0=120, x1=500, y1=180)
 def work(rooms: Services, plan: dict[str, Any]) -> None:
     """A worker's whole life: what is half-done, then what waits."""
     rooms.issuance.issuing.resume()
+    rooms.issuance.seals.resume()
     rooms.issuance.revoking.sweep()
     rooms.jobs.run(rooms.job_handlers)
 
@@ -91,8 +92,17 @@ def carry_out(rooms: Services, plan: dict[str, Any]) -> None:
     )
 
 
+def end_seal(rooms: Services, plan: dict[str, Any]) -> None:
+    """A body's seal is ended."""
+    officer = rooms.accounts.actor_of(plan["clerk"])
+    rooms.issuance.seals.end(
+        officer, plan["seal_id"], ground=Ground.BODY_MERGED, document_ref=PAPER
+    )
+
+
 ACTS: dict[str, Callable[[Services, dict[str, Any]], None]] = {
-    act.__name__: act for act in (work, replace, activate, sign, sign_list, order, carry_out)
+    act.__name__: act
+    for act in (work, replace, activate, sign, sign_list, order, carry_out, end_seal)
 }
 
 

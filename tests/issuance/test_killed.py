@@ -7,27 +7,15 @@ house is started again, must come to what an undisturbed run would have come to,
 `signer ledger check` must find nothing.
 """
 
-import dataclasses
-import hashlib
-import shutil
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import select, update
 
 from signer.accounts import SYSTEM, Role
-from signer.app import create_rooms
-from signer.audit.models import AuditEvent
-from signer.ca.invariants import one_instant
-from signer.ca.models import Certificate, CertificateBytes
-from signer.cli.ledger import check_ledger
-from signer.config import Settings
+from signer.ca.models import Certificate
 from signer.db import db, transaction
 from signer.inventory.models import Person
 from signer.issuance import keys
@@ -38,117 +26,20 @@ from signer.services import Services
 from signer.signing.models import Signature
 from signer.signing.validation import VerdictClass
 from tests.clocks import StandingClock
-from tests.databases import both_databases, copy_of
+from tests.databases import both_databases
 from tests.factories import WARD, City
+from tests.issuance.house import (
+    House,
+    certificate_states,
+    commits,
+    count_events,
+    start_again,
+)
 from tests.issuance.killed_child import BOX, PIN, order, sign_list
-from tests.killing import Mortals
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 DECISION = Path(__file__).parents[1] / "data" / "pdf" / "quyet_dinh.pdf"
-
-
-class House:
-    """The house as a test made it; `killed` is a copy in which an act died, started again."""
-
-    def __init__(self, settings: Settings, clock: StandingClock, mortals: Mortals) -> None:
-        self._settings, self._clock, self._mortals = settings, clock, mortals
-        self._log = settings.home / "signatures.log"
-
-    def boundaries(self, act: str, **facts: Any) -> list[tuple[str, int]]:
-        """Both sides of every commit that the undisturbed act makes."""
-        with self._copy() as settings:
-            return self._mortals.seen(self._plan(settings, act, facts))
-
-    @contextmanager
-    def killed(self, act: str, point: tuple[str, int], **facts: Any) -> Iterator[Services]:
-        """The act died there; inside, its house is open again and nothing was done about it yet.
-
-        At the end what was signed is in the ledger, and the ledger is sound.
-        """
-        with self._copy() as settings:
-            self._mortals.kill(self._plan(settings, act, facts), point)
-            app = create_rooms(settings, self._clock)
-            services: Services = app.extensions["signer"]
-            try:
-                with app.app_context():
-                    try:
-                        yield services
-                        self._check(services)
-                    finally:
-                        db.session.remove()
-                        db.engine.dispose()
-            except BaseException as error:
-                error.add_note(f"{act} {facts} killed {point}")
-                raise
-            finally:
-                services.hsm.close()
-
-    def _check(self, services: Services) -> None:
-        services.authority.publish_crl()
-        with one_instant():
-            assert list(check_ledger(services, patience=timedelta(microseconds=-1))) == []
-        stored = db.session.scalars(select(CertificateBytes.tbs_der))
-        in_ledger = {hashlib.sha256(tbs_der).hexdigest() for tbs_der in stored}
-        assert set(self._log.read_text().split()) <= in_ledger
-
-    @contextmanager
-    def _copy(self) -> Iterator[Settings]:
-        """A house of its own, files and rows; the keys are in the same token."""
-        db.session.remove()
-        db.engine.dispose()
-        home = self._settings.home.with_name(f"{self._settings.home.name}-copy")
-        shutil.copytree(self._settings.home, home, ignore=shutil.ignore_patterns("*.sqlite3*"))
-        database_url = copy_of(self._settings.database_url, home)
-        yield dataclasses.replace(self._settings, home=home, database_url=database_url)
-        shutil.rmtree(home)
-
-    def _plan(self, settings: Settings, act: str, facts: dict[str, Any]) -> dict[str, Any]:
-        self._log.write_text("")
-        return facts | {
-            "act": act,
-            "home": str(settings.home),
-            "database": settings.database_url,
-            "pin_file": str(settings.token_pin_file),
-            "at": self._clock.now().isoformat(),
-            "log": str(self._log),
-        }
-
-
-def start_again(services: Services) -> None:
-    """As the embedded worker does at its start, with no minute lost to the dead one's lease."""
-    services.jobs.release_leases()
-    services.issuance.issuing.resume()
-    services.issuance.revoking.sweep()
-    services.jobs.run(services.job_handlers)
-    db.session.remove()
-
-
-def commits(points: Sequence[tuple[str, int]]) -> int:
-    """How many commits the act makes."""
-    return sum(name == "before commit" for name, _ in points)
-
-
-def certificate_states() -> Counter[str]:
-    db.session.rollback()
-    return Counter(db.session.scalars(select(Certificate.state)))
-
-
-def count_events(action: str) -> int:
-    """How many events of this kind the record has."""
-    return len(db.session.scalars(select(AuditEvent.seq).where(AuditEvent.action == action)).all())
-
-
-@pytest.fixture(scope="module")
-def mortals(token_home: Path) -> Iterator[Mortals]:
-    made = Mortals("tests.issuance.killed_child")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def house(app: Flask, settings: Settings, clock: StandingClock, mortals: Mortals) -> House:
-    return House(settings, clock, mortals)
 
 
 def approved(services: Services, city: City, people: Sequence[Person], kind: RequestKind) -> int:
