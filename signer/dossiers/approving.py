@@ -13,8 +13,7 @@ from signer.clock import HANOI, Clock
 from signer.db import LOST_RACE, Base, db, move_state, transaction
 from signer.dossiers.models import Document, DocumentShowing, DocumentVersion, Step, StepKind
 from signer.dossiers.sealing import Sealing
-from signer.dossiers.turns import own_step
-from signer.dossiers.turns import pass_on as pass_on  # also for who stamps
+from signer.dossiers.turns import own_step, pass_on
 from signer.dossiers.views import DocumentView, StepView
 from signer.errors import N_, Conflict, Forbidden, Invalid, SignerError
 from signer.issuance.keys import unit_of_key

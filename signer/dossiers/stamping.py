@@ -11,9 +11,9 @@ from signer.audit import Audit
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import LOST_RACE, advisory_lock, db, move_state, release, transaction
-from signer.dossiers.approving import pass_on
 from signer.dossiers.models import Document, DocumentVersion, Step
 from signer.dossiers.reading import documents_of
+from signer.dossiers.turns import pass_on
 from signer.dossiers.views import DocumentView, StepView
 from signer.errors import N_, Conflict, SignerError, Unavailable
 from signer.jobs import Jobs

@@ -14,6 +14,7 @@ from signer.db import db
 from signer.errors import N_, Invalid, SignerError
 from signer.issuance.certifying import INTENT
 from signer.issuance.models import SigningKey
+from signer.issuance.seals import SEAL_INTENT
 from signer.pkcs11.vault import Vault
 
 _LONGEST_LINE = 100  # successors in a row; a ring of them, which is a fault, must end too
@@ -77,9 +78,10 @@ def check_keys(
 
 
 def check_holders(profiles: ProfileSet, *, on_progress: Progress) -> Iterator[Finding]:
-    """Every personal certificate that was made has a signing key, and it is of that key.
+    """Every certificate made for a person or a body's seal has a signing key, and is of that key.
 
-    Seals, devices and the roles keep their keys elsewhere: on the token or with their owner.
+    Those of devices and roles, and seals made elsewhere, have their keys on a token or with their
+    owner.
     """
     elsewhere = [p.name for p in profiles.profiles.values() if p.kind != "person"]
     made = select(
@@ -87,7 +89,10 @@ def check_holders(profiles: ProfileSet, *, on_progress: Progress) -> Iterator[Fi
         Certificate.serial_hex,
         Certificate.spki_sha256,
         Certificate.intent,
-    ).where(Certificate.state.in_(_MADE), Certificate.profile.not_in(elsewhere))
+    ).where(
+        Certificate.state.in_(_MADE),
+        or_(Certificate.profile.not_in(elsewhere), Certificate.intent.startswith(SEAL_INTENT)),
+    )
     for page in pages(made, Certificate.id):
         keys = _keys_of(page)
         for row in page:
@@ -129,14 +134,15 @@ def _keys_of(page: Collection[AnyRow]) -> dict[int, set[str]]:
 
 def _key_it_was_made_for(row: AnyRow) -> bytes | None:
     """Certified, but the machine stopped before noting that, or the person was ended meanwhile."""
-    number = row.intent.removeprefix(INTENT)
-    if number == row.intent or not number.isdigit():
-        return None
-    return db.session.scalar(
-        select(SigningKey.public_key_der).where(
-            SigningKey.id == int(number), SigningKey.certificate_id.is_(None)
-        )
-    )
+    for prefix, owner in ((INTENT, SigningKey.id), (SEAL_INTENT, SigningKey.seal_id)):
+        number = row.intent.removeprefix(prefix)
+        if number != row.intent and number.isdigit():
+            return db.session.scalar(
+                select(SigningKey.public_key_der).where(
+                    owner == int(number), SigningKey.certificate_id.is_(None)
+                )
+            )
+    return None
 
 
 def _key_at_the_end_of_the_line(certificate_id: int) -> bytes | None:

@@ -32,6 +32,7 @@ from signer.pkcs11.vault import Vault
 
 SEAL_JOB_KIND = "seal"
 PROFILE = "organisation-seal"
+SEAL_INTENT = "seal-"
 _LOCK = 0x5EA1  # any fixed number: who makes a seal's key, among PostgreSQL's advisory locks
 _LONGEST_REF, _LONGEST_REASON = 100, 500
 
@@ -229,7 +230,7 @@ class Seals:
             country="VN",
         )
         order = IssueOrder(
-            intent=f"seal-{seal_id}",
+            intent=f"{SEAL_INTENT}{seal_id}",
             subject=subject,
             public_key_der=public_key_der,
             profile=PROFILE,

@@ -74,8 +74,8 @@ def place_look(
         for field in report.fields:
             if field.name == field_name and field.box is not None:
                 page = report.pages[field.page - 1]
-                box = _seal_at(field.box, image_px, text.image_mm, page)
-                return Placement(page=field.page, box=box, reason=PlacementReason.OVER_SIGNATURE)
+                box, reason = _seal_at(field.box, image_px, text.image_mm, page)
+                return Placement(page=field.page, box=box, reason=reason)
     obstacles = [word.box for word in words.get(1, ())]
     obstacles += [f.box for f in report.fields if f.page == 1 and f.box is not None]
     size = size_of(text, at)
@@ -96,14 +96,16 @@ def _seal_at(
     image_px: tuple[int, int] | None,
     size_mm: tuple[float, float],
     page: PageSize,
-) -> Box:
+) -> tuple[Box, PlacementReason]:
     """Over a third of the image (II.8a); beside a block of text, whose lines stay readable."""
     if image_px is not None:
         try:
-            return seal_box(fitted(signature, *image_px), size_mm, page)
+            box = seal_box(fitted(signature, *image_px), size_mm, page)
+            return box, PlacementReason.OVER_SIGNATURE
         except Invalid:
             pass  # at the edge of the page, or a tiny seal: beside it then, for the keeper to move
     wide, high = size_mm[0] * 72 / 25.4, size_mm[1] * 72 / 25.4
     right = max(signature.x0 + _TOUCH, wide)
     low = min(max((signature.y0 + signature.y1 - high) / 2, 0.0), max(0.0, page.height - high))
-    return Box(x0=right - wide, y0=low, x1=right, y1=low + high)
+    box = Box(x0=right - wide, y0=low, x1=right, y1=low + high)
+    return box, PlacementReason.BESIDE_SIGNATURE

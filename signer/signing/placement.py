@@ -47,6 +47,7 @@ class PlacementReason(StrEnum):
     BOTTOM_MARGIN = "bottom_margin"
     AFTER_TEXT = "after_text"
     OVER_SIGNATURE = "over_signature"
+    BESIDE_SIGNATURE = "beside_signature"
     TOP_CORNER = "top_corner"
     TOP_OF_SCAN = "top_of_scan"
     CROWDED = "crowded"
@@ -65,6 +66,9 @@ SENTENCES = {
     PlacementReason.AFTER_TEXT: N_("Chữ ký nháy đặt sau dòng cuối của văn bản."),
     PlacementReason.OVER_SIGNATURE: N_(
         "Con dấu đặt về bên trái chữ ký của người có thẩm quyền, trùm lên khoảng một phần ba."
+    ),
+    PlacementReason.BESIDE_SIGNATURE: N_(
+        "Con dấu đặt sát bên trái khối chữ ký để chữ vẫn đọc được; có thể dời nếu cần."
     ),
     PlacementReason.TOP_CORNER: N_("Thông tin ký số đặt ở góc trên bên phải của trang đầu."),
     PlacementReason.CROWDED: N_(

@@ -11,7 +11,7 @@ LEAST_DPI = 200.0
 COLOUR_BITS = 24
 _SECONDS = 60.0
 _SLACK = 0.98
-"""A scanner's "200 dpi" of a sheet that is not quite A4 measures 199."""
+"""What a scanner calls 200 dpi measures a little less on a sheet that is not quite A4."""
 
 
 def require_scan(path: Path) -> None:
@@ -29,8 +29,9 @@ def require_scan(path: Path) -> None:
     major, minor = told["version"]
     if (major, minor) < LEAST_VERSION:
         raise Invalid(
-            N_("Bản sao y phải là PDF từ phiên bản 1.4; tệp này là %(version)s."),
+            N_("Bản sao y phải là PDF từ phiên bản %(least)s; tệp này là %(version)s."),
             field="files",
+            least="{}.{}".format(*LEAST_VERSION),
             version=f"{major}.{minor}",
         )
     for page in told["pages"]:
@@ -46,8 +47,12 @@ def require_scan(path: Path) -> None:
             )
         if page["dpi"] < LEAST_DPI * _SLACK:
             raise Invalid(
-                N_("Bản sao y phải quét từ 200 dpi; ảnh ở trang %(page)s đo được %(dpi)s dpi."),
+                N_(
+                    "Bản sao y phải quét từ %(least)g dpi; ảnh ở trang %(page)s đo được"
+                    " %(dpi)s dpi."
+                ),
                 field="files",
                 page=page["page"],
+                least=LEAST_DPI,
                 dpi=round(page["dpi"]),
             )
