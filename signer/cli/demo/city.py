@@ -14,6 +14,7 @@ from signer.cli.console import _, progress, say
 from signer.cli.demo import HISTORY_DAYS, EarlierClock, Login, write_logins
 from signer.cli.demo.papers import CASES, Case, Office, pdf_of
 from signer.cli.demo.people import SEED, Invented, invented_people, roster_csv
+from signer.cli.demo.seal import give_seal, hand_to_seal
 from signer.cli.demo.sprint import make_sprint
 from signer.errors import N_
 from signer.issuance.grounds import Act, Ground
@@ -68,8 +69,10 @@ def make_city(rooms: Services, clock: EarlierClock) -> None:
             for case in CASES:
                 city.make_dossier(office, case)
                 advance(1)
+    city.seal_for(offices[0])
     say(_("Ghi nhận thay đổi về nhân sự"), err=True)
-    city.change([person for person in others if person.unit_code == _FIRST])
+    movable = [person for person in others if person.code not in city.pins]
+    city.change([person for person in movable if person.unit_code == _FIRST])
     say(_("Mở chiến dịch 60 ngày"), err=True)
     officers = {office.unit_code: office.office_head.code for office in offices}
     make_sprint(rooms, rooms.accounts.actor_of("admin"), city.hr, officers)
@@ -199,6 +202,20 @@ class _City:
             )
             purpose = N_("người ký mới: %(name)s, chưa đặt mã PIN")
             self.pins[newcomer.code] = self._signer(newcomer, "phochutich", purpose), ""
+
+    def seal_for(self, office: Office) -> None:
+        """The office has a seal, kept by its records clerk; one document waits for it."""
+        keeper = next(
+            person
+            for person in self.people
+            if (person.unit_code, person.title) == (office.unit_code, "Văn thư")
+        )
+        pin = f"{secrets.randbelow(10**6):06d}"
+        purpose = N_("văn thư giữ con dấu số: %(name)s, mã PIN của con dấu %(pin)s")
+        actor = self._signer(keeper, "vanthu", purpose, pin=pin)
+        self.pins[keeper.code] = actor, pin
+        give_seal(self._rooms, self.hr, self._approver, actor, keeper, pin)
+        hand_to_seal(self._rooms, self.hr, office.unit_code)
 
     def _signer(self, person: Invented, word: str, purpose: str, **values: str) -> Actor:
         rooms, name = self._rooms, f"{word}.{OFFICES[person.unit_code]}"
