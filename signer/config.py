@@ -5,6 +5,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import get_type_hints
 
@@ -18,6 +19,8 @@ _POSITIVE = (
     *("tsa_seconds", "tsa_tries", "tsa_at_once", "restamp_days"),
     *("batch_limit", "activation_minutes", "pin_attempts"),
 )
+
+_NOT_VALID = N_("Thiết lập “%(key)s” có giá trị không hợp lệ: %(value)s.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +77,10 @@ class Settings:
     """refuse: a document waits for its stamp; sign_without: it goes on, visibly without one."""
     restamp_days: int = 180
     """An archived document gets a new stamp so long before the old one's certificate ends."""
+    algorithm_ends: tuple[str, ...] = ()
+    """The last days on which algorithms prove anything, such as "sha256 2035-12-31" or "p256
+    2030-12-31", as ETSI TS 119 312 or the Government's authority has them. Archived documents are
+    stamped again `restamp_days` before; after a change run `signer restamp --all` once."""
     certify_first: bool = False
     """The first signature of a document certifies it: only further signatures are allowed then."""
     batch_limit: int = 100
@@ -125,6 +132,7 @@ class Settings:
                     choices=", ".join(choices),
                     value=value,
                 )
+        _ = self.algorithm_days  # refuses what is no day
         for key in _POSITIVE:
             if not (value := getattr(self, key)) > 0:
                 raise ConfigError(
@@ -132,6 +140,18 @@ class Settings:
                     key=key,
                     value=value,
                 )
+
+    @property
+    def algorithm_days(self) -> Mapping[str, date]:
+        """`algorithm_ends` as days by the algorithm's name."""
+        found = {}
+        for told in self.algorithm_ends:
+            name, _, day = told.partition(" ")
+            try:
+                found[name] = date.fromisoformat(day.strip())
+            except ValueError as error:
+                raise ConfigError(_NOT_VALID, key="algorithm_ends", value=told) from error
+        return found
 
     def below_home(self, path: Path) -> Path:
         """The path itself when absolute, else the path below `home`."""
@@ -218,6 +238,4 @@ def _parse(key: str, value: object, wanted: object) -> object:
             return tuple(kind(str(item).strip()) for item in items)  # type: ignore[attr-defined]  # a TOML array; anything else fails below
         return wanted(str(value))  # type: ignore[operator]  # str, int, float or Path
     except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(
-            N_("Thiết lập “%(key)s” có giá trị không hợp lệ: %(value)s."), key=key, value=value
-        ) from error
+        raise ConfigError(_NOT_VALID, key=key, value=value) from error

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import click
 
@@ -11,6 +11,7 @@ from signer.cli.console import _, say, sentence, settings_of_this_machine, this_
 from signer.cli.serving import PLACES, serve_embedded, serve_validation
 from signer.errors import SignerError
 from signer.services import Services
+from signer.signing.levels import Level
 
 
 @click.command(help=_("Kiểm tra cài đặt: cơ sở dữ liệu, HSM, CA, nhật ký, kho tệp."))
@@ -19,7 +20,7 @@ from signer.services import Services
 def doctor(services: Services) -> int:
     """Every part is looked at even when one before it is ill; 1 when any is."""
     settings, authority = services.settings, services.authority
-    looks: Sequence[tuple[str, Callable[[], object], str | None]] = (
+    looks: list[tuple[str, Callable[[], object], str | None]] = [
         (_("Cơ sở dữ liệu"), services.audit.count, None),
         (_("Nhật ký nguyên vẹn"), services.audit.verify, None),
         (_("HSM"), lambda: services.hsm.status().label, None),
@@ -27,7 +28,10 @@ def doctor(services: Services) -> int:
         (_("CRL"), authority.current_crl_der, ""),
         (_("Địa chỉ xác thực"), authority.prove_addresses, settings.validation_address),
         (_("Việc đang chờ"), services.jobs.waiting, None),
-    )
+    ]
+    if settings.signature_level == Level.B_LTA:
+        lasting = services.document_stamps.prove_lasting
+        looks.append((_("Dấu thời gian lưu trữ"), lambda: f"{lasting():%d/%m/%Y}", None))
     findings = []
     for name, look, proved in looks:
         try:

@@ -1,7 +1,7 @@
 """Documents get the time stamps they wait for, and new ones before the old ones run out."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import func, select, update
@@ -164,6 +164,12 @@ class DocumentStamps:
             return self._jobs.create(
                 RESTAMP_JOB_KIND, keys, actor=actor_name, title=_TITLE, at_once=_AT_ONCE
             )
+
+    def prove_lasting(self) -> datetime:
+        """Until when today's stamps prove what they stamp; `Conflict` when an algorithm of theirs
+        ends within `restamp_days`."""
+        since = self._clock.now() + timedelta(days=self._settings.restamp_days)
+        return self._stamping.require_lasting(since)
 
     def renew_items(self, keys: Sequence[str]) -> Failures:
         """The document versions of these keys have a new archive stamp; those that cannot, why.

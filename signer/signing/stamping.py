@@ -16,9 +16,10 @@ from signer.ca.certificate import whole_second
 from signer.ca.ocsp import longest_response
 from signer.ca.responder import OcspResponder
 from signer.ca.timestamp import TimestampAuthority
-from signer.clock import Clock
+from signer.clock import HANOI, Clock
 from signer.config import Settings
-from signer.errors import N_, Unavailable
+from signer.errors import N_, Conflict, Unavailable
+from signer.signing.algorithms import earliest_end
 from signer.signing.levels import Level, Material, Stamper
 from signer.signing.tsa_client import OutsideTsa
 
@@ -61,6 +62,8 @@ class Stamping:
         self._kept: OrderedDict[bytes, tuple[object, Material]] = OrderedDict()
         self._answers: OrderedDict[int, tuple[datetime, bytes]] = OrderedDict()
         self._lock = threading.Lock()
+        self._algorithm_days = settings.algorithm_days
+        self._ending: tuple[tuple[bytes, ...], tuple[datetime, str | None]] | None = None
         self.protects_until: datetime | None = None
         """What `stamps_until` said last; for those who may not ask, inside a transaction."""
 
@@ -121,10 +124,32 @@ class Stamping:
         return (self._timestamps.certificate().public_bytes(Encoding.DER),)
 
     def stamps_until(self) -> datetime:
-        """When the TSA's present certificate ends; `Unavailable` while there is none."""
-        end = x509.load_der_x509_certificate(self._tsa_chain()[0]).not_valid_after_utc
-        self.protects_until = end
+        """When the TSA's present certificate, or an algorithm of its stamps, ends.
+
+        `Unavailable` while there is no certificate.
+        """
+        return self._end()[0]
+
+    def require_lasting(self, since: datetime) -> datetime:
+        """`stamps_until`; `Conflict` when an algorithm of today's stamps ends before `since`: no
+        stamp helps then before the TSA has another key."""
+        end, algorithm = self._end()
+        if algorithm is not None and end < since:
+            raise Conflict(
+                N_("Dấu thời gian dùng %(algorithm)s, hết giá trị ngày %(day)s: cần đổi khóa TSA."),
+                algorithm=algorithm,
+                day=f"{end.astimezone(HANOI) - timedelta(days=1):%d/%m/%Y}",
+            )
         return end
+
+    def _end(self) -> tuple[datetime, str | None]:
+        chain = self._tsa_chain()
+        if self._ending is None or self._ending[0] != chain:
+            above = () if self._outside else self._authority.chain_der()
+            read = [x509.load_der_x509_certificate(der) for der in (*chain, *above)]
+            self._ending = chain, earliest_end(read, self._algorithm_days)
+        self.protects_until = self._ending[1][0]
+        return self._ending[1]
 
     @property
     def outside_roots(self) -> tuple[bytes, ...]:
