@@ -72,6 +72,12 @@ def sign_list(rooms: Services, plan: dict[str, Any]) -> None:
     assert all(sha256 for _, sha256, _ in outcome.results), outcome
 
 
+def restamp(rooms: Services, plan: dict[str, Any]) -> None:
+    """All that is archived gets another stamp."""
+    rooms.document_stamps.renew(everything=True)
+    rooms.jobs.run(rooms.job_handlers)
+
+
 def order(rooms: Services, plan: dict[str, Any]) -> None:
     """A clerk's order: people are revoked, suspended or released."""
     rooms.issuance.revoking.order(
@@ -102,7 +108,7 @@ def end_seal(rooms: Services, plan: dict[str, Any]) -> None:
 
 ACTS: dict[str, Callable[[Services, dict[str, Any]], None]] = {
     act.__name__: act
-    for act in (work, replace, activate, sign, sign_list, order, carry_out, end_seal)
+    for act in (work, replace, activate, sign, sign_list, restamp, order, carry_out, end_seal)
 }
 
 
@@ -127,7 +133,7 @@ def live(plan: dict[str, Any], point: KillPoint) -> None:
         home=Path(plan["home"]),
         database_url=plan["database"],
         token_pin_file=Path(plan["pin_file"]),
-        signature_level="b-b",
+        signature_level=plan.get("level", "b-b"),
     )
     app = create_rooms(settings, StandingClock(datetime.fromisoformat(plan["at"])))
     log_signatures(Path(plan["log"]))
