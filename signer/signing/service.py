@@ -15,7 +15,7 @@ from signer.ca.authority import Authority
 from signer.clock import Clock
 from signer.config import Settings
 from signer.db import db, release
-from signer.errors import N_, Invalid, SignerError
+from signer.errors import N_, Invalid, SignerError, Unavailable
 from signer.files import Files
 from signer.inventory.models import Person
 from signer.inventory.service import Inventory
@@ -43,6 +43,7 @@ from signer.signing.sandbox import public_sandbox
 from signer.signing.seal_images import SealImages
 from signer.signing.signatures import Hand, Outcome, Signatures, Store
 from signer.signing.stamping import Stamping
+from signer.signing.tsa_client import TOKEN_BYTES
 from signer.signing.validation import Verdict, validate
 
 DEMO_MARK = "MẪU – KHÔNG CÓ GIÁ TRỊ"
@@ -161,10 +162,8 @@ class Signing:
         return tuple(outcomes.values())
 
     def waits_for_stamp(self, signed: SignedPdf) -> bool:
-        """The document goes no further before its time stamp, as the city decided."""
-        if signed.level is self._stamping.level:
-            return False
-        return self._stamping.is_outside or not self._stamping.may_go_without
+        """The document still lacks what the city wants: a worker gets it, or goes on without."""
+        return signed.level is not self._stamping.level
 
     @property
     def protects_until(self) -> datetime | None:
@@ -345,7 +344,11 @@ class Signing:
         level, code = level or self._stamping.level, person.code
         release()
         stamper = self._stamping.stamper() if level.has_stamp else None
-        material = self._stamping.material_of(certificate_der) if level.has_material else None
+        try:
+            stamp_bytes = 0 if stamper is None else stamper.token_bytes
+            material = self._stamping.material_of(certificate_der) if level.has_material else None
+        except Unavailable:  # no TSA or OCSP signer: signed now, stamped once there are both
+            stamper, material, stamp_bytes = None, None, TOKEN_BYTES
         return Hand(
             key=key,
             person_code=code,
@@ -355,7 +358,7 @@ class Signing:
             level=level,
             material=material,
             stamper=None if self._stamping.is_outside else stamper,
-            stamp_bytes=0 if stamper is None else stamper.token_bytes,
+            stamp_bytes=stamp_bytes,
             certify=self._settings.certify_first if certify is None else certify,
         )
 
