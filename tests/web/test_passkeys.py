@@ -12,22 +12,20 @@ from flask import Flask
 from playwright.sync_api import CDPSession, Page, expect
 from sqlalchemy import select
 
-from signer.accounts import SYSTEM, Role
+from signer.accounts import SYSTEM
 from signer.config import Settings
 from signer.db import db, release
 from signer.services import Services
 from signer.signing.models import Activation
 from tests.chromium import faults_of, served
 from tests.conftest import installed
-from tests.factories import WARD, City
+from tests.factories import City
 from tests.signing.authenticator import Authenticator
-from tests.web.visitor import Visitor, account_of, hidden
+from tests.web.visitor import PIN, Visitor, hidden, official_with
 
 pytestmark = pytest.mark.browser
 
-PDFS = Path(__file__).parents[1] / "data" / "pdf"
 FILES = ("quyet_dinh.pdf", "bao_cao_29_trang.pdf", "ban_quet.pdf")
-PIN = "2468-lotus"
 
 
 @pytest.fixture
@@ -50,18 +48,7 @@ def address(app: Flask, settings: Settings) -> Iterator[str]:
 @pytest.fixture
 def account(services: Services, city: City) -> tuple[str, str]:
     """An official with an active key, for whom three documents wait."""
-    (person,) = city.certified(1)
-    account = account_of(city, person, Role.APPROVER)
-    services.signing.activate(services.accounts.actor_of(account[0]), PIN)
-    services.dossiers.create(
-        city.actor("clerk", Role.HR),
-        title="Quyết định thử nghiệm",
-        unit_code=WARD,
-        due_on=None,
-        files=[(name, PDFS / name) for name in FILES],
-        signers=[person.code],
-    )
-    return account
+    return official_with(services, city, FILES)
 
 
 @pytest.fixture

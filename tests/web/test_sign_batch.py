@@ -1,7 +1,6 @@
 """Several documents at once: chosen, looked over, signed with one factor, each with its result."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,34 +8,20 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 from werkzeug.test import TestResponse
 
-from signer.accounts import SYSTEM, Role
+from signer.accounts import SYSTEM
 from signer.db import release
 from signer.services import Services
 from tests.chromium import faults_of
-from tests.factories import WARD, City
-from tests.web.visitor import Visitor, account_of, hidden
+from tests.factories import City
+from tests.web.visitor import PIN, Visitor, account_of, hidden, official_with
 
-PDFS = Path(__file__).parents[1] / "data" / "pdf"
 FILES = ("quyet_dinh.pdf", "bao_cao_29_trang.pdf", "ban_quet.pdf")
-PIN = "2468-lotus"
 
 
 @pytest.fixture
 def account(services: Services, city: City) -> tuple[str, str]:
     """An official with an active key, for whom three documents wait: 1, 2 and 3."""
-    (person,) = city.certified(1)
-    account = account_of(city, person, Role.APPROVER)
-    services.signing.activate(services.accounts.actor_of(account[0]), PIN)
-    services.dossiers.create(
-        city.actor("clerk", Role.HR),
-        title="Quyết định thử nghiệm",
-        unit_code=WARD,
-        due_on=None,
-        files=[(name, PDFS / name) for name in FILES],
-        signers=[person.code],
-    )
-    release()
-    return account
+    return official_with(services, city, FILES)
 
 
 @pytest.fixture

@@ -13,30 +13,19 @@ from signer.db import release
 from signer.services import Services
 from tests.chromium import faults_of
 from tests.factories import WARD, City
-from tests.web.visitor import account_of
+from tests.web.visitor import PIN, account_of, official_with
 
 pytestmark = pytest.mark.browser
 
 PDFS = Path(__file__).parents[1] / "data" / "pdf"
 FILES = ("quyet_dinh.pdf", "bao_cao_29_trang.pdf")
-PIN = "2468-lotus"
 PLACE = ("page", "left_mm", "top_mm", "width_mm", "height_mm")
 
 
 @pytest.fixture
 def sessions(services: Services, city: City) -> dict[object, str]:
     """A log-in of an official with a certificate and two documents."""
-    (person,) = city.certified(1)
-    account = account_of(city, person, Role.APPROVER)
-    services.signing.activate(services.accounts.actor_of(account[0]), PIN)
-    services.dossiers.create(
-        city.actor("clerk", Role.HR),
-        title="Quyết định thử nghiệm",
-        unit_code=WARD,
-        due_on=None,
-        files=[(name, PDFS / name) for name in FILES],
-        signers=[person.code],
-    )
+    account = official_with(services, city, FILES)
     token = services.accounts.log_in(*account, address="")
     release()
     return {"me": token}

@@ -1,7 +1,9 @@
 """A person with a browser without scripts: logs in, opens pages, sends the forms shown."""
 
 import re
+from collections.abc import Sequence
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -11,8 +13,11 @@ from werkzeug.test import TestResponse
 from signer.accounts import SYSTEM, Role
 from signer.db import db, release, transaction
 from signer.inventory.models import Person
+from signer.services import Services
 from tests.factories import WARD, City
 
+PDFS = Path(__file__).parents[1] / "data" / "pdf"
+PIN = "2468-lotus"
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
@@ -75,6 +80,23 @@ def account_of(city: City, person: Person, role: Role = Role.SIGNER) -> tuple[st
     made = city.services.accounts.actor_of(account[0])
     assert made.account_id is not None
     city.services.inventory.link_account(SYSTEM, person.id, made.account_id)
+    return account
+
+
+def official_with(services: Services, city: City, files: Sequence[str]) -> tuple[str, str]:
+    """The account of an official with an active key, for whom these documents wait: 1, 2, …"""
+    (person,) = city.certified(1)
+    account = account_of(city, person, Role.APPROVER)
+    services.signing.activate(services.accounts.actor_of(account[0]), PIN)
+    services.dossiers.create(
+        city.actor("clerk", Role.HR),
+        title="Quyết định thử nghiệm",
+        unit_code=WARD,
+        due_on=None,
+        files=[(name, PDFS / name) for name in files],
+        signers=[person.code],
+    )
+    release()
     return account
 
 
