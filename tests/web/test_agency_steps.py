@@ -10,8 +10,10 @@ from playwright.sync_api import expect
 
 from signer.accounts import SYSTEM, Role
 from signer.db import release
+from signer.dossiers.approving import Wanted
 from signer.dossiers.models import StepKind
 from signer.services import Services
+from signer.signing.approvals import PinFactor
 from tests.chromium import faults_of
 from tests.factories import WARD, City
 from tests.sealing import SEAL_PIN, ready
@@ -127,3 +129,37 @@ def test_the_whole_way_in_a_browser(
             expect(page.get_by_role("heading", level=1)).to_have_text("Đã ký số")
     release()
     assert services.dossiers.dossier_of(SYSTEM, 1).state == "done"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 360])
+def test_several_are_sealed_at_once(
+    visit: Callable[..., Any], clerk: Visitor, services: Services, width: int
+) -> None:
+    """Chosen together, with the PIN of the seal; a paper that came in gets its own number."""
+    for number in range(2):
+        clerk.post("/dossiers/new", asked(initials="", title=f"QD {number}", appendices=[]))
+    came_in = {"seal_kind": "incoming", "initials": "", "signers": "", "appendices": []}
+    clerk.post("/dossiers/new", asked(**came_in, slots="", title="Văn bản đến"))
+    official = services.accounts.actor_of("t00001")
+    wanted = [
+        Wanted(document_id=document.id, shown_sha256=document.sha256, unseen=True)
+        for document in services.dossiers.inbox(official)
+    ]
+    offer = services.dossiers.offer(official, wanted)
+    services.dossiers.sign_batch(official, offer.activation_id, PinFactor(pin=PIN))
+    release()
+    with visit("keeper", width=width) as page:
+        page.goto("/inbox")
+        page.get_by_label("Chọn tất cả để ký một lần").check()
+        page.get_by_role("button", name="Ký các tài liệu đã chọn").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Ký nhiều tài liệu")
+        assert faults_of(page) == []
+        page.fill("[name^=number-]", "45")
+        page.get_by_label("tôi chưa mở xem").check()
+        page.fill("#field-pin", SEAL_PIN)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Kết quả ký")
+        assert faults_of(page) == []
+    release()
+    assert [services.dossiers.dossier_of(SYSTEM, n).state for n in (1, 2, 3)] == ["done"] * 3
