@@ -23,7 +23,7 @@ from signer.signing.geometry import Box
 from signer.signing.levels import Level
 from signer.signing.looks import Look
 from signer.signing.pdf import SignedPdf
-from signer.signing.placement import Placement
+from signer.signing.placement import Placement, PlacementReason
 from signer.signing.service import Signing
 
 CHANGED = N_("Tài liệu đã thay đổi so với lúc bạn xem; hãy mở lại tài liệu.")
@@ -231,6 +231,15 @@ class Approving:
         if chosen and step.unit_id is None:
             return Place(page=one.page or 1, box=one.box, field_name=one.field_name)
         found = self._proposed(actor, document, step, look)
+        if not chosen and found.reason is PlacementReason.CROWDED:
+            raise Invalid(
+                N_(
+                    "Trang đầu của “%(name)s” không còn chỗ trống: hãy mở tài liệu, dời khung đến"
+                    " chỗ không che chữ rồi ký riêng."
+                ),
+                field="documents",
+                name=document.file_name,
+            )
         if not chosen or one.box is None:
             return Place(page=found.page, box=found.box, field_name=found.field_name)
         # Only the place is chosen: a seal has its real size (R39), a text the size of its letters.

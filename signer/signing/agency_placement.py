@@ -61,22 +61,39 @@ def covered(seal: Box, image: Box) -> float:
     return total / _SLICES / image.width
 
 
-def corner(page: PageSize, size: tuple[float, float], obstacles: Iterable[Box]) -> Box:
+def corner(page: PageSize, size: tuple[float, float], obstacles: Iterable[Box]) -> Box | None:
     """The place for a text of this size in the top right corner, clear of all obstacles.
 
-    `Invalid` when the upper half of the page has no room for it on the right.
+    None when the upper half of the page has no room for it on the right.
     """
-    width, height = size
-    taken = list(obstacles)
+    return _free(page, size, obstacles, left=page.width / 3, low=page.height / 2)
+
+
+def anywhere(page: PageSize, size: tuple[float, float], obstacles: Iterable[Box]) -> Box | None:
+    """As `corner`, as far up and then as far right as there is room on the whole page."""
+    return _free(page, size, obstacles, left=MARGIN, low=MARGIN)
+
+
+def top_right(page: PageSize, size: tuple[float, float]) -> Box:
+    """The corner itself, whatever stands there."""
     right, top = page.width - RIGHT_MARGIN, page.height - MARGIN / 2
-    while top - height > page.height / 2:
-        x1 = right
-        while x1 - width > page.width / 3:
-            box = Box(x0=x1 - width, y0=top - height, x1=x1, y1=top)
-            if not any(box.overlaps(other, CLEARANCE) for other in taken):
-                return box
-            x1 -= STEP
+    return Box(x0=right - size[0], y0=top - size[1], x1=right, y1=top)
+
+
+def _free(
+    page: PageSize, size: tuple[float, float], obstacles: Iterable[Box], *, left: float, low: float
+) -> Box | None:
+    width, height = size
+    from_the_right = sorted(obstacles, key=lambda one: -one.x1)
+    top = page.height - MARGIN / 2
+    while top - height >= low:
+        x1 = page.width - RIGHT_MARGIN
+        for other in from_the_right:
+            if other.x1 + CLEARANCE <= x1 - width:
+                break  # and so do all that are farther to the left
+            if other.y0 - CLEARANCE < top and other.y1 + CLEARANCE > top - height:
+                x1 = min(x1, other.x0 - CLEARANCE)
+        if x1 - width >= left:
+            return Box(x0=x1 - width, y0=top - height, x1=x1, y1=top)
         top -= STEP
-    raise Invalid(
-        N_("Góc trên bên phải của trang đầu không còn chỗ trống cho thông tin ký số."), field="box"
-    )
+    return None

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from signer.errors import Invalid
-from signer.signing.agency_placement import corner, seal_box
+from signer.signing.agency_placement import anywhere, corner, seal_box, top_right
 from signer.signing.appearance import AppearanceKind, AppearanceText, size_of
 from signer.signing.geometry import Box, PageSize, fitted
 from signer.signing.pages import Word
@@ -73,22 +73,19 @@ def place_look(
     if text.kind is AppearanceKind.SEAL and text.image_mm is not None:
         for field in report.fields:
             if field.name == field_name and field.box is not None:
-                page = report.pages[field.page - 1]
-                box, reason = _seal_at(field.box, image_px, text.image_mm, page)
-                return Placement(page=field.page, box=box, reason=reason)
+                there = report.pages[field.page - 1]
+                box, why = _seal_at(field.box, image_px, text.image_mm, there)
+                return Placement(page=field.page, box=box, reason=why)
     obstacles = [word.box for word in words.get(1, ())]
     obstacles += [f.box for f in report.fields if f.page == 1 and f.box is not None]
-    size = size_of(text, at)
-    if not words.get(1):
-        box = corner(report.pages[0], size, obstacles)
-        return Placement(page=1, box=box, reason=PlacementReason.TOP_OF_SCAN)
-    try:
-        box = corner(report.pages[0], size, obstacles)
-    except Invalid:  # a crowded page; whoever signs sees it, and can move the box
-        return Placement(
-            page=1, box=corner(report.pages[0], size, ()), reason=PlacementReason.CROWDED
-        )
-    return Placement(page=1, box=box, reason=PlacementReason.TOP_CORNER)
+    page, size = report.pages[0], size_of(text, at)
+    reason = PlacementReason.TOP_CORNER if words.get(1) else PlacementReason.TOP_OF_SCAN
+    found = corner(page, size, obstacles)
+    if found is None:
+        found, reason = anywhere(page, size, obstacles), PlacementReason.FREE_ON_FIRST
+    if found is None:  # whoever signs has to say where
+        found, reason = top_right(page, size), PlacementReason.CROWDED
+    return Placement(page=1, box=found, reason=reason)
 
 
 def _seal_at(

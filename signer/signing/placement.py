@@ -50,6 +50,7 @@ class PlacementReason(StrEnum):
     BESIDE_SIGNATURE = "beside_signature"
     TOP_CORNER = "top_corner"
     TOP_OF_SCAN = "top_of_scan"
+    FREE_ON_FIRST = "free_on_first"
     CROWDED = "crowded"
 
 
@@ -71,6 +72,9 @@ SENTENCES = {
         "Con dấu đặt sát bên trái khối chữ ký để chữ vẫn đọc được; có thể dời nếu cần."
     ),
     PlacementReason.TOP_CORNER: N_("Thông tin ký số đặt ở góc trên bên phải của trang đầu."),
+    PlacementReason.FREE_ON_FIRST: N_(
+        "Góc trên bên phải không còn chỗ trống; khung đặt ở chỗ trống khác của trang đầu."
+    ),
     PlacementReason.CROWDED: N_(
         "Góc trên bên phải của trang đầu không còn chỗ trống: hãy dời khung để không che chữ."
     ),

@@ -2,17 +2,28 @@
 
 import unicodedata
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signer.errors import Invalid
-from signer.signing.agency_placement import corner, covered, seal_box
+from signer.signing.agency_placement import (
+    RIGHT_MARGIN,
+    anywhere,
+    corner,
+    covered,
+    seal_box,
+    top_right,
+)
 from signer.signing.geometry import Box, PageSize, fitted
 from signer.signing.pages import PageRenderer, Word
 from signer.signing.placement import (
+    CLEARANCE,
     LEAST_HEIGHT,
+    MARGIN,
+    STEP,
     Placement,
     PlacementReason,
     Signatory,
@@ -306,12 +317,55 @@ def test_texts_of_the_agency_stand_in_the_top_right_corner() -> None:
     """On a scan in the very corner; on a page with text beside or below it, never over it."""
     size = (180.0, 40.0)
     scan = corner(A4, size, [])
+    assert scan is not None
+    assert scan == top_right(A4, size)
     assert scan.x1 > 540
     assert scan.y1 > 820
     title = [word.box for word in words("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", 300, 815)]
     found = corner(A4, size, title)
+    assert found is not None
     assert found.y0 > 421
     assert not any(found.overlaps(box) for box in title)
-    full = [word.box for y in range(400, 842, 12) for word in words("đầy chữ " * 12, 20, y)]
-    with pytest.raises(Invalid, match="Góc trên"):
-        corner(A4, size, full)
+
+
+def test_a_full_corner_leads_to_another_free_place() -> None:
+    """As far up and right as there is one; none at all is said."""
+    size = (180.0, 40.0)
+    upper = [word.box for y in range(400, 842, 12) for word in words("đầy chữ " * 12, 20, y)]
+    assert corner(A4, size, upper) is None
+    found = anywhere(A4, size, upper)
+    assert found is not None
+    assert 300 < found.y0 < 360
+    assert found.x1 == top_right(A4, size).x1
+    lower = [word.box for y in range(0, 400, 12) for word in words("đầy chữ " * 12, 20, y)]
+    assert anywhere(A4, size, upper + lower) is None
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_free_place_is_free_and_none_is_overlooked(seed: int) -> None:
+    """As trying every place of a coarse grid says."""
+    random = Random(seed)
+    size = (random.uniform(60, 200), random.uniform(20, 90))
+    taken = [
+        Box(x0=x, y0=y, x1=x + random.uniform(10, 220), y1=y + random.uniform(5, 60))
+        for x, y in ((random.uniform(0, 560), random.uniform(0, 830)) for _ in range(60))
+    ]
+    found = anywhere(A4, size, taken)
+    if found is not None:
+        assert (found.width, found.height) == pytest.approx(size)
+        assert not any(found.overlaps(box, CLEARANCE - 0.001) for box in taken)
+    tops = [A4.height - MARGIN / 2 - STEP * step for step in range(140)]
+    free = [
+        top
+        for top in tops
+        if top - size[1] >= MARGIN and any(_is_free(x, top, size, taken) for x in range(28, 560, 4))
+    ]
+    if free:
+        assert found is not None
+        assert found.y1 >= free[0]
+
+
+def _is_free(x: float, top: float, size: tuple[float, float], taken: list[Box]) -> bool:
+    box = Box(x0=x, y0=top - size[1], x1=x + size[0], y1=top)
+    inside = box.x1 <= A4.width - RIGHT_MARGIN
+    return inside and not any(box.overlaps(other, CLEARANCE) for other in taken)
