@@ -82,9 +82,7 @@ class Receipts:
         document = self._dossiers.document_of(actor, document_id)
         if document.state != "signed":
             raise Conflict(N_("Tài liệu chưa được ký xong nên chưa có giấy xác nhận hoàn thành."))
-        release()
-        with self._files.path(document.sha256) as path:
-            verdict = self._signing.verify(path)
+        verdict = self._signing.verify_stored(document.sha256)
         told = canonical_json(
             _told(document, verdict, self._settings.organisation, self._settings.base_url)
         ).encode()

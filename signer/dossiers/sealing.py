@@ -190,9 +190,7 @@ class Sealing:
 
     def _require_signed(self, document: DocumentView) -> None:
         ours = {int(one.serial_hex, 16) for one in _signatures_of(document)}
-        release()
-        with self._files.path(document.sha256) as path:
-            verdict = self._signing.verify(path)
+        verdict = self._signing.verify_stored(document.sha256)
         if verdict.verdict is VerdictClass.INVALID:
             raise Forbidden(_BROKEN)
         valid = {
@@ -204,9 +202,7 @@ class Sealing:
             raise Forbidden(_UNSIGNED)
 
     def _is_broken(self, document: DocumentView) -> bool:
-        release()
-        with self._files.path(document.sha256) as path:
-            return self._signing.verify(path).verdict is VerdictClass.INVALID
+        return self._signing.verify_stored(document.sha256).verdict is VerdictClass.INVALID
 
     def _require_scan(self, document: DocumentView) -> None:
         release()

@@ -29,6 +29,10 @@ class Level(StrEnum):
         """The document holds what its signatures are validated with."""
         return self in (Level.B_LT, Level.B_LTA)
 
+    def laid_out_with(self, material: "Material | None") -> "Level":
+        """What a file is laid out for: without material only room for a stamp, if it wants one."""
+        return Level.B_T if self.has_material and material is None else self
+
 
 class Stamper(Protocol):
     """Makes time-stamp tokens (RFC 3161): our own authority in the process, or one outside."""

@@ -90,11 +90,6 @@ class Hand:
     certify: bool
     wrapped: bytes = field(default=b"", repr=False)
 
-    @property
-    def prepared_level(self) -> Level:
-        """What the file is laid out for: without material, room for a stamp and nothing more."""
-        return Level.B_T if self.level.has_material and self.material is None else self.level
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Made:
@@ -251,7 +246,7 @@ class Signatures:
                     source,
                     work,
                     template=hand.template,
-                    level=hand.prepared_level,
+                    level=hand.level.laid_out_with(hand.material),
                     stamp_bytes=hand.stamp_bytes,
                     material=hand.material,
                     field_name=wish.place.field_name,
