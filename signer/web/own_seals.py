@@ -1,4 +1,7 @@
-"""The seals that an official keeps: a PIN for each, and the image in its real size."""
+"""The seals that an official keeps: a PIN for each, the image in its real size, passkeys."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from flask import Response, flash, render_template, request
 from flask.typing import ResponseReturnValue
@@ -16,17 +19,25 @@ blueprint = Pages("own_seals", __name__)
 _SIGN = Permission.DOCUMENT_SIGN
 
 
+@contextmanager
+def fields_of(unit_id: int) -> Iterator[None]:
+    """What is wrong with a field is said at the fields of this body's seal."""
+    try:
+        yield
+    except Invalid as error:
+        named = error.field and f"{error.field.removesuffix(f'-{unit_id}')}-{unit_id}"
+        raise Invalid(error.sentence, field=named, **error.values) from error
+
+
 @blueprint.page("/my-seals", _SIGN)
 def show(errors: tuple[FormError, ...] = ()) -> ResponseReturnValue:
-    """The seals that this official keeps: each with its PIN and its image."""
-    images = services().signing.seal_images
+    """The seals that this official keeps: each with its PIN, its image and its passkeys."""
+    signing = services().signing
+    kept = [key for key in signing.seal_states(actor()) if key.unit_id is not None]
     return render_template(
         "sign/seals.html",
-        seals=[
-            (key, images.find_of(key.unit_id))
-            for key in services().signing.seal_states(actor())
-            if key.unit_id is not None
-        ],
+        seals=[(key, signing.seal_images.find_of(key.unit_id or 0)) for key in kept],
+        passkeys={key.unit_id: signing.passkeys_of(actor(), key.unit_id) for key in kept},
         limit_mb=LIMIT_BYTES // 1024**2,
         errors=errors,
     )
@@ -38,17 +49,15 @@ def activate(unit_id: int) -> ResponseReturnValue:
     pin = required(f"pin-{unit_id}", N_("Hãy nhập mã PIN."))
     if request.form.get(f"pin_again-{unit_id}", "") != pin:
         raise Invalid(N_("Hai lần nhập mã PIN không giống nhau."), field=f"pin_again-{unit_id}")
-    try:
+    with fields_of(unit_id):
         services().signing.activate_seal(actor(), unit_id, pin)
-    except Invalid as error:
-        raise Invalid(error.sentence, field=f"{error.field}-{unit_id}", **error.values) from error
     return told(_("Đã đặt mã PIN cho con dấu số. Từ bây giờ bạn đóng dấu được."), ".show")
 
 
 @blueprint.form("/my-seals/<int:unit_id>/image", _SIGN, again=show)
 def store_image(unit_id: int) -> ResponseReturnValue:
     """The body's seals look like this from now on, in this real size."""
-    file = request.files.get("image")
+    file = request.files.get(f"image-{unit_id}")
     png = file.stream.read(LIMIT_BYTES + 1) if file is not None else b""
     try:
         width, height = (
@@ -58,7 +67,8 @@ def store_image(unit_id: int) -> ResponseReturnValue:
     except ValueError as error:
         raise Invalid(N_("Kích thước phải là con số, tính bằng mm."), field=None) from error
     code = services().signing.seal_state(actor(), unit_id).unit_code
-    found = services().signing.seal_images.store(actor(), code, png, width, height)
+    with fields_of(unit_id):
+        found = services().signing.seal_images.store(actor(), code, png, width, height)
     for sentence in found:
         flash(_(sentence), "warn")
     return told(_("Đã lưu hình ảnh con dấu. Các lần đóng dấu sau dùng hình này."), ".show")

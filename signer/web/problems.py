@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from typing import ParamSpec
 
 from flask import Flask, Response, make_response, render_template
 from flask.typing import ResponseReturnValue
@@ -13,6 +14,7 @@ from werkzeug.routing import RequestRedirect
 from signer.errors import N_, Conflict, Forbidden, Invalid, NotFound, SignerError, Unavailable
 from signer.web.formats import say
 
+_P = ParamSpec("_P")
 _STATUS: dict[type[SignerError], int] = {
     Invalid: 400,
     Forbidden: 403,
@@ -55,14 +57,14 @@ def status_of(error: SignerError) -> int:
 
 
 def told_to_script(
-    view: Callable[[], ResponseReturnValue],
-) -> Callable[[], ResponseReturnValue]:
+    view: Callable[_P, ResponseReturnValue],
+) -> Callable[_P, ResponseReturnValue]:
     """The view's refusal is JSON with one sentence, for a script that shows it where it is."""
 
     @wraps(view)
-    def told() -> ResponseReturnValue:
+    def told(*args: _P.args, **kwargs: _P.kwargs) -> ResponseReturnValue:
         try:
-            return view()
+            return view(*args, **kwargs)
         except SignerError as error:
             return {"sentence": say(error)}, status_of(error)
 

@@ -12,16 +12,19 @@ from flask import Flask
 from playwright.sync_api import CDPSession, Page, expect
 from sqlalchemy import select
 
-from signer.accounts import SYSTEM
+from signer.accounts import SYSTEM, Role
 from signer.config import Settings
 from signer.db import db, release
+from signer.dossiers.models import StepKind
+from signer.dossiers.sealing import SealWish
 from signer.services import Services
 from signer.signing.models import Activation
 from tests.chromium import faults_of, served
 from tests.conftest import installed
-from tests.factories import City
+from tests.factories import WARD, City
+from tests.sealing import SEAL_PIN, ready
 from tests.signing.authenticator import Authenticator
-from tests.web.visitor import PIN, Visitor, hidden, official_with
+from tests.web.visitor import PDFS, PIN, Visitor, hidden, official_with
 
 pytestmark = pytest.mark.browser
 
@@ -209,3 +212,44 @@ def test_nobody_elses_passkey_is_removed(app: Flask, city: City, account: tuple[
     visitor = Visitor(app).log_in(account)
     answer = visitor.post("/activate/passkeys/1/remove", {}, form_at="/activate")
     assert answer.status_code == 404
+
+
+def test_a_seal_is_set_with_a_passkey_of_its_own(
+    visit: Callable[..., Any], services: Services, city: City, account: tuple[str, str]
+) -> None:
+    """Added with the seal's PIN, not with the keeper's own; what it opens is the seal alone."""
+    keeper = services.accounts.actor_of(account[0])
+    unit_id = ready(services, city, services.signing.person_of(keeper), keeper)
+    services.dossiers.create(
+        city.actor("drafter", Role.HR),
+        title="Văn bản đến",
+        unit_code=WARD,
+        due_on=None,
+        files=[("den.pdf", PDFS / "quyet_dinh.pdf")],
+        signers=[],
+        seal=SealWish(unit_code=WARD, kind=StepKind.INCOMING),
+    )
+    release()
+    with visit() as page:
+        authenticator(page)
+        for pin, said in ((PIN, "Mã PIN không đúng"), (SEAL_PIN, "Đã thêm khóa truy cập")):
+            page.goto("/my-seals")
+            page.get_by_label("Tên gợi nhớ").fill("Máy bàn")
+            page.locator(f"#field-pin-{unit_id}").fill(pin)
+            page.keyboard.press("Enter")
+            expect(page.get_by_text(said).first).to_be_visible()
+        assert faults_of(page) == []
+        page.goto("/documents/4/sign")
+        page.fill("[name^=number-]", "45")
+        page.get_by_role("button", name="Ký bằng khóa truy cập").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Đã ký số")
+        page.goto("/documents/1/sign")
+        expect(page.locator("#field-pin")).to_be_visible()
+        expect(page.locator("[data-passkey]")).to_have_count(0)  # the own key has none
+        page.goto("/my-seals")
+        page.locator(".passkeys summary").click()
+        page.get_by_role("button", name="Gỡ khóa truy cập").click()
+        expect(page.get_by_role("status").first).to_contain_text("Đã gỡ khóa truy cập")
+    release()
+    assert services.signing.passkeys_of(keeper, unit_id) == ()
+    assert services.dossiers.document_of(SYSTEM, 4).state == "signed"

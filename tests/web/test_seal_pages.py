@@ -59,7 +59,7 @@ def test_from_the_request_to_the_end(
     image = {f"width_mm-{unit_id}": "36", f"height_mm-{unit_id}": "36,0"}
     answer = keeper.post(
         f"/my-seals/{unit_id}/image",
-        image | {"image": pdf(seal_png(), "dau.png")},
+        image | {f"image-{unit_id}": pdf(seal_png(), "dau.png")},
         form_at="/my-seals",
     )
     assert answer.status_code == 302

@@ -75,7 +75,9 @@ async function made(options) {
 /** The JSON at the address; `Error` with the server's sentence when it refuses. */
 async function ask(address, form) {
   const body = new FormData(form);
-  body.delete("pin"); // only the form itself carries it
+  for (const name of [...body.keys()]) {
+    if (name.startsWith("pin")) body.delete(name); // only the form itself carries it
+  }
   const answer = await fetch(address, { method: "POST", body });
   const said = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(said.sentence ?? form.dataset.failed);
